@@ -1,0 +1,105 @@
+/**
+ * The vocabulary of a plan: what Curfew would do with a Job, as plain values. Pure, like everything in this folder: no I/O, no
+ * clock, no Kubernetes client, so that the server, the CLI and a browser run the same code.
+ */
+import type { KnownImage } from "./known-images.ts";
+import type { LimitId } from "./limits.ts";
+import type { LeaveReason, RefuseReason } from "./reasons.ts";
+
+/** The label that opts a Job in, on the Job itself; in a CronJob on `spec.jobTemplate.metadata`. Its value must be "true". */
+export const ENABLED_LABEL = "curfew.sh/enabled";
+
+/** Written on every opted-in Job that is let through, and on its Pod template: `trap`, `native` or `none`. */
+export const INJECTED_ANNOTATION = "curfew.sh/injected";
+
+/** Where the shared emptyDir is mounted in every container, as in the hack of 2020. */
+export const MOUNT_PATH = "/usr/share/pod";
+
+/** How sidecars are made to end. trap: shell wrappers and a shared emptyDir. native: restartable init containers (KEP-753). */
+export type Strategy = "trap" | "native";
+
+/** One operation of a JSON Patch (RFC 6902); Curfew never needs move, copy or test. `path` is a JSON Pointer (RFC 6901). */
+export type PatchOperation =
+  | { readonly op: "add" | "replace"; readonly path: string; readonly value: unknown }
+  | { readonly op: "remove"; readonly path: string };
+
+/** What the operator decides for all Jobs. */
+export interface PlanOptions {
+  /** Used where a Job has no `curfew.sh/strategy`. Default: `auto`. */
+  readonly strategy?: Strategy | "auto";
+  /** Rows that are looked at before the built-in ones. */
+  readonly knownImages?: readonly KnownImage[];
+  /** False: some nodes are older than Kubernetes 1.29 and would run native sidecars as ordinary init containers, for ever. */
+  readonly nativeSidecars?: boolean;
+}
+
+export type Role = "main" | "sidecar" | "ignored";
+
+/** How a container got its role: the four steps of the search for the main container, and what is named outright. */
+export type RoleSource =
+  | "annotation" // curfew.sh/main or curfew.sh/ignore
+  | "default-container" // kubectl.kubernetes.io/default-container on the template
+  | "only-candidate" // the only container whose image is no known sidecar
+  | "first-candidate" // the first of several such containers: a guess, and warned of
+  | "wrapped" // it bears the wrapper of an earlier pass
+  | "remaining"; // not a main container, so a sidecar
+
+/** Where a container's original argv comes from. */
+export type ArgvSource = "manifest" | "annotation" | "known-image" | "wrapped" | "unknown";
+
+/** One container of `spec.template.spec.containers` as the plan sees it. */
+export interface ContainerPlan {
+  readonly name: string;
+  readonly image: string;
+  readonly role: Role;
+  readonly roleSource: RoleSource;
+  /** What Kubernetes would run, as far as it is known; empty where `argvSource` is `unknown`. */
+  readonly argv: readonly string[];
+  readonly argvSource: ArgvSource;
+  /** Seconds between TERM and KILL once the last main container has ended; sidecars only. */
+  readonly gracePeriodSeconds?: number;
+}
+
+/** A limit that a strategy meets in this Job. `container` is absent where it is the Job's or the cluster's. */
+export interface MetLimit {
+  readonly limit: LimitId;
+  readonly container?: string;
+  readonly image?: string;
+  /** The limit's sentence about this very container. */
+  readonly message: string;
+}
+
+/** What every plan tells people, whatever its kind. Warnings are whole sentences, fit for `kubectl`'s user. */
+interface Told {
+  readonly warnings: readonly string[];
+  /** Empty where the plan did not get as far as roles. */
+  readonly containers: readonly ContainerPlan[];
+}
+
+export interface PatchPlan extends Told {
+  readonly kind: "patch";
+  readonly strategy: Strategy;
+  /** `job`: the Job asked for this strategy; `server`: the operator's default did; `auto`: the limits decided. */
+  readonly chosenBy: "job" | "server" | "auto";
+  /** The limits that decided: those that kept `auto` from trap, or those that a Job that asked for trap lives with. */
+  readonly limits: readonly MetLimit[];
+  readonly patch: readonly PatchOperation[];
+}
+
+/** Nothing to do. An opted-in Job still gets its marker, so `patch` may hold that; it is empty for a Job that is patched already. */
+export interface LeavePlan extends Told {
+  readonly kind: "leave";
+  readonly reason: LeaveReason;
+  readonly message: string;
+  readonly patch: readonly PatchOperation[];
+}
+
+/** The Job must not be created as it is. `message` says what to do, for the person who created it. */
+export interface RefusePlan extends Told {
+  readonly kind: "refuse";
+  readonly reason: RefuseReason;
+  readonly message: string;
+  readonly limits: readonly MetLimit[];
+}
+
+export type Plan = PatchPlan | LeavePlan | RefusePlan;

@@ -1,0 +1,22 @@
+/**
+ * Why a Job is left alone or refused: kebab-case constants for logs and metrics, one sentence each for people. docs/reference.md
+ * lists them; a test compares.
+ */
+export const LEAVE_REASONS = {
+  "not-enabled": "The Job does not bear the label curfew.sh/enabled with the value true.",
+  "already-injected": "Every main container and sidecar of this Job is in place already.",
+  "single-container": "The Job has one container and ends by itself.",
+  "no-sidecars": "No container is left that Curfew would stop: the others are main containers, ignored, or native sidecars.",
+} as const;
+
+export const REFUSE_REASONS = {
+  malformed: "The object is not shaped like a Job.",
+  "invalid-annotation": "An annotation of Curfew's has a value that it cannot have.",
+  "unknown-container": "An annotation names a container that the Job does not have.",
+  "no-main": "No container is left that could be the main one.",
+  "limits-met": "No strategy can keep its promises for this Job.",
+  "half-injected": "The Job bears a part of what Curfew injects, changed or incomplete.",
+} as const;
+
+export type LeaveReason = keyof typeof LEAVE_REASONS;
+export type RefuseReason = keyof typeof REFUSE_REASONS;
