@@ -1,0 +1,20 @@
+import type { Server } from "node:net";
+
+/**
+ * Listens, and resolves to the port, which port 0 leaves to the kernel.
+ * @throws Error that says which address cannot be had, with the system's error as its cause.
+ */
+export async function listen(server: Server, host: string, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    const fail = (cause: Error): void => {
+      reject(new Error(`cannot listen on ${host}:${port}: ${cause.message}`, { cause }));
+    };
+    server.once("error", fail);
+    server.listen({ host, port }, () => {
+      server.off("error", fail);
+      resolve();
+    });
+  });
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}
