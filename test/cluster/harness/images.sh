@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Makes the images that the cluster runs, and the project's own from its Dockerfile. Needs root, and build.sh to have run.
+# usage: images.sh test              prints the archive of the stand-ins; cached by what they are made from
+#        images.sh project TAG FILE  builds the checkout's Dockerfile and saves it as TAG to FILE
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=versions.sh
+. "$here/versions.sh"
+export PATH=/usr/bin:$PATH:/usr/sbin DOCKER_BUILDKIT=1 DOCKER_HOST=unix://$cache/.docker/docker.sock
+
+# A dockerd of our own, whose layers are kept in the cache. It dies with this script.
+start_dockerd() {
+  mkdir -p "$cache/.docker"
+  exec 8>"$cache/.docker/lock"
+  flock 8
+  rm -f "$cache/.docker/docker.pid"
+  setpriv --pdeathsig TERM dockerd --host "$DOCKER_HOST" --data-root "$cache/.docker/data" --exec-root "$cache/.docker/exec" \
+    --pidfile "$cache/.docker/docker.pid" --bridge none --iptables=false >"$cache/.docker/dockerd.log" 2>&1 8>&- &
+  dockerd=$!
+  trap 'kill "$dockerd"; wait "$dockerd" || true' EXIT
+  for _ in $(seq 150); do
+    docker version >/dev/null 2>&1 && return
+    kill -0 "$dockerd" 2>/dev/null || break
+    sleep 0.2
+  done
+  tail -20 "$cache/.docker/dockerd.log" >&2
+  echo "dockerd did not start; its log: $cache/.docker/dockerd.log" >&2
+  exit 1
+}
+
+debian_rootfs() {
+  local root=$context/rootfs mirror
+  mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1)
+  debootstrap --variant=minbase --include=docker.io,tini,bash,git,ca-certificates,procps bookworm "$root" ${mirror:+"$mirror"} >"$context.debootstrap.log"
+  rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}
+  cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" # builds inside trust what this machine trusts
+  tar -C "$root" --exclude='./dev/*' -cf "$context/rootfs.tar" .
+  rm -rf "$root"
+}
+
+busybox_rootfs() {
+  local root=$context/busybox applet
+  mkdir -p "$root/bin" "$root/tmp" "$root/etc"
+  chmod 1777 "$root/tmp"
+  cp "$(command -v busybox)" "$root/bin/busybox"
+  for applet in $("$root/bin/busybox" --list); do [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"; done
+  printf 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$root/etc/passwd"
+  tar -C "$root" -cf "$context/busybox.tar" .
+}
+
+# Node and npm come from the npm packages of those names.
+node_and_npm() {
+  mkdir -p "$context/npm-install"
+  (cd "$context/npm-install" && npm init -y >/dev/null && npm install --silent --no-fund --no-audit --allow-scripts=node node@24 npm@11)
+  cp "$(readlink -f "$context/npm-install/node_modules/.bin/node")" "$context/node"
+  cp -rL "$context/npm-install/node_modules/npm" "$context/npm"
+  rm -rf "$context/npm-install"
+}
+
+test_images() {
+  local from archive context pids=() tags=() pid stage names tag arguments
+  from=$(cat "$here/images.sh" "$here"/images/* | cat - <(echo "$BUILDKITE_AGENT_VERSION") | sha256sum | cut -c1-12)
+  archive=$cache/images-$from.tar
+  echo "$archive"
+  [ ! -f "$archive" ] || return 0
+  echo "making the test images" >&2
+  context=$cache/.images
+  rm -rf "$context" && mkdir -p "$context"
+  debian_rootfs & pids+=($!)
+  busybox_rootfs & pids+=($!)
+  node_and_npm & pids+=($!)
+  CGO_ENABLED=0 GOFLAGS=-trimpath go build -ldflags "-s -w" -o "$context/daemon" "$here/images/daemon.go" & pids+=($!)
+  cp "$here"/images/* "$agent_bin/buildkite-agent" "$context/"
+  chmod +x "$context/dockerd-entrypoint.sh" "$context/buildkite-agent-entrypoint"
+  start_dockerd
+  for pid in "${pids[@]}"; do wait "$pid"; done
+  while read -r stage names; do
+    case $stage in '#' | '') continue ;; esac
+    arguments=()
+    for tag in $names; do arguments+=(--tag "$tag") && tags+=("$tag"); done
+    docker build --quiet --network none --target "$stage" "${arguments[@]}" "$context" >/dev/null
+  done <"$here/images/tags"
+  docker save "${tags[@]}" --output "$archive.part"
+  mv "$archive.part" "$archive"
+  rm -rf "$context"
+}
+
+project_image() {
+  start_dockerd
+  docker build --quiet --network host --tag "$1" "$here/../../.." >/dev/null
+  docker save "$1" --output "$2"
+}
+
+case ${1-} in
+  test) test_images ;;
+  project) project_image "$2" "$3" ;;
+  *) sed -n '3,4s/^# //p' "$0" >&2 && exit 2 ;;
+esac

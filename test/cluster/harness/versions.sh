@@ -1,0 +1,15 @@
+# shellcheck shell=bash
+# The one place that pins what the cluster is built from, and says where the result is kept. Sourced by every script here; each
+# version is one variable away: KUBERNETES_VERSION=1.34.3 npm run cluster:up
+export KUBERNETES_VERSION=${KUBERNETES_VERSION:-1.37.2}
+export ETCD_VERSION=${ETCD_VERSION:-3.6.7}
+export CONTAINERD_VERSION=${CONTAINERD_VERSION:-2.2.1}
+export BUILDKITE_AGENT_VERSION=${BUILDKITE_AGENT_VERSION:-3.138.1}
+
+# Outside the tree, so that a fresh clone on the same machine builds nothing.
+cache=${CURFEW_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/curfew}
+kubernetes_bin=$cache/kubernetes-$KUBERNETES_VERSION
+etcd_bin=$cache/etcd-$ETCD_VERSION
+containerd_bin=$cache/containerd-$CONTAINERD_VERSION
+agent_bin=$cache/buildkite-agent-$BUILDKITE_AGENT_VERSION
+export cache kubernetes_bin etcd_bin containerd_bin agent_bin

@@ -1,0 +1,29 @@
+import { defineConfig } from "vitest/config";
+
+/** `npm run test:cluster`: what needs a real API server (api) or a real kubelet too (node). CONTRIBUTING.md says how to run it. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "api",
+          include: ["test/cluster/api/**/*.test.ts"],
+          globalSetup: "test/cluster/support/local-webhook.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false, // the webhook configuration is the cluster's, and some tests change it
+        },
+      },
+      {
+        test: {
+          name: "node",
+          include: ["test/cluster/node/**/*.test.ts"],
+          globalSetup: "test/cluster/support/installed-webhook.ts",
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
+          maxConcurrency: 30, // Jobs wait more than they work
+        },
+      },
+    ],
+  },
+});
