@@ -1,0 +1,242 @@
+/**
+ * A container as a process: PID 1 of a PID and a mount namespace of its own, with exactly the environment that it is given.
+ * Where the machine allows no namespaces it is a plain process, `isolation.reason` says why, and in CI that is an error.
+ */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface Mount {
+  readonly source: string;
+  /** An existing folder; default: `source`. */
+  readonly target?: string;
+  readonly readOnly?: boolean;
+}
+
+export interface ContainerOptions {
+  readonly argv: readonly string[];
+  /** All of the environment; default: PATH alone. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Ignored where there are no namespaces. */
+  readonly mounts?: readonly Mount[];
+  readonly readOnlyRoot?: boolean;
+  readonly uid?: number;
+  readonly cwd?: string;
+  /** What stdin gives, then its end; `open`: `stdin` of the container; default: none (/dev/null). */
+  readonly stdin?: "open" | { readonly text: string };
+  /** A terminal, as `tty: true` and `stdin: true` give; input goes to `stdin`, stderr joins stdout. Root only. */
+  readonly tty?: boolean;
+  /** Joins this one's PID namespace, as shareProcessNamespace does; that container's PID 1 stands for the pause container. */
+  readonly inNamespaceOf?: Container;
+  /** Runs as a plain process though namespaces are there. */
+  readonly plain?: boolean;
+}
+
+/** One line of stdout and when it came, in milliseconds of `performance.now()`. */
+export interface Line {
+  readonly text: string;
+  readonly at: number;
+}
+
+export interface Exit {
+  /** 0-255, or 128 + n after signal n, as kubelet reports it. */
+  readonly code: number;
+  readonly at: number;
+}
+
+/** How containers are isolated on this machine: `root` or `user` namespaces, or not at all and why. */
+export type Isolation = { readonly kind: "root" | "user" } | { readonly kind: "none"; readonly reason: string };
+
+const namespaceFlags = ["--fork", "--pid", "--mount", "--mount-proc", "--kill-child"];
+
+const detectIsolation = (): Isolation => {
+  if (process.platform !== "linux") return { kind: "none", reason: "namespaces are Linux's" };
+  const attempts = [
+    { kind: "root", flags: namespaceFlags },
+    { kind: "user", flags: ["--user", "--map-root-user", ...namespaceFlags] },
+  ] as const;
+  const errors = attempts.map(({ kind, flags }) => {
+    const { status, stderr, error } = spawnSync("unshare", [...flags, "true"], { encoding: "utf8" });
+    return status === 0 ? { kind } : { kind, error: error?.message ?? stderr.trim() };
+  });
+  const found = errors.find((attempt) => !("error" in attempt));
+  if (found !== undefined) return { kind: found.kind };
+  return { kind: "none", reason: errors.map((attempt) => ("error" in attempt ? attempt.error : "")).join("; ") };
+};
+
+export const isolation: Isolation = detectIsolation();
+if (isolation.kind === "none") {
+  const message = `containers run as plain processes, not in namespaces of their own: ${isolation.reason}`;
+  if (process.env["CI"] !== undefined) throw new Error(message);
+  console.warn(message);
+}
+
+const living = new Set<Container>();
+process.on("exit", () => {
+  for (const container of living) container.remove();
+});
+
+export class Container {
+  readonly lines: Line[] = [];
+  stderr = "";
+  readonly exited: Promise<Exit>;
+  readonly #process: ChildProcess;
+  readonly #nested: boolean;
+  /** How many generations PID 1 is below what was spawned. */
+  readonly #depth: number;
+  #exit: Exit | undefined;
+
+  constructor(options: ContainerOptions) {
+    this.#nested = isolation.kind !== "none" && options.plain !== true;
+    this.#depth = !this.#nested ? 0 : options.tty === true ? 2 : 1;
+    const [command = "", ...args] = this.#nested ? isolatedArgv(options) : options.argv;
+    const input = options.tty === true || options.stdin !== undefined;
+    this.#process = spawn(command, args, {
+      env: this.#nested ? process.env : (options.env ?? defaultEnvironment),
+      stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
+      detached: true, // a process group of its own, to be killed as a whole
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+    living.add(this);
+    this.exited = this.#watch();
+    this.#process.stdin?.on("error", () => {
+      // The container has ended or closed its stdin.
+    });
+    if (typeof options.stdin === "object") this.#process.stdin?.end(options.stdin.text);
+  }
+
+  async #watch(): Promise<Exit> {
+    let rest = "";
+    this.#process.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+      const at = performance.now();
+      const texts = (rest + chunk).split("\n");
+      rest = texts.pop() ?? "";
+      this.lines.push(...texts.map((text) => ({ text, at })));
+    });
+    this.#process.stderr?.setEncoding("utf8").on("data", (chunk: string) => (this.stderr += chunk));
+    const at = new Promise<Exit>((resolve, reject) => {
+      this.#process.once("error", reject);
+      this.#process.once("exit", (code, signal) => {
+        const number = signal === null ? (code ?? 0) : 128 + constants.signals[signal];
+        resolve({ code: number, at: performance.now() });
+        this.#killGroup(); // as the end of a namespace's PID 1 does
+      });
+    });
+    const closed = new Promise<void>((resolve) =>
+      this.#process.once("close", () => {
+        resolve();
+      }),
+    );
+    const exit = await at;
+    await closed;
+    if (rest !== "") this.lines.push({ text: rest, at: performance.now() });
+    this.#exit = exit;
+    living.delete(this);
+    return exit;
+  }
+
+  get running(): boolean {
+    return this.#exit === undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** The lines of stdout so far. */
+  get output(): string[] {
+    return this.lines.map((line) => line.text);
+  }
+
+  get stdin(): NodeJS.WritableStream {
+    if (this.#process.stdin === null) throw new Error("the container has no stdin: pass stdin or tty");
+    return this.#process.stdin;
+  }
+
+  /** PID 1 as this process sees it; undefined before it is there and once it is gone. */
+  get pid(): number | undefined {
+    let pid = this.#process.pid;
+    for (let depth = 0; depth < this.#depth && pid !== undefined; depth++) pid = children(pid)[0];
+    return this.running ? pid : undefined;
+  }
+
+  /** Sends a signal to PID 1, as kubelet does; false where it is gone. */
+  kill(signal: NodeJS.Signals | number): boolean {
+    const pid = this.pid;
+    if (pid === undefined) return false;
+    try {
+      return process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+      throw error;
+    }
+  }
+
+  /** Resolves with the first line of stdout that equals `text`; rejects when it has not come within `timeout` milliseconds. */
+  async saw(text: string, timeout = 10_000): Promise<Line> {
+    for (const end = performance.now() + timeout; ;) {
+      const line = this.lines.find((candidate) => candidate.text === text);
+      if (line !== undefined) return line;
+      if (performance.now() > end || !this.running) {
+        throw new Error(`no line ${JSON.stringify(text)} in ${JSON.stringify(this.output)}; stderr: ${this.stderr}`);
+      }
+      await sleep(2);
+    }
+  }
+
+  /** Kills all that is left of it, at once and without a word. */
+  remove(): void {
+    if (this.running) this.kill("SIGKILL");
+    this.#killGroup();
+    living.delete(this);
+  }
+
+  #killGroup(): void {
+    try {
+      if (this.#process.pid !== undefined) process.kill(-this.#process.pid, "SIGKILL");
+    } catch {
+      // Nobody is left in it.
+    }
+  }
+}
+
+const defaultEnvironment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
+
+/** The first generation below a process, oldest first; empty where the process is gone. */
+export const children = (pid: number): number[] => {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+};
+
+const quote = (argument: string): string => `'${argument.replaceAll("'", "'\\''")}'`;
+
+/** Namespaces, then mounts, then the user, then exactly the environment, then the argv: each step executes the next, none stays. */
+const isolatedArgv = (options: ContainerOptions): string[] => {
+  const mounts = (options.mounts ?? []).flatMap(({ source, target = source, readOnly = false }) => [
+    `mount --bind ${quote(source)} ${quote(target)}`,
+    ...(readOnly ? [`mount -o remount,bind,ro ${quote(target)}`] : []),
+  ]);
+  if (options.readOnlyRoot === true) mounts.push("mount -o remount,bind,ro /");
+  const uid =
+    options.uid === undefined ? [] : ["setpriv", `--reuid=${options.uid}`, `--regid=${options.uid}`, "--clear-groups"];
+  const environment = Object.entries(options.env ?? defaultEnvironment).map(([name, value]) => `${name}=${value}`);
+  const user = isolation.kind === "user" ? ["--user", "--map-root-user"] : [];
+  const joined = options.inNamespaceOf?.pid;
+  const enter =
+    joined === undefined
+      ? ["unshare", ...user, ...namespaceFlags]
+      : [
+          "nsenter",
+          "--target",
+          `${joined}`,
+          ...(user.length > 0 ? ["--user"] : []),
+          "--pid",
+          "--mount",
+          "unshare",
+          "--mount",
+        ];
+  const inside = [...uid, "env", "-i", ...environment, ...options.argv];
+  const terminal = options.tty === true ? ["setsid", "-c", "-w"] : [];
+  const whole = [...enter, "sh", "-c", [...mounts, 'exec "$@"'].join(" && "), "sh", ...terminal, ...inside];
+  return options.tty === true ? ["script", "-qec", whole.map(quote).join(" "), "/dev/null"] : whole;
+};
