@@ -18,10 +18,14 @@ export const MOUNT_PATH = "/usr/share/pod";
 /** How sidecars are made to end. trap: shell wrappers and a shared emptyDir. native: restartable init containers (KEP-753). */
 export type Strategy = "trap" | "native";
 
-/** One operation of a JSON Patch (RFC 6902); Curfew never needs move, copy or test. `path` is a JSON Pointer (RFC 6901). */
+/**
+ * One operation of a JSON Patch (RFC 6902); `path` and `from` are JSON Pointers (RFC 6901). `move` and `copy` keep what they carry
+ * out of the patch, so nothing of it is serialised again.
+ */
 export type PatchOperation =
-  | { readonly op: "add" | "replace"; readonly path: string; readonly value: unknown }
-  | { readonly op: "remove"; readonly path: string };
+  | { readonly op: "add"; readonly path: string; readonly value: unknown }
+  | { readonly op: "remove"; readonly path: string }
+  | { readonly op: "move" | "copy"; readonly from: string; readonly path: string };
 
 /** What the operator decides for all Jobs. */
 export interface PlanOptions {
@@ -31,6 +35,8 @@ export interface PlanOptions {
   readonly knownImages?: readonly KnownImage[];
   /** False: some nodes are older than Kubernetes 1.29 and would run native sidecars as ordinary init containers, for ever. */
   readonly nativeSidecars?: boolean;
+  /** True: plan every Job as if it bore the label. */
+  readonly all?: boolean;
 }
 
 export type Role = "main" | "sidecar" | "ignored";

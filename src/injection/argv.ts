@@ -1,0 +1,57 @@
+/** What a container runs, as Kubernetes puts it together: `command` replaces ENTRYPOINT and CMD, `args` alone replaces CMD. */
+import type { Settings } from "./annotations.ts";
+import type { Container } from "./job.ts";
+import type { KnownImage } from "./known-images.ts";
+import type { ArgvSource } from "./plan.ts";
+
+export interface Argv {
+  readonly elements: readonly string[];
+  /** How many leading elements are not from the manifest's `args`. */
+  readonly leading: number;
+  /** Whether those are from the manifest's `command`, rather than the annotation or the image. */
+  readonly fromManifest: boolean;
+  readonly source: ArgvSource;
+}
+
+/** Undefined: nobody knows without asking a registry, which Curfew never does. */
+export function argvOf(container: Container, settings: Settings, known: KnownImage | undefined): Argv | undefined {
+  const args = container.args ?? [];
+  if (container.command && container.command.length > 0) return argv(container.command, args, true, "manifest");
+  const annotated = settings.commands.get(container.name);
+  if (annotated) return argv(annotated, args, false, "annotation");
+  if (!known?.entrypoint) return undefined;
+  if (args.length > 0) return argv(known.entrypoint.map(unexpanded), args, false, "known-image");
+  if (!known.cmd || known.entrypoint.length + known.cmd.length === 0) return undefined;
+  return argv([...known.entrypoint, ...known.cmd].map(unexpanded), [], false, "known-image");
+}
+
+/** Kubernetes expands $(NAME) in what a manifest says, but not in an image's own argv. */
+function unexpanded(element: string): string {
+  return element.replaceAll("$", "$$$$");
+}
+
+function argv(
+  leading: readonly string[],
+  args: readonly string[],
+  fromManifest: boolean,
+  source: ArgvSource,
+): Argv {
+  return { elements: [...leading, ...args], leading: leading.length, fromManifest, source };
+}
+
+/** Names of shells that run the wrapper as it is tested. */
+const SHELL_NAMES = new Set(["sh", "bash", "dash", "ash"]);
+
+export type Shell = { readonly path: string; readonly evident: boolean } | undefined;
+
+/** The shell for a container's wrapper. Undefined: the image is known to have none. */
+export function shellOf(container: Container, elements: readonly string[], settings: Settings, known: KnownImage | undefined): Shell {
+  const annotated = settings.shells.get(container.name);
+  if (annotated !== undefined) return { path: annotated, evident: true };
+  const first = elements[0] ?? "";
+  const name = first.slice(first.lastIndexOf("/") + 1);
+  // A relative path would be looked up in workingDir, which proves nothing here.
+  if (SHELL_NAMES.has(name) && (first === name || first.startsWith("/"))) return { path: first, evident: true };
+  if (known?.shell === false) return undefined;
+  return { path: known?.shell ?? "/bin/sh", evident: known?.shell !== undefined };
+}

@@ -1,0 +1,169 @@
+/**
+ * The parts of a batch/v1 Job that a plan reads. The objects are the caller's own, never copied: fields that are not named here
+ * are not looked at, so future ones survive.
+ */
+import { anything, boolean, integer, listOf, mapOfStrings, objectWith, optional, string } from "./shape.ts";
+
+type Maybe<T> = T | null | undefined;
+
+export interface Metadata {
+  readonly labels?: Maybe<Readonly<Record<string, string>>>;
+  readonly annotations?: Maybe<Readonly<Record<string, string>>>;
+}
+
+export interface EnvVar {
+  readonly name: string;
+  readonly valueFrom?: Maybe<{
+    readonly fieldRef?: unknown;
+    readonly resourceFieldRef?: unknown;
+    readonly configMapKeyRef?: Maybe<{ readonly optional?: unknown }>;
+  }>;
+}
+
+export interface VolumeMount {
+  readonly name: string;
+  readonly mountPath: string;
+  readonly readOnly?: Maybe<boolean>;
+  readonly subPath?: Maybe<string>;
+  readonly subPathExpr?: Maybe<string>;
+}
+
+/** A rule of KEP-5307: what to do when this container exits so. */
+export interface RestartRule {
+  readonly exitCodes?: Maybe<{ readonly operator?: Maybe<string>; readonly values?: Maybe<readonly number[]> }>;
+}
+
+export interface Container {
+  readonly name: string;
+  readonly image?: Maybe<string>;
+  readonly command?: Maybe<readonly string[]>;
+  readonly args?: Maybe<readonly string[]>;
+  readonly env?: Maybe<readonly EnvVar[]>;
+  readonly volumeMounts?: Maybe<readonly VolumeMount[]>;
+  readonly lifecycle?: Maybe<{ readonly preStop?: unknown }>;
+  readonly livenessProbe?: unknown;
+  readonly startupProbe?: unknown;
+  readonly tty?: Maybe<boolean>;
+  readonly restartPolicy?: Maybe<string>;
+  readonly restartPolicyRules?: Maybe<readonly RestartRule[]>;
+}
+
+export interface Volume {
+  readonly name: string;
+  readonly emptyDir?: unknown;
+}
+
+export interface PodSpec {
+  readonly containers: readonly Container[];
+  readonly initContainers?: Maybe<readonly Container[]>;
+  readonly volumes?: Maybe<readonly Volume[]>;
+  readonly restartPolicy?: Maybe<string>;
+  readonly terminationGracePeriodSeconds?: Maybe<number>;
+  readonly os?: Maybe<{ readonly name?: Maybe<string> }>;
+  readonly nodeSelector?: Maybe<Readonly<Record<string, string>>>;
+}
+
+export interface PodFailurePolicyRule {
+  readonly onExitCodes?: Maybe<{ readonly containerName?: Maybe<string> }>;
+}
+
+export interface Job {
+  readonly metadata?: Maybe<Metadata>;
+  readonly spec: {
+    readonly template: { readonly metadata?: Maybe<Metadata>; readonly spec: PodSpec };
+    readonly podFailurePolicy?: Maybe<{ readonly rules?: Maybe<readonly PodFailurePolicyRule[]> }>;
+  };
+}
+
+const strings = optional(listOf(string));
+
+const metadata = optional(
+  objectWith({ labels: optional(mapOfStrings), annotations: optional(mapOfStrings) }),
+);
+
+const restartRule = objectWith({
+  exitCodes: optional(objectWith({ operator: optional(string), values: optional(listOf(integer)) })),
+});
+
+const container = objectWith({
+  name: string,
+  image: optional(string),
+  command: strings,
+  args: strings,
+  env: optional(listOf(objectWith({ name: string, valueFrom: optional(objectWith({ configMapKeyRef: optional(objectWith({})) })) }))),
+  volumeMounts: optional(
+    listOf(
+      objectWith({
+        name: string,
+        mountPath: string,
+        readOnly: optional(boolean),
+        subPath: optional(string),
+        subPathExpr: optional(string),
+      }),
+    ),
+  ),
+  lifecycle: optional(objectWith({ preStop: anything })),
+  tty: optional(boolean),
+  restartPolicy: optional(string),
+  restartPolicyRules: optional(listOf(restartRule)),
+});
+
+const job = objectWith({
+  metadata,
+  spec: objectWith({
+    template: objectWith({
+      metadata,
+      spec: objectWith({
+        containers: listOf(container),
+        initContainers: optional(listOf(container)),
+        volumes: optional(listOf(objectWith({ name: string }))),
+        restartPolicy: optional(string),
+        terminationGracePeriodSeconds: optional(integer),
+        os: optional(objectWith({ name: optional(string) })),
+        nodeSelector: optional(mapOfStrings),
+      }),
+    }),
+    podFailurePolicy: optional(
+      objectWith({
+        rules: optional(listOf(objectWith({ onExitCodes: optional(objectWith({ containerName: optional(string) })) }))),
+      }),
+    ),
+  }),
+});
+
+/** The value as a Job, or where it is none: a JSON Pointer and what should be there. */
+export function parseJob(value: unknown): { readonly job: Job } | { readonly problem: string } {
+  const problem = job(value);
+  return problem === undefined ? { job: value as Job } : { problem: problem.startsWith(" ") ? `it${problem}` : problem };
+}
+
+/** A CronJob's `spec.jobTemplate`, which has the shape of a Job. */
+export function parseCronJob(value: unknown): { readonly jobTemplate: Job } | { readonly problem: string } {
+  const problem = objectWith({ spec: objectWith({ jobTemplate: job }) })(value);
+  return problem === undefined
+    ? { jobTemplate: (value as { spec: { jobTemplate: Job } }).spec.jobTemplate }
+    : { problem: problem.startsWith(" ") ? `it${problem}` : problem };
+}
+
+/** An init container that runs beside the main ones and is restarted (KEP-753). */
+export function isNativeSidecar(initContainer: Container): boolean {
+  return initContainer.restartPolicy === "Always";
+}
+
+/** Kubernetes' default where the template does not say (batch/v1 defaults). */
+export function gracePeriodOf(spec: PodSpec): number {
+  return Math.max(spec.terminationGracePeriodSeconds ?? 30, 0);
+}
+
+export function isWindows(spec: PodSpec): boolean {
+  return spec.os?.name === "windows" || spec.nodeSelector?.["kubernetes.io/os"] === "windows";
+}
+
+/** Whether this container comes back after it has ended with 0, by rules of its own (KEP-5307). */
+export function restartsAfterSuccess(container: Container): boolean {
+  if (container.restartPolicy === "Always") return true;
+  return (container.restartPolicyRules ?? []).some(({ exitCodes }) => {
+    const named = exitCodes?.values?.includes(0) ?? false;
+    return exitCodes?.operator === "NotIn" ? !named : named;
+  });
+}

@@ -1,0 +1,192 @@
+/**
+ * Images whose argv, shell or usual role Curfew knows without asking a registry. A row's facts come from the image's Dockerfile,
+ * named beside it; what differs between an image's versions is left out. The first row that matches is taken, the operator's own
+ * before these.
+ */
+import { listOf, objectWith, optional, string, type Check } from "./shape.ts";
+
+export interface KnownImage {
+  /**
+   * The last components of the repository, so that mirrors match, and a tag: `docker:*dind*`, `buildkite/agent`, `distroless/*`.
+   * `*` stands for any characters but `/`. Without a tag any matches; an image without one has `latest`, or with a digest none.
+   * A repository of one component is in `library/`, as at Docker Hub, so `library/node` is not everybody's `node`.
+   */
+  readonly image: string;
+  /** ENTRYPOINT; absent: not known, so the argv is known only where the manifest has `command`. */
+  readonly entrypoint?: readonly string[] | undefined;
+  readonly cmd?: readonly string[] | undefined;
+  /** Path of a POSIX shell; false: the image has none; absent: not known. */
+  readonly shell?: string | false | undefined;
+  /** sidecar: hardly ever the container that a Job is about. */
+  readonly role?: "sidecar" | undefined;
+}
+
+const sh = "/bin/sh";
+
+/** One row for each of an image's tags that has a shell, then one for all others, which have none. */
+function shellOnlyIn(tags: readonly string[], row: KnownImage): readonly KnownImage[] {
+  return [...tags.map((tag) => ({ ...row, image: `${row.image}:*${tag}*`, shell: sh })), { ...row, shell: false }];
+}
+
+/** Base images: their rows say only that there is a shell. */
+const BASES = [
+  "alpine amazonlinux bash buildpack-deps busybox centos debian eclipse-temurin fedora golang gradle mariadb maven mongo",
+  "mysql node openjdk oraclelinux perl php postgres python redis rockylinux ruby rust ubuntu",
+];
+
+export const KNOWN_IMAGES: readonly KnownImage[] = [
+  // docker-library/docker, */dind/Dockerfile: ENTRYPOINT ["dockerd-entrypoint.sh"], CMD []
+  { image: "docker:*dind*", entrypoint: ["dockerd-entrypoint.sh"], cmd: [], shell: sh, role: "sidecar" },
+  // docker-library/docker, */cli/Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["sh"]
+  { image: "docker", entrypoint: ["docker-entrypoint.sh"], cmd: ["sh"], shell: sh },
+  // buildkite/agent, packaging/docker/*/Dockerfile: ENTRYPOINT ["buildkite-agent-entrypoint"], CMD ["start"]; not in its sidecar
+  { image: "buildkite/agent:*sidecar*", shell: sh, role: "sidecar" },
+  { image: "buildkite/agent", entrypoint: ["buildkite-agent-entrypoint"], cmd: ["start"], shell: sh },
+  // GoogleCloudPlatform/cloud-sql-proxy, Dockerfile and Dockerfile.*: ENTRYPOINT ["/cloud-sql-proxy"]; the default is distroless
+  ...shellOnlyIn(["alpine", "bookworm", "bullseye", "buster"], {
+    image: "cloud-sql-proxy",
+    entrypoint: ["/cloud-sql-proxy"],
+    cmd: [],
+    role: "sidecar",
+  }),
+  // The same project's v1: no ENTRYPOINT; distroless from 1.16 on
+  ...shellOnlyIn(["alpine", "buster"], { image: "gce-proxy", entrypoint: [], role: "sidecar" }),
+  // GoogleCloudPlatform/alloydb-auth-proxy: as cloud-sql-proxy
+  ...shellOnlyIn(["alpine", "bookworm", "bullseye", "buster"], {
+    image: "alloydb-auth-proxy",
+    entrypoint: ["/alloydb-auth-proxy"],
+    cmd: [],
+    role: "sidecar",
+  }),
+  // envoyproxy/envoy, distribution/docker/Dockerfile-envoy
+  { image: "envoyproxy/envoy:*distroless*", entrypoint: ["/usr/local/bin/envoy"], shell: false, role: "sidecar" },
+  {
+    image: "envoyproxy/envoy",
+    entrypoint: ["/docker-entrypoint.sh"],
+    cmd: ["envoy", "-c", "/etc/envoy/envoy.yaml"],
+    shell: sh,
+    role: "sidecar",
+  },
+  // Without a shell by what they are; only debug tags of distroless have busybox, which is not at /bin/sh
+  { image: "distroless/*:*debug*", shell: "/busybox/sh" },
+  { image: "distroless/*", shell: false },
+  { image: "*distroless*", shell: false },
+  { image: "*:*distroless*", shell: false },
+  // fluent/fluent-bit, dockerfiles/Dockerfile: distroless but for -debug; ENTRYPOINT and CMD differ between versions
+  { image: "fluent/fluent-bit:*debug*", shell: sh, role: "sidecar" },
+  { image: "fluent/fluent-bit", shell: false, role: "sidecar" },
+  { image: "fluentd", shell: sh, role: "sidecar" },
+  // vectordotdev/vector, distribution/docker/{alpine,debian}/Dockerfile
+  { image: "timberio/vector:*alpine*", entrypoint: ["/usr/local/bin/vector"], cmd: [], shell: sh, role: "sidecar" },
+  { image: "timberio/vector:*debian*", entrypoint: ["/usr/bin/vector"], cmd: [], shell: sh, role: "sidecar" },
+  { image: "timberio/vector", role: "sidecar" },
+  // open-telemetry/opentelemetry-collector-releases: FROM scratch; ENTRYPOINT and CMD differ between versions
+  { image: "opentelemetry-collector*", shell: false, role: "sidecar" },
+  // moby/buildkit, Dockerfile: ENTRYPOINT ["buildkitd"], rootless ENTRYPOINT ["rootlesskit", "buildkitd"]
+  { image: "moby/buildkit:*rootless*", entrypoint: ["rootlesskit", "buildkitd"], cmd: [], shell: sh, role: "sidecar" },
+  { image: "moby/buildkit", entrypoint: ["buildkitd"], cmd: [], shell: sh, role: "sidecar" },
+  // hashicorp/vault, Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["server", "-dev"]
+  { image: "hashicorp/vault", entrypoint: ["docker-entrypoint.sh"], cmd: ["server", "-dev"], shell: sh, role: "sidecar" },
+  // kubernetes/git-sync, Dockerfile.in: ENTRYPOINT ["/git-sync"]
+  { image: "git-sync", entrypoint: ["/git-sync"], cmd: [], role: "sidecar" },
+  // qdm12/gluetun, Dockerfile: ENTRYPOINT ["/gluetun-entrypoint"], from alpine
+  { image: "gluetun", entrypoint: ["/gluetun-entrypoint"], cmd: [], shell: sh, role: "sidecar" },
+  // SeleniumHQ/docker-selenium, Video/Dockerfile: ENTRYPOINT ["/opt/bin/entry_point.sh"]
+  { image: "selenium/video", entrypoint: ["/opt/bin/entry_point.sh"], cmd: [], shell: sh, role: "sidecar" },
+  // Proxies of service meshes and the like, where somebody added them to the Job itself
+  { image: "istio/proxyv2", role: "sidecar" },
+  { image: "linkerd/proxy", role: "sidecar" },
+  { image: "daprd", shell: false, role: "sidecar" },
+  ...BASES.join(" ")
+    .split(" ")
+    .map((name): KnownImage => ({ image: `library/${name}`, shell: sh })),
+];
+
+const row: Check = objectWith({
+  image: (value) =>
+    typeof value === "string" && /^[^\s:@]+(:[^\s:@/]+)?$/.test(value) ? undefined : " must be an image without digest",
+  entrypoint: optional(listOf(string)),
+  cmd: optional(listOf(string)),
+  shell: (value) =>
+    value === undefined || value === false || (typeof value === "string" && value.startsWith("/"))
+      ? undefined
+      : " must be an absolute path, or false where the image has no shell",
+  role: (value) => (value === undefined || value === "sidecar" ? undefined : " must be sidecar where it is given"),
+});
+
+/** The operator's own rows, from a configuration file; the problem names the row and field by JSON Pointer. */
+export function parseKnownImages(
+  value: unknown,
+): { readonly rows: readonly KnownImage[] } | { readonly problem: string } {
+  const problem = listOf(row)(value);
+  return problem === undefined ? { rows: value as KnownImage[] } : { problem: problem.trimStart() };
+}
+
+/** The row for an image reference, if there is one. */
+export type ImageLookup = (image: string) => KnownImage | undefined;
+
+const lookups = new WeakMap<readonly KnownImage[], ImageLookup>();
+const noRows: readonly KnownImage[] = [];
+
+/** The look-up with the operator's rows before the built-in ones; compiled once for a list, as it serves each review. */
+export function imageLookup(operatorRows: readonly KnownImage[] = noRows): ImageLookup {
+  let lookUp = lookups.get(operatorRows);
+  if (!lookUp) lookups.set(operatorRows, (lookUp = compileAll(operatorRows)));
+  return lookUp;
+}
+
+function compileAll(operatorRows: readonly KnownImage[]): ImageLookup {
+  const compiled = [...operatorRows, ...KNOWN_IMAGES].map((known) => ({ known, matches: compile(known.image) }));
+  return (image) => {
+    const reference = split(image);
+    return compiled.find(({ matches }) => matches(reference))?.known;
+  };
+}
+
+interface Reference {
+  readonly components: readonly string[];
+  /** Undefined where only a digest is given. */
+  readonly tag: string | undefined;
+}
+
+function split(image: string): Reference {
+  const at = image.indexOf("@");
+  const named = at < 0 ? image : image.slice(0, at);
+  const colon = named.lastIndexOf(":");
+  const hasTag = colon > named.lastIndexOf("/");
+  const components = (hasTag ? named.slice(0, colon) : named).split("/");
+  if (components.length > 1 && /[.:]|^localhost$/.test(components[0] ?? "")) components.shift();
+  if (components.length === 1) components.unshift("library");
+  return {
+    components,
+    tag: hasTag ? named.slice(colon + 1) : at < 0 ? "latest" : undefined,
+  };
+}
+
+function compile(pattern: string): (reference: Reference) => boolean {
+  const colon = pattern.indexOf(":");
+  const components = (colon < 0 ? pattern : pattern.slice(0, colon)).split("/").map(glob);
+  const matchesTag = colon < 0 ? undefined : glob(pattern.slice(colon + 1));
+  return ({ components: actual, tag }) => {
+    const skipped = actual.length - components.length;
+    if (skipped < 0) return false;
+    if (!components.every((matches, index) => matches(actual[skipped + index] ?? ""))) return false;
+    return matchesTag === undefined || (tag !== undefined && matchesTag(tag));
+  };
+}
+
+function glob(pattern: string): (text: string) => boolean {
+  if (!pattern.includes("*")) return (text) => text === pattern;
+  const [head = "", ...rest] = pattern.split("*");
+  const tail = rest.pop() ?? "";
+  return (text) => {
+    if (text.length < head.length + tail.length || !text.startsWith(head) || !text.endsWith(tail)) return false;
+    let at = head.length;
+    for (const part of rest) {
+      const found = text.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return at <= text.length - tail.length;
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * What keeps a strategy from its promises. This table is the whole choice of strategy: the planner asks it, `curfew explain`,
+ * refusals and metrics speak in its terms, and a test compares docs/reference.md with it.
+ *
+ * A hard limit rules the strategy out. A soft one keeps `auto` from it; a Job that asks for the strategy by name gets a warning.
+ */
+import type { Strategy } from "./plan.ts";
+
+export interface Limit {
+  readonly strategy: Strategy;
+  readonly hardness: "hard" | "soft";
+  /** What is in the way, and whom it would hurt. */
+  readonly sentence: string;
+  /** What its author can do about it, besides another strategy. */
+  readonly wayOut: string;
+}
+
+export const LIMITS = {
+  "argv-unknown": {
+    strategy: "trap",
+    hardness: "hard",
+    sentence: "The manifest has no command, and the image is none whose entry point Curfew knows.",
+    wayOut: "set command in the manifest, or command.curfew.sh/CONTAINER to the image's entry point",
+  },
+  "no-shell": {
+    strategy: "trap",
+    hardness: "hard",
+    sentence: "The image is known to have no shell, which the wrapper needs.",
+    wayOut: "use a tag of the image that has a shell, or name one with shell.curfew.sh/CONTAINER",
+  },
+  "mount-path-taken": {
+    strategy: "trap",
+    hardness: "hard",
+    sentence: "Something other than one writable emptyDir for all containers is mounted at /usr/share/pod.",
+    wayOut: "mount it elsewhere",
+  },
+  "restart-rules": {
+    strategy: "trap",
+    hardness: "hard",
+    sentence: "The sidecar's own restartPolicy or rules (KEP-5307) would restart it once Curfew has ended it with 0.",
+    wayOut: "remove the sidecar's restartPolicy and restartPolicyRules",
+  },
+  windows: {
+    strategy: "trap",
+    hardness: "hard",
+    sentence: "The Pod runs on Windows, and the wrapper is a POSIX shell script.",
+    wayOut: "none but strategy native",
+  },
+  "shell-not-evident": {
+    strategy: "trap",
+    hardness: "soft",
+    sentence: "Nothing shows that the image has a shell: without one the container could not start.",
+    wayOut: "name it with shell.curfew.sh/CONTAINER, as in /bin/sh",
+  },
+  "env-name": {
+    strategy: "trap",
+    hardness: "soft",
+    sentence:
+      "Shells drop this environment variable's name, and it cannot be passed around them: it holds a parenthesis, or comes from a Secret that would show in the process list.",
+    wayOut: "rename the variable to letters, digits and underscores",
+  },
+  "pre-stop": {
+    strategy: "trap",
+    hardness: "soft",
+    sentence: "The sidecar's preStop hook runs only where kubelet ends the container, and under trap it ends by itself.",
+    wayOut: "do what the hook does when the sidecar gets TERM",
+  },
+  probes: {
+    strategy: "trap",
+    hardness: "soft",
+    sentence: "When the sidecar's liveness or startup probe fails, kubelet's TERM is held back while main runs.",
+    wayOut: "remove the probe, or use a readiness probe",
+  },
+  tty: {
+    strategy: "trap",
+    hardness: "soft",
+    sentence: "The container has a terminal, and shares it with the wrapper's shell.",
+    wayOut: "remove tty",
+  },
+  "old-nodes": {
+    strategy: "native",
+    hardness: "hard",
+    sentence: "The operator has said that some nodes are older than Kubernetes 1.29 and know no native sidecars.",
+    wayOut: "upgrade the nodes, or ask the operator",
+  },
+  "own-restart-policy": {
+    strategy: "native",
+    hardness: "hard",
+    sentence: "The sidecar has a restartPolicy other than Always or restart rules (KEP-5307), which a native sidecar cannot keep.",
+    wayOut: "remove the sidecar's restartPolicy and restartPolicyRules",
+  },
+  "pod-failure-policy-rules": {
+    strategy: "native",
+    hardness: "hard",
+    sentence:
+      "The Job's podFailurePolicy would need more than 20 rules, once those on exit codes each name a main container.",
+    wayOut: "give the rules on exit codes a containerName",
+  },
+  "grace-period": {
+    strategy: "native",
+    hardness: "soft",
+    sentence: "A native sidecar has no grace period of its own: the Pod's is shared by all.",
+    wayOut: "set the Pod's terminationGracePeriodSeconds",
+  },
+} as const satisfies Readonly<Record<string, Limit>>;
+
+export type LimitId = keyof typeof LIMITS;

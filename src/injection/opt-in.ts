@@ -1,0 +1,25 @@
+/** The label, read before anything else, so that a Job which did not opt in is left alone whatever its shape. */
+import { quote } from "./annotations.ts";
+import { ENABLED_LABEL, type LeavePlan, type PlanOptions, type RefusePlan } from "./plan.ts";
+import { LEAVE_REASONS, REFUSE_REASONS } from "./reasons.ts";
+
+interface Labelled {
+  readonly metadata?: { readonly labels?: Readonly<Record<string, unknown>> | null } | null;
+}
+
+/** Undefined: the Job opted in, or is no object at all, which is refused rather than overlooked. */
+export function leaveUnlabelled(job: unknown, { all = false }: PlanOptions): LeavePlan | undefined {
+  if (all || typeof job !== "object" || job === null) return undefined;
+  const label = (job as Labelled).metadata?.labels?.[ENABLED_LABEL];
+  if (label === "true") return undefined;
+  const warnings =
+    typeof label === "string" && label !== "false"
+      ? [`The label ${ENABLED_LABEL} is ${quote(label)}, which enables nothing: it must be "true".`]
+      : [];
+  return { kind: "leave", reason: "not-enabled", message: LEAVE_REASONS["not-enabled"], patch: [], warnings, containers: [] };
+}
+
+export function refuseMalformed(kind: "Job" | "CronJob", problem: string): RefusePlan {
+  const sentence = REFUSE_REASONS.malformed.replace("Job", kind).replace(".", "");
+  return { kind: "refuse", reason: "malformed", message: `${sentence}: ${problem}.`, limits: [], warnings: [], containers: [] };
+}

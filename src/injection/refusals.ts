@@ -1,0 +1,67 @@
+/** What a refused Job's author reads: what is in the way, container by container, and the ways out. */
+import {
+  COMMAND_PREFIX,
+  GRACE_PERIOD_PREFIX,
+  IGNORE_ANNOTATION,
+  quote,
+  SHELL_PREFIX,
+  STRATEGY_ANNOTATION,
+  type Settings,
+} from "./annotations.ts";
+import { isNativeSidecar, type Container, type Job } from "./job.ts";
+import { LIMITS } from "./limits.ts";
+import { INJECTED_ANNOTATION, type MetLimit, type Strategy } from "./plan.ts";
+
+/** Enough to act on; the API server's answer should stay readable. */
+const MAX_SHOWN = 8;
+
+/** `wanted` is what was asked for, `limits` what decided. */
+export function limitsRefusal(wanted: Strategy | "auto", limits: readonly MetLimit[]): string {
+  const shown = limits.slice(0, MAX_SHOWN).map(({ limit, message }) => `[${LIMITS[limit].strategy}: ${limit}] ${message}`);
+  if (limits.length > MAX_SHOWN) shown.push(`And ${limits.length - MAX_SHOWN} more.`);
+  const ways = new Set(
+    limits.map(({ limit, container }) => LIMITS[limit].wayOut.replace("CONTAINER", container ?? "CONTAINER")),
+  );
+  if (wanted !== "auto") ways.add(`choose another strategy with ${STRATEGY_ANNOTATION}`);
+  if (limits.some(({ container }) => container !== undefined)) ways.add(`leave the container alone with ${IGNORE_ANNOTATION}`);
+  const subject = wanted === "auto" ? "neither strategy can keep its promises" : `strategy ${wanted} cannot keep its promises`;
+  return `Curfew cannot end this Job's sidecars: ${subject} here. ${shown.join(" ")} Ways out: ${[...ways].join("; or ")}.`;
+}
+
+/**
+ * A webhook that decodes Pods with types older than Kubernetes 1.28 drops `restartPolicy` from init containers, and then the first
+ * sidecar never lets the Pod start. Undefined: nothing of the kind.
+ */
+export function strippedSidecars(job: Job): string | undefined {
+  const initContainers = job.spec.template.spec.initContainers ?? [];
+  if (job.metadata?.annotations?.[INJECTED_ANNOTATION] !== "native") return undefined;
+  if (initContainers.length === 0 || initContainers.some(isNativeSidecar)) return undefined;
+  return (
+    `${INJECTED_ANNOTATION} is native, but no init container has restartPolicy: Always any more: another webhook or tool has removed ` +
+    `it, and the Job would hang before its main container starts. Update that webhook, or set ${STRATEGY_ANNOTATION}: trap.`
+  );
+}
+
+/** An annotation that names a container which is not there. Init containers count, as native sidecars are some. */
+export function strangerNamed({ commands, gracePeriods, shells, ignored }: Settings, job: Job): string | undefined {
+  const { containers, initContainers } = job.spec.template.spec;
+  const known = new Set([...containers, ...(initContainers ?? [])].map(({ name }) => name));
+  const named: readonly (readonly [string, Iterable<string>])[] = [
+    [COMMAND_PREFIX, commands.keys()],
+    [GRACE_PERIOD_PREFIX, gracePeriods.keys()],
+    [SHELL_PREFIX, shells.keys()],
+    [IGNORE_ANNOTATION, ignored],
+  ];
+  for (const [annotation, names] of named) {
+    for (const name of names) {
+      if (!known.has(name)) return unknownContainer(annotation, name, containers);
+    }
+  }
+  return undefined;
+}
+
+export function unknownContainer(annotation: string, name: string, containers: readonly Container[]): string {
+  const listed = containers.slice(0, 10).map((container) => quote(container.name));
+  if (containers.length > 10) listed.push(`${containers.length - 10} more`);
+  return `The annotation ${annotation} names ${quote(name)}, but the Job's containers are ${listed.join(", ")}.`;
+}

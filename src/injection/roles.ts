@@ -1,0 +1,82 @@
+/** Which containers a Job is about (main), which Curfew stops after them (sidecar), and which it does not touch (ignored). */
+import { IGNORE_ANNOTATION, MAIN_ANNOTATION, quote, type Settings } from "./annotations.ts";
+import type { Container } from "./job.ts";
+import type { ImageLookup } from "./known-images.ts";
+import type { Role, RoleSource } from "./plan.ts";
+import type { RefuseReason } from "./reasons.ts";
+import { unknownContainer } from "./refusals.ts";
+import type { Unwrapped } from "./wrapper.ts";
+
+export interface Cast {
+  readonly container: Container;
+  readonly role: Role;
+  readonly source: RoleSource;
+}
+
+export type Roles =
+  | { readonly kind: "roles"; readonly casts: readonly Cast[]; readonly warnings: readonly string[] }
+  | { readonly kind: "refuse"; readonly reason: RefuseReason; readonly message: string };
+
+/** kubectl's own annotation for the container that `kubectl logs` and `exec` take, on the Pod template. */
+export const DEFAULT_CONTAINER_ANNOTATION = "kubectl.kubernetes.io/default-container";
+
+/** `unwrapped` holds, for each container, what an earlier pass made of it. */
+export function assignRoles(
+  containers: readonly Container[],
+  unwrapped: readonly (Unwrapped | undefined)[],
+  settings: Settings,
+  defaultContainer: string | undefined,
+  lookUp: ImageLookup,
+): Roles {
+  const names = new Set(containers.map(({ name }) => name));
+  const ignoredNames = new Set(settings.ignored);
+  const mains = new Set(settings.mains);
+  for (const name of mains) {
+    if (!names.has(name)) {
+      return { kind: "refuse", reason: "unknown-container", message: unknownContainer(MAIN_ANNOTATION, name, containers) };
+    }
+    if (ignoredNames.has(name)) {
+      const message = `${MAIN_ANNOTATION} and ${IGNORE_ANNOTATION} both name ${quote(name)}: a container is one or the other.`;
+      return { kind: "refuse", reason: "invalid-annotation", message };
+    }
+  }
+
+  const castAll = (main: (container: Container, index: number) => boolean, source: RoleSource): readonly Cast[] =>
+    containers.map((container, index) => {
+      if (ignoredNames.has(container.name)) return { container, role: "ignored", source: "annotation" };
+      if (main(container, index)) return { container, role: "main", source };
+      return { container, role: "sidecar", source: "remaining" };
+    });
+
+  if (mains.size > 0) {
+    return { kind: "roles", casts: castAll(({ name }) => mains.has(name), "annotation"), warnings: [] };
+  }
+  // A container that another webhook added since the first pass must not take main's place.
+  if (unwrapped.some((original) => original?.role === "main")) {
+    return { kind: "roles", casts: castAll((_, index) => unwrapped[index]?.role === "main", "wrapped"), warnings: [] };
+  }
+  if (defaultContainer !== undefined && names.has(defaultContainer) && !ignoredNames.has(defaultContainer)) {
+    return { kind: "roles", casts: castAll(({ name }) => name === defaultContainer, "default-container"), warnings: [] };
+  }
+  const candidates = containers.filter(
+    ({ name, image }) => !ignoredNames.has(name) && lookUp(image ?? "")?.role !== "sidecar",
+  );
+  const [first] = candidates;
+  if (first === undefined) {
+    const message =
+      ignoredNames.size > 0 && containers.every(({ name }) => ignoredNames.has(name))
+        ? `${IGNORE_ANNOTATION} names every container, so none is left that could be the main one.`
+        : `Every container's image is one that usually runs as a sidecar. Name the main container with the annotation ${MAIN_ANNOTATION}.`;
+    return { kind: "refuse", reason: "no-main", message };
+  }
+  const casts = castAll((container) => container === first, candidates.length === 1 ? "only-candidate" : "first-candidate");
+  return { kind: "roles", casts, warnings: candidates.length === 1 ? [] : [guessed(first, casts)] };
+}
+
+function guessed(main: Container, casts: readonly Cast[]): string {
+  const stopped = casts.filter(({ role }) => role === "sidecar").map(({ container }) => quote(container.name));
+  return (
+    `Took ${quote(main.name)} for the main container, as the first: when it ends, ${stopped.join(" and ")} ` +
+    `will be stopped. Name the main containers with the annotation ${MAIN_ANNOTATION}.`
+  );
+}

@@ -1,0 +1,41 @@
+/** Annotations that are well formed and still do not say what their author may think. */
+import { COMMAND_PREFIX, GRACE_PERIOD_PREFIX, quote, SHELL_PREFIX } from "./annotations.ts";
+import { gracePeriodOf, type Job } from "./job.ts";
+import { INJECTED_ANNOTATION } from "./plan.ts";
+import type { Survey } from "./survey.ts";
+
+/** Curfew reads the Job's annotations, not its template's. */
+export function misplacedAnnotations({ spec }: Job): readonly string[] {
+  const misplaced = Object.keys(spec.template.metadata?.annotations ?? {}).filter(
+    (key) => (key.startsWith("curfew.sh/") || key.includes(".curfew.sh/")) && key !== INJECTED_ANNOTATION,
+  );
+  return misplaced.slice(0, 3).map((key) => `${quote(key)} has no effect on the Pod template: put it on the Job itself.`);
+}
+
+/** A command by annotation beside one in the manifest: which of the two is meant, nobody can tell. */
+export function contradiction({ containers, settings }: Survey): string | undefined {
+  for (const { container, original } of containers) {
+    if (original || !settings.commands.has(container.name) || (container.command ?? []).length === 0) continue;
+    return `The annotation ${COMMAND_PREFIX}${container.name} is for images without a command, but ${quote(container.name)} has one. Remove one of the two.`;
+  }
+  return undefined;
+}
+
+export function uselessSettings({ containers, settings, spec }: Survey): readonly string[] {
+  const warnings: string[] = [];
+  const podGracePeriod = gracePeriodOf(spec);
+  for (const { container, cast } of containers) {
+    const gracePeriod = settings.gracePeriods.get(container.name);
+    if (gracePeriod !== undefined && cast.role !== "sidecar") {
+      warnings.push(`${GRACE_PERIOD_PREFIX}${container.name} has no effect: ${quote(container.name)} is no sidecar.`);
+    } else if (gracePeriod !== undefined && gracePeriod > podGracePeriod) {
+      warnings.push(
+        `${GRACE_PERIOD_PREFIX}${container.name} is cut to the Pod's terminationGracePeriodSeconds, ${podGracePeriod}.`,
+      );
+    }
+    if (cast.role === "ignored" && settings.shells.has(container.name)) {
+      warnings.push(`${SHELL_PREFIX}${container.name} has no effect: ${quote(container.name)} is ignored.`);
+    }
+  }
+  return warnings;
+}

@@ -1,0 +1,49 @@
+/** Checks of JSON values that build no path until something is wrong: they run on every review. */
+
+/** Undefined where the value fits, else the rest of its JSON Pointer and what is wrong there: `/name must be a string`. */
+export type Check = (value: unknown) => string | undefined;
+
+export const anything: Check = () => undefined;
+
+export const string: Check = (value) => (typeof value === "string" ? undefined : " must be a string");
+
+export const boolean: Check = (value) => (typeof value === "boolean" ? undefined : " must be true or false");
+
+export const integer: Check = (value) => (Number.isSafeInteger(value) ? undefined : " must be a whole number");
+
+/** Kubernetes takes null for absent. */
+export function optional(check: Check): Check {
+  return (value) => (value === undefined || value === null ? undefined : check(value));
+}
+
+export function listOf(check: Check): Check {
+  return (value) => {
+    if (!Array.isArray(value)) return " must be a list";
+    for (let index = 0; index < value.length; index += 1) {
+      const problem = check(value[index]);
+      if (problem !== undefined) return `/${index}${problem}`;
+    }
+    return undefined;
+  };
+}
+
+export function objectWith(fields: Readonly<Record<string, Check>>): Check {
+  const entries = Object.entries(fields);
+  return (value) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return " must be an object";
+    for (const [name, check] of entries) {
+      const problem = check((value as Record<string, unknown>)[name]);
+      if (problem !== undefined) return `/${name}${problem}`;
+    }
+    return undefined;
+  };
+}
+
+export const mapOfStrings: Check = (value) => {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return " must be an object";
+  for (const key in value) {
+    const problem = string((value as Record<string, unknown>)[key]);
+    if (problem !== undefined) return `/${key}${problem}`;
+  }
+  return undefined;
+};

@@ -1,0 +1,143 @@
+/** Strategy trap: a shared emptyDir, and a wrapper around the main containers and the sidecars (docs/wrappers.md). */
+import { gracePeriodOf, isWindows, restartsAfterSuccess, type Container, type EnvVar, type VolumeMount } from "./job.ts";
+import { met } from "./met-limit.ts";
+import { add, append } from "./patch.ts";
+import { MOUNT_PATH, type MetLimit, type PatchOperation } from "./plan.ts";
+import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "./scripts.generated.ts";
+import { sidecarGracePeriod, type Survey, type SurveyedContainer } from "./survey.ts";
+import { wrap, type Wrapped } from "./wrapper.ts";
+
+/** The name of 2020's volume; ours is another where something else bears it. */
+const VOLUME_NAME = "tmp-pod";
+
+/**
+ * In memory, as the cluster autoscaler does not count that as local storage, and as a full disk does not touch it. It holds FIFOs and
+ * a few bytes.
+ */
+const EMPTY_DIR = { medium: "Memory", sizeLimit: "1Mi" };
+
+/** A held TERM is let through this long before the Pod's grace period ends, when kubelet sends KILL. */
+const HOLD_MARGIN_SECONDS = 2;
+
+export function trapLimits(survey: Survey): readonly MetLimit[] {
+  const limits: MetLimit[] = isWindows(survey.spec) ? [met("windows")] : [];
+  const shared = sharedVolume(survey);
+  for (const { container, cast, argv, shell } of survey.containers) {
+    if (shared.problems.has(container)) limits.push(met("mount-path-taken", container));
+    if (cast.role === "ignored") continue;
+    if (!argv) limits.push(met("argv-unknown", container));
+    if (!shell) limits.push(met("no-shell", container));
+    else if (!shell.evident) limits.push(met("shell-not-evident", container));
+    for (const { name } of oddVariables(container).lost) limits.push(met("env-name", container, name));
+    if (container.tty === true) limits.push(met("tty", container));
+    if (cast.role === "main") continue;
+    if (restartsAfterSuccess(container)) limits.push(met("restart-rules", container));
+    if (container.lifecycle?.preStop != null) limits.push(met("pre-stop", container));
+    if (container.livenessProbe != null || container.startupProbe != null) limits.push(met("probes", container));
+  }
+  return limits;
+}
+
+/** Only what is not there yet, so that a second pass over a patched Job gives nothing. */
+export function trapPatch(survey: Survey): readonly PatchOperation[] {
+  const { base, spec } = survey;
+  const podSpec = `${base}/spec/template/spec`;
+  const patch: PatchOperation[] = [];
+  const { existing, problems } = sharedVolume(survey);
+  const volume = existing ?? freeName(new Set((spec.volumes ?? []).map(({ name }) => name)));
+  if (existing === undefined) {
+    patch.push(append(`${podSpec}/volumes`, spec.volumes, { name: volume, emptyDir: EMPTY_DIR }));
+  }
+  for (const surveyed of survey.containers) {
+    const { container, index, cast } = surveyed;
+    if (cast.role === "ignored" || problems.has(container)) continue;
+    const path = `${podSpec}/containers/${index}`;
+    if (!(container.volumeMounts ?? []).some(isAtMountPath)) {
+      const mount = { name: volume, mountPath: MOUNT_PATH, ...(cast.role === "sidecar" ? { readOnly: true } : {}) };
+      patch.push(append(`${path}/volumeMounts`, container.volumeMounts, mount));
+    }
+    const wrapped = wrapContainer(survey, surveyed);
+    if (wrapped) patch.push(add(`${path}/command`, wrapped.command), add(`${path}/args`, wrapped.args));
+  }
+  return patch;
+}
+
+/** Undefined: it is wrapped so already, perhaps with an older script of the same contract, which keeps its promises. */
+function wrapContainer(survey: Survey, surveyed: SurveyedContainer): Wrapped | undefined {
+  const { container, cast, argv, shell, original } = surveyed;
+  if (!argv || !shell || original?.current === false) return undefined;
+  const carried = oddVariables(container).carried.map(({ name }) => `${name}=$(${name})`);
+  const wrapped =
+    cast.role === "main"
+      ? wrap(shell.path, MAIN_SCRIPT, ["main", MOUNT_PATH, container.name, ...carried], argv)
+      : wrap(shell.path, SIDECAR_SCRIPT, [...sidecarSettings(survey, container.name), ...carried], argv);
+  const { args } = container;
+  const same = original && args?.length === wrapped.args.length && wrapped.args.every((arg, at) => arg === args[at]);
+  return same ? undefined : wrapped;
+}
+
+function sidecarSettings(survey: Survey, name: string): readonly string[] {
+  const { spec, mains, settings } = survey;
+  // Restart rules of any container may restart mains in place, or all containers (KEP-5307, KEP-5532).
+  const restartable =
+    spec.restartPolicy !== "Never" ||
+    spec.containers.some(({ restartPolicyRules }) => (restartPolicyRules ?? []).length > 0) ||
+    mains.some(({ container }) => container.restartPolicy != null && container.restartPolicy !== "Never");
+  return [
+    "sidecar",
+    MOUNT_PATH,
+    mains.map(({ container }) => container.name).join(" "),
+    restartable ? "OnFailure" : "Never",
+    String(sidecarGracePeriod(survey, name)),
+    String(Math.max(gracePeriodOf(spec) - HOLD_MARGIN_SECONDS, 0)),
+    String(settings.startTimeoutSeconds),
+  ];
+}
+
+interface SharedVolume {
+  /** The emptyDir that is mounted at the path already: by an earlier pass, or by somebody who applied the hack by hand. */
+  readonly existing: string | undefined;
+  /** The containers that have something else there. */
+  readonly problems: ReadonlySet<Container>;
+}
+
+function sharedVolume({ spec, containers }: Survey): SharedVolume {
+  const problems = new Set<Container>();
+  let existing: string | undefined;
+  for (const { container, cast } of containers) {
+    for (const mount of container.volumeMounts ?? []) {
+      if (mount.mountPath.startsWith(`${MOUNT_PATH}/`) && !isAtMountPath(mount)) problems.add(container);
+      if (!isAtMountPath(mount)) continue;
+      const volume = (spec.volumes ?? []).find(({ name }) => name === mount.name);
+      const usable = volume?.emptyDir != null && !mount.subPath && !mount.subPathExpr;
+      const writable = cast.role !== "main" || mount.readOnly !== true;
+      if (!usable || !writable || (existing ?? mount.name) !== mount.name) problems.add(container);
+      else existing = mount.name;
+    }
+  }
+  return { existing, problems };
+}
+
+function isAtMountPath({ mountPath }: VolumeMount): boolean {
+  return mountPath === MOUNT_PATH || mountPath === `${MOUNT_PATH}/`;
+}
+
+function freeName(taken: ReadonlySet<string>): string {
+  let name = VOLUME_NAME;
+  for (let number = 2; taken.has(name); number += 1) name = `${VOLUME_NAME}-${number}`;
+  return name;
+}
+
+/**
+ * Variables that dash and busybox would not pass on, as their names are no identifiers. Those that Kubernetes can expand in an
+ * argument travel there; a Secret's value must not show in the process list, and an optional one may be missing.
+ */
+function oddVariables({ env }: Container): { readonly carried: readonly EnvVar[]; readonly lost: readonly EnvVar[] } {
+  const odd = (env ?? []).filter(({ name }) => !/^[A-Za-z_]\w*$/.test(name));
+  const canTravel = ({ name, valueFrom }: EnvVar): boolean => {
+    if (/[()]/.test(name)) return false;
+    if (!valueFrom || valueFrom.fieldRef != null || valueFrom.resourceFieldRef != null) return true;
+    return valueFrom.configMapKeyRef != null && valueFrom.configMapKeyRef.optional !== true;
+  };
+  return { carried: odd.filter(canTravel), lost: odd.filter((variable) => !canTravel(variable)) };
+}
