@@ -7,7 +7,8 @@ import { listen } from "./listen.ts";
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
 
 export interface OpsServerOptions {
-  readonly host: string;
+  /** Every address where it is undefined. */
+  readonly host: string | undefined;
   readonly port: number;
   readonly registry: Registry;
   readonly readiness: () => Readiness;

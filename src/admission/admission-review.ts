@@ -1,0 +1,85 @@
+/**
+ * The AdmissionReview of admission.k8s.io/v1 as far as Curfew reads and writes it.
+ * https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#webhook-request-and-response
+ */
+
+export const OPERATIONS = ["CREATE", "UPDATE", "DELETE", "CONNECT"] as const;
+export type Operation = (typeof OPERATIONS)[number];
+
+export interface ReviewRequest {
+  readonly uid: string;
+  readonly operation: Operation;
+  /** `other` is everything that Curfew has no rule for: further kinds, other groups' Jobs, subresources. */
+  readonly kind: "Job" | "CronJob" | "other";
+  /** Empty where the API server is still to generate it. */
+  readonly name: string;
+  /** The request's own, which counts; an object's metadata may lack it. */
+  readonly namespace: string;
+  readonly object: unknown;
+  readonly oldObject: unknown;
+}
+
+/** Why a body is no review that can be answered: its constant for metrics, a sentence for whoever set up the webhook. */
+export interface InvalidReview {
+  readonly kind: "invalid";
+  readonly reason: "not-a-review" | "unsupported-version" | "no-uid" | "no-operation";
+  readonly message: string;
+}
+
+export type ParsedReview = { readonly kind: "request"; readonly request: ReviewRequest } | InvalidReview;
+
+/** Takes the envelope apart. The objects in it are handed on as they came. */
+export function parseReview(body: unknown): ParsedReview {
+  if (!isRecord(body) || body["kind"] !== "AdmissionReview") {
+    return invalid("not-a-review", "The body must be an AdmissionReview of admission.k8s.io/v1.");
+  }
+  if (body["apiVersion"] !== "admission.k8s.io/v1") {
+    const given = typeof body["apiVersion"] === "string" ? JSON.stringify(body["apiVersion"].slice(0, 64)) : "none";
+    return invalid(
+      "unsupported-version",
+      `This server speaks admission.k8s.io/v1, the apiVersion given is ${given}. ` +
+        'Set admissionReviewVersions: ["v1"] in the webhook configuration.',
+    );
+  }
+  const request = body["request"];
+  if (!isRecord(request))
+    return invalid("not-a-review", "The AdmissionReview has no request; responses are not taken.");
+  const { uid } = request;
+  if (typeof uid !== "string" || uid === "") return invalid("no-uid", "The request of the AdmissionReview has no uid.");
+  const operation = OPERATIONS.find((known) => known === request["operation"]);
+  if (operation === undefined) {
+    return invalid("no-operation", `The operation of the request must be one of ${OPERATIONS.join(", ")}.`);
+  }
+  return {
+    kind: "request",
+    request: {
+      uid,
+      operation,
+      kind: kindOf(request),
+      name: textOf(request["name"]),
+      namespace: textOf(request["namespace"]),
+      object: request["object"],
+      oldObject: request["oldObject"],
+    },
+  };
+}
+
+/** By the kind that the webhook asked for: with matchPolicy Equivalent the object has been converted to it. */
+function kindOf(request: Readonly<Record<string, unknown>>): ReviewRequest["kind"] {
+  const { kind, subResource } = request;
+  if (!isRecord(kind) || kind["group"] !== "batch" || kind["version"] !== "v1") return "other";
+  if (subResource !== undefined && subResource !== "") return "other";
+  return kind["kind"] === "Job" || kind["kind"] === "CronJob" ? kind["kind"] : "other";
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function invalid(reason: InvalidReview["reason"], message: string): InvalidReview {
+  return { kind: "invalid", reason, message };
+}

@@ -1,0 +1,49 @@
+/** Decisions and errors as the JSON that the API server reads. */
+import type { PatchOperation } from "../injection/plan.ts";
+import type { Decision } from "./review.ts";
+import { boundWarnings } from "./warnings.ts";
+
+/**
+ * The AdmissionReview that answers a request, as JSON text. A refusal has code 422 and reason Invalid, which clients take as final:
+ * 403 is also what an exceeded quota gives, and worth a retry. It has no details: kubectl would print those instead of the message.
+ */
+export function respond(uid: string, decision: Decision): string {
+  const { outcome, reason, patch, warnings } = decision;
+  let response = `"uid":${JSON.stringify(uid)},"allowed":${outcome === "refused" ? "false" : "true"}`;
+  if (outcome === "refused") {
+    const status = { status: "Failure", code: 422, reason: "Invalid", message: decision.message };
+    response += `,"status":${JSON.stringify(status)}`;
+  }
+  if (patch.length > 0) response += `,"patchType":"JSONPatch","patch":"${encodePatch(patch)}"`;
+  if (warnings.length > 0) response += `,"warnings":${JSON.stringify(boundWarnings(warnings))}`;
+  // Constants of this code, so nothing is to be escaped. The API server puts the webhook's name before the keys.
+  response += `,"auditAnnotations":{"outcome":"${outcome}","reason":"${reason}"}`;
+  return `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","response":{${response}}}`;
+}
+
+function encodePatch(patch: readonly PatchOperation[]): string {
+  return Buffer.from(JSON.stringify(patch)).toString("base64");
+}
+
+/** The reasons of a meta/v1 Status for the codes that this server answers with. */
+const STATUS_REASONS = {
+  400: "BadRequest",
+  404: "NotFound",
+  405: "MethodNotAllowed",
+  408: "Timeout",
+  413: "RequestEntityTooLarge",
+  415: "UnsupportedMediaType",
+  431: "RequestEntityTooLarge",
+  500: "InternalError",
+} as const;
+
+export type ErrorCode = keyof typeof STATUS_REASONS;
+
+/**
+ * An error that is no answer to a review, as a meta/v1 Status: the API server's client reads that, so its message reaches the log of
+ * the API server and, where the failurePolicy is Fail, the user.
+ */
+export function statusBody(code: ErrorCode, message: string): string {
+  const reason = STATUS_REASONS[code];
+  return JSON.stringify({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", code, reason, message });
+}

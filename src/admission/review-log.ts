@@ -1,0 +1,44 @@
+import type { Logger } from "../log.ts";
+import { isRecord, type ReviewRequest } from "./admission-review.ts";
+import type { Decision } from "./review.ts";
+
+/** The longest name that Kubernetes takes (RFC 1123 subdomain); what is longer is hostile. */
+const MAX_NAME_LENGTH = 253;
+
+/** One line per review that Curfew had something to do with, at info; the rest at debug. Names, never values from the object. */
+export function logReview(log: Logger, request: ReviewRequest, decision: Decision, seconds: number): void {
+  const { outcome, reason, limits, warnings } = decision;
+  const level = isOfInterest(decision) ? "info" : "debug";
+  if (!log.isLevelEnabled(level)) return;
+  log[level](
+    {
+      namespace: bound(request.namespace),
+      ...nameOf(request),
+      kind: request.kind,
+      operation: request.operation,
+      outcome,
+      reason,
+      ...(limits.length > 0 && { limits }),
+      ...(warnings.length > 0 && { warnings: warnings.length }),
+      milliseconds: Math.round(seconds * 1e6) / 1e3,
+    },
+    "review",
+  );
+}
+
+function isOfInterest({ outcome, reason, warnings }: Decision): boolean {
+  return warnings.length > 0 || (outcome !== "passed" && reason !== "not-enabled");
+}
+
+/** A Job with generateName has no name yet when it is reviewed. */
+function nameOf({ name, object }: ReviewRequest): { readonly name: string } | { readonly generateName: string } {
+  const metadata = isRecord(object) && isRecord(object["metadata"]) ? object["metadata"] : {};
+  const { generateName } = metadata;
+  return name === "" && typeof generateName === "string"
+    ? { generateName: bound(generateName) }
+    : { name: bound(name === "" && typeof metadata["name"] === "string" ? metadata["name"] : name) };
+}
+
+function bound(name: string): string {
+  return name.slice(0, MAX_NAME_LENGTH);
+}

@@ -1,0 +1,93 @@
+/**
+ * The decision about one review: which planner function is asked, and what its answer means for the request. No HTTP, no I/O.
+ */
+import type { LimitId } from "../injection/limits.ts";
+import type { PatchOperation, Plan, Strategy } from "../injection/plan.ts";
+import type { LeaveReason, RefuseReason } from "../injection/reasons.ts";
+import type { ReviewRequest } from "./admission-review.ts";
+
+/** The planner's functions with the operator's options already in them; tests pass fakes. */
+export interface Planner {
+  readonly planJob: (job: unknown) => Plan;
+  readonly planCronJob: (cronJob: unknown) => Plan;
+  readonly planUpdate: (
+    oldJob: unknown,
+    newJob: unknown,
+  ) => { readonly patch: readonly PatchOperation[]; readonly warnings: readonly string[] };
+}
+
+interface Decided {
+  readonly warnings: readonly string[];
+  readonly patch: readonly PatchOperation[];
+  /** The limits that decided. */
+  readonly limits: readonly LimitId[];
+}
+
+/**
+ * What becomes of a request. Outcomes and reasons are the labels of the metrics:
+ * - patched: sidecars will end, by the strategy that is the reason;
+ * - left-alone: nothing to do for this Job, or only its marker is written;
+ * - refused: the only outcome that is not let through;
+ * - checked: a CronJob whose Jobs will be patched by the strategy that is the reason; the CronJob itself never is;
+ * - restored: an update in which what Curfew had injected was put back;
+ * - passed: no rule of Curfew's applies.
+ */
+export type Decision =
+  | (Decided & { readonly outcome: "patched" | "checked"; readonly reason: Strategy })
+  | (Decided & { readonly outcome: "left-alone"; readonly reason: LeaveReason })
+  | (Decided & { readonly outcome: "refused"; readonly reason: RefuseReason; readonly message: string })
+  | (Decided & { readonly outcome: "restored"; readonly reason: "re-applied" })
+  | (Decided & {
+      readonly outcome: "passed";
+      readonly reason: "nothing-to-restore" | "other-kind" | "other-operation";
+    });
+
+/** Decides about a request. @throws only where the planner has a bug. */
+export function review({ kind, operation, object, oldObject }: ReviewRequest, planner: Planner): Decision {
+  if (kind === "other") return pass("other-kind");
+  if (operation !== "CREATE" && operation !== "UPDATE") return pass("other-operation");
+  if (kind === "CronJob") return decideCronJob(planner.planCronJob(object));
+  return operation === "CREATE"
+    ? decideJob(planner.planJob(object))
+    : decideUpdate(planner.planUpdate(oldObject, object));
+}
+
+function decideJob(plan: Plan): Decision {
+  const { warnings } = plan;
+  switch (plan.kind) {
+    case "patch":
+      return { outcome: "patched", reason: plan.strategy, patch: plan.patch, limits: idsOf(plan.limits), warnings };
+    case "leave":
+      return { outcome: "left-alone", reason: plan.reason, patch: plan.patch, limits: [], warnings };
+    case "refuse":
+      return {
+        outcome: "refused",
+        reason: plan.reason,
+        message: plan.message,
+        patch: [],
+        limits: idsOf(plan.limits),
+        warnings,
+      };
+  }
+}
+
+/** A CronJob hears now what its Jobs would meet later, when nobody looks; they are patched one by one as they are created. */
+function decideCronJob(plan: Plan): Decision {
+  const decision = decideJob(plan);
+  if (decision.outcome === "patched") return { ...decision, outcome: "checked", patch: [] };
+  return { ...decision, patch: [] };
+}
+
+function decideUpdate({ patch, warnings }: ReturnType<Planner["planUpdate"]>): Decision {
+  return patch.length === 0
+    ? { outcome: "passed", reason: "nothing-to-restore", patch, limits: [], warnings }
+    : { outcome: "restored", reason: "re-applied", patch, limits: [], warnings };
+}
+
+function pass(reason: "other-kind" | "other-operation"): Decision {
+  return { outcome: "passed", reason, patch: [], limits: [], warnings: [] };
+}
+
+function idsOf(limits: readonly { readonly limit: LimitId }[]): readonly LimitId[] {
+  return limits.length === 0 ? [] : limits.map(({ limit }) => limit);
+}

@@ -1,0 +1,102 @@
+/** The HTTPS server that the API server calls: limits, timeouts, certificates, the end of its life. */
+import { createServer, type Server } from "node:https";
+import type { Socket } from "node:net";
+import { listen } from "../listen.ts";
+import type { Logger } from "../log.ts";
+import { createHandler } from "./handler.ts";
+import type { AdmissionMetrics } from "./metrics.ts";
+import { statusBody, type ErrorCode } from "./respond.ts";
+import type { Planner } from "./review.ts";
+import type { ServingCertificate } from "./serving-certificate.ts";
+
+export interface AdmissionServerOptions {
+  /** Every address where it is undefined. */
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly planner: Planner;
+  readonly metrics: AdmissionMetrics;
+  readonly log: Logger;
+}
+
+export interface AdmissionServer {
+  readonly port: number;
+  /** For new connections; those that are open go on with the one they have. Before the first, TLS handshakes fail. */
+  readonly setCertificate: (certificate: Pick<ServingCertificate, "cert" | "key">) => void;
+  /**
+   * Serves on for `windowMilliseconds`, while Endpoints forget this Pod, asking clients to leave; then accepts no more, and resolves
+   * once the last answer is out, at the latest `deadlineMilliseconds` later.
+   */
+  readonly drain: (windowMilliseconds: number, deadlineMilliseconds: number) => Promise<void>;
+  /** Ends at once, connections too. */
+  readonly close: () => void;
+}
+
+const TLS_OPTIONS = { minVersion: "TLSv1.2" } as const;
+
+const LIMITS = {
+  // Kubernetes lets a webhook take 30 s at most: after that nobody waits.
+  headersTimeout: 32_000,
+  requestTimeout: 40_000,
+  connectionsCheckingInterval: 5_000,
+  handshakeTimeout: 10_000,
+  // Go's clients, so API servers, drop idle connections after 90 s: theirs must be the side that does.
+  keepAliveTimeout: 120_000,
+  // An API server sends a few hundred bytes.
+  maxHeaderSize: 8 * 1024,
+} as const;
+
+/** Three API servers with 200 mutating requests in flight each, their default, and as many connections again that are being replaced. */
+const MAX_CONNECTIONS = 1_200;
+
+/** @throws where it cannot listen, as {@link listen} does. */
+export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
+  let draining = false;
+  const handler = createHandler({ ...options, isDraining: () => draining });
+  const server = createServer({ ...TLS_OPTIONS, ...LIMITS }, handler);
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on("clientError", answerClientError);
+  const port = await listen(server, options.host, options.port);
+  return {
+    port,
+    setCertificate({ cert, key }) {
+      server.setSecureContext({ ...TLS_OPTIONS, cert, key });
+    },
+    async drain(windowMilliseconds, deadlineMilliseconds) {
+      draining = true;
+      await new Promise((resolve) => setTimeout(resolve, windowMilliseconds));
+      await closeGracefully(server, deadlineMilliseconds);
+    },
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** close() ends the idle connections; whoever was served in the window has left already, so none of them is about to be used. */
+async function closeGracefully(server: Server, deadlineMilliseconds: number): Promise<void> {
+  const deadline = setTimeout(() => {
+    server.closeAllConnections();
+  }, deadlineMilliseconds);
+  await new Promise((resolve) => server.close(resolve));
+  clearTimeout(deadline);
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, `A request's headers have at most ${LIMITS.maxHeaderSize} bytes.`],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request did not arrive in time."],
+};
+
+/** What is no HTTP is answered too, in JSON; after that the connection is of no use. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const [code, message] = CLIENT_ERRORS[error.code ?? ""] ?? [400, "The request is not HTTP/1.1."];
+  const body = statusBody(code, message);
+  socket.end(
+    `HTTP/1.1 ${code} ${code === 400 ? "Bad Request" : "Refused"}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

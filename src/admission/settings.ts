@@ -1,0 +1,95 @@
+import { readFile } from "node:fs/promises";
+import { oneOf, parseBoolean, parsePort, parseText, secondsUpTo, type ConfigOf, type Settings } from "../config.ts";
+import { parseKnownImages, type KnownImage } from "../injection/known-images.ts";
+import { LOG_LEVELS } from "../log.ts";
+
+export const ADMISSION_SETTINGS = {
+  host: {
+    flag: "--host <address>",
+    env: "CURFEW_HOST",
+    help: "address that both ports are bound to (default: every one)",
+    optional: true,
+    parse: parseText,
+  },
+  port: {
+    flag: "--port <number>",
+    env: "CURFEW_PORT",
+    help: "port for the API server, HTTPS",
+    fallback: "8443",
+    parse: parsePort,
+  },
+  opsPort: {
+    flag: "--ops-port <number>",
+    env: "CURFEW_OPS_PORT",
+    help: "port for /healthz, /readyz and /metrics, plain HTTP",
+    fallback: "8080",
+    parse: parsePort,
+  },
+  tlsCert: {
+    flag: "--tls-cert <file>",
+    env: "CURFEW_TLS_CERT",
+    help: "serving certificate, PEM",
+    fallback: "/etc/curfew/certificate/tls.crt",
+    parse: parseText,
+  },
+  tlsKey: {
+    flag: "--tls-key <file>",
+    env: "CURFEW_TLS_KEY",
+    help: "its private key, PEM",
+    fallback: "/etc/curfew/certificate/tls.key",
+    parse: parseText,
+  },
+  strategy: {
+    flag: "--strategy <name>",
+    env: "CURFEW_STRATEGY",
+    help: "for Jobs that do not say: auto, trap or native",
+    fallback: "auto",
+    parse: oneOf("auto", "trap", "native"),
+  },
+  nativeSidecars: {
+    flag: "--native-sidecars <boolean>",
+    env: "CURFEW_NATIVE_SIDECARS",
+    help: "false: some nodes are older than Kubernetes 1.29, which first had them",
+    fallback: "true",
+    parse: parseBoolean,
+  },
+  knownImages: {
+    flag: "--known-images <file>",
+    env: "CURFEW_KNOWN_IMAGES",
+    help: "rows for images of your own, YAML or JSON (docs/reference.md)",
+    optional: true,
+    parse: parseText,
+  },
+  drainSeconds: {
+    flag: "--drain-seconds <number>",
+    env: "CURFEW_DRAIN_SECONDS",
+    help: "after SIGTERM: how long to serve on while the Service forgets this Pod",
+    fallback: "10",
+    parse: secondsUpTo(600),
+  },
+  logLevel: {
+    flag: "--log-level <level>",
+    env: "CURFEW_LOG_LEVEL",
+    help: `one of ${LOG_LEVELS.join(", ")}; debug has a line for every review`,
+    fallback: "info",
+    parse: oneOf(...LOG_LEVELS),
+  },
+} as const satisfies Settings;
+
+export type AdmissionConfig = Omit<ConfigOf<typeof ADMISSION_SETTINGS>, "knownImages"> & {
+  readonly knownImages: readonly KnownImage[];
+};
+
+/** The operator's rows, or what is wrong with the file. The YAML parser is loaded only where there is something for it. */
+export async function loadKnownImages(
+  path: string,
+): Promise<{ readonly rows: readonly KnownImage[] } | { readonly problem: string }> {
+  try {
+    const text = await readFile(path, "utf8");
+    const { parse } = await import("yaml");
+    const parsed = parseKnownImages(parse(text));
+    return "problem" in parsed ? { problem: `${path}: ${parsed.problem}` } : parsed;
+  } catch (error) {
+    return { problem: `${path}: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
