@@ -73,7 +73,8 @@ export function parseAnnotations(annotations: Readonly<Record<string, string>>):
       if (seconds === undefined) wrong("whole seconds");
       else gracePeriods.set(containerName, seconds);
     } else if (key.startsWith(SHELL_PREFIX)) {
-      if (/^(\/[\w.+-]+)+$/.test(value) && value.length <= 255 && !/\/\.\.?(\/|$)/.test(value)) shells.set(containerName, value);
+      if (/^(\/[\w.+-]+)+$/.test(value) && value.length <= 255 && !/\/\.\.?(\/|$)/.test(value))
+        shells.set(containerName, value);
       else wrong("the absolute path of a POSIX shell in the image, as in /bin/bash");
     } else if (key !== INJECTED_ANNOTATION) {
       warnings.push(`${quote(key)} is no annotation that Curfew knows, so it has no effect.`);

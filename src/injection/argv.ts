@@ -30,12 +30,7 @@ function unexpanded(element: string): string {
   return element.replaceAll("$", "$$$$");
 }
 
-function argv(
-  leading: readonly string[],
-  args: readonly string[],
-  fromManifest: boolean,
-  source: ArgvSource,
-): Argv {
+function argv(leading: readonly string[], args: readonly string[], fromManifest: boolean, source: ArgvSource): Argv {
   return { elements: [...leading, ...args], leading: leading.length, fromManifest, source };
 }
 
@@ -45,7 +40,12 @@ const SHELL_NAMES = new Set(["sh", "bash", "dash", "ash"]);
 export type Shell = { readonly path: string; readonly evident: boolean } | undefined;
 
 /** The shell for a container's wrapper. Undefined: the image is known to have none. */
-export function shellOf(container: Container, elements: readonly string[], settings: Settings, known: KnownImage | undefined): Shell {
+export function shellOf(
+  container: Container,
+  elements: readonly string[],
+  settings: Settings,
+  known: KnownImage | undefined,
+): Shell {
   const annotated = settings.shells.get(container.name);
   if (annotated !== undefined) return { path: annotated, evident: true };
   const first = elements[0] ?? "";

@@ -77,9 +77,7 @@ export interface Job {
 
 const strings = optional(listOf(string));
 
-const metadata = optional(
-  objectWith({ labels: optional(mapOfStrings), annotations: optional(mapOfStrings) }),
-);
+const metadata = optional(objectWith({ labels: optional(mapOfStrings), annotations: optional(mapOfStrings) }));
 
 const restartRule = objectWith({
   exitCodes: optional(objectWith({ operator: optional(string), values: optional(listOf(integer)) })),
@@ -90,7 +88,11 @@ const container = objectWith({
   image: optional(string),
   command: strings,
   args: strings,
-  env: optional(listOf(objectWith({ name: string, valueFrom: optional(objectWith({ configMapKeyRef: optional(objectWith({})) })) }))),
+  env: optional(
+    listOf(
+      objectWith({ name: string, valueFrom: optional(objectWith({ configMapKeyRef: optional(objectWith({})) })) }),
+    ),
+  ),
   volumeMounts: optional(
     listOf(
       objectWith({
@@ -134,7 +136,9 @@ const job = objectWith({
 /** The value as a Job, or where it is none: a JSON Pointer and what should be there. */
 export function parseJob(value: unknown): { readonly job: Job } | { readonly problem: string } {
   const problem = job(value);
-  return problem === undefined ? { job: value as Job } : { problem: problem.startsWith(" ") ? `it${problem}` : problem };
+  return problem === undefined
+    ? { job: value as Job }
+    : { problem: problem.startsWith(" ") ? `it${problem}` : problem };
 }
 
 /** A CronJob's `spec.jobTemplate`, which has the shape of a Job. */

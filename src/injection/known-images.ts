@@ -86,7 +86,13 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   { image: "moby/buildkit:*rootless*", entrypoint: ["rootlesskit", "buildkitd"], cmd: [], shell: sh, role: "sidecar" },
   { image: "moby/buildkit", entrypoint: ["buildkitd"], cmd: [], shell: sh, role: "sidecar" },
   // hashicorp/vault, Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["server", "-dev"]
-  { image: "hashicorp/vault", entrypoint: ["docker-entrypoint.sh"], cmd: ["server", "-dev"], shell: sh, role: "sidecar" },
+  {
+    image: "hashicorp/vault",
+    entrypoint: ["docker-entrypoint.sh"],
+    cmd: ["server", "-dev"],
+    shell: sh,
+    role: "sidecar",
+  },
   // kubernetes/git-sync, Dockerfile.in: ENTRYPOINT ["/git-sync"]
   { image: "git-sync", entrypoint: ["/git-sync"], cmd: [], role: "sidecar" },
   // qdm12/gluetun, Dockerfile: ENTRYPOINT ["/gluetun-entrypoint"], from alpine

@@ -62,7 +62,8 @@ export const LIMITS = {
   "pre-stop": {
     strategy: "trap",
     hardness: "soft",
-    sentence: "The sidecar's preStop hook runs only where kubelet ends the container, and under trap it ends by itself.",
+    sentence:
+      "The sidecar's preStop hook runs only where kubelet ends the container, and under trap it ends by itself.",
     wayOut: "do what the hook does when the sidecar gets TERM",
   },
   probes: {
@@ -86,7 +87,8 @@ export const LIMITS = {
   "own-restart-policy": {
     strategy: "native",
     hardness: "hard",
-    sentence: "The sidecar has a restartPolicy other than Always or restart rules (KEP-5307), which a native sidecar cannot keep.",
+    sentence:
+      "The sidecar has a restartPolicy other than Always or restart rules (KEP-5307), which a native sidecar cannot keep.",
     wayOut: "remove the sidecar's restartPolicy and restartPolicyRules",
   },
   "pod-failure-policy-rules": {

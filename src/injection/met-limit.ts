@@ -8,7 +8,12 @@ export function met(limit: LimitId, container?: Container, detail?: string): Met
   const sentence = `${LIMITS[limit].sentence.slice(0, -1)}${detail === undefined ? "" : ` (${quote(detail)})`}.`;
   if (!container) return { limit, message: sentence };
   const image = container.image ?? "";
-  return { limit, container: container.name, image, message: `${quote(container.name)} (${shorten(image)}): ${sentence}` };
+  return {
+    limit,
+    container: container.name,
+    image,
+    message: `${quote(container.name)} (${shorten(image)}): ${sentence}`,
+  };
 }
 
 function shorten(image: string): string {

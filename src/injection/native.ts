@@ -29,9 +29,19 @@ export function nativePatch(survey: Survey): readonly PatchOperation[] {
   for (const [moved, { index }] of sidecars.entries()) {
     const path = `${podSpec}/initContainers/${before + moved}`;
     // Each one that has left moves those behind it up.
-    patch.push({ op: "move", from: `${podSpec}/containers/${index - moved}`, path }, add(`${path}/restartPolicy`, "Always"));
+    patch.push(
+      { op: "move", from: `${podSpec}/containers/${index - moved}`, path },
+      add(`${path}/restartPolicy`, "Always"),
+    );
   }
-  return [...patch, ...nameContainers(`${base}/spec/podFailurePolicy/rules`, job.spec.podFailurePolicy?.rules ?? [], remainingNames(survey))];
+  return [
+    ...patch,
+    ...nameContainers(
+      `${base}/spec/podFailurePolicy/rules`,
+      job.spec.podFailurePolicy?.rules ?? [],
+      remainingNames(survey),
+    ),
+  ];
 }
 
 /**
@@ -62,9 +72,14 @@ function nameContainers(
 }
 
 /** What `nameContainers` makes of the rules, as values. */
-export function namedRules(rules: readonly PodFailurePolicyRule[], names: readonly string[]): readonly PodFailurePolicyRule[] {
+export function namedRules(
+  rules: readonly PodFailurePolicyRule[],
+  names: readonly string[],
+): readonly PodFailurePolicyRule[] {
   return rules.flatMap((rule) =>
-    countsSidecars(rule) ? names.map((containerName) => ({ ...rule, onExitCodes: { ...rule.onExitCodes, containerName } })) : [rule],
+    countsSidecars(rule)
+      ? names.map((containerName) => ({ ...rule, onExitCodes: { ...rule.onExitCodes, containerName } }))
+      : [rule],
   );
 }
 

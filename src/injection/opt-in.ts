@@ -16,10 +16,24 @@ export function leaveUnlabelled(job: unknown, { all = false }: PlanOptions): Lea
     typeof label === "string" && label !== "false"
       ? [`The label ${ENABLED_LABEL} is ${quote(label)}, which enables nothing: it must be "true".`]
       : [];
-  return { kind: "leave", reason: "not-enabled", message: LEAVE_REASONS["not-enabled"], patch: [], warnings, containers: [] };
+  return {
+    kind: "leave",
+    reason: "not-enabled",
+    message: LEAVE_REASONS["not-enabled"],
+    patch: [],
+    warnings,
+    containers: [],
+  };
 }
 
 export function refuseMalformed(kind: "Job" | "CronJob", problem: string): RefusePlan {
   const sentence = REFUSE_REASONS.malformed.replace("Job", kind).replace(".", "");
-  return { kind: "refuse", reason: "malformed", message: `${sentence}: ${problem}.`, limits: [], warnings: [], containers: [] };
+  return {
+    kind: "refuse",
+    reason: "malformed",
+    message: `${sentence}: ${problem}.`,
+    limits: [],
+    warnings: [],
+    containers: [],
+  };
 }

@@ -6,7 +6,8 @@ export const LEAVE_REASONS = {
   "not-enabled": "The Job does not bear the label curfew.sh/enabled with the value true.",
   "already-injected": "What Curfew would inject is there already.",
   "single-container": "The Job has one container and ends by itself.",
-  "no-sidecars": "No container is left that Curfew would stop: the others are main containers, ignored, or native sidecars.",
+  "no-sidecars":
+    "No container is left that Curfew would stop: the others are main containers, ignored, or native sidecars.",
 } as const;
 
 export const REFUSE_REASONS = {

@@ -17,14 +17,18 @@ const MAX_SHOWN = 8;
 
 /** `wanted` is what was asked for, `limits` what decided. */
 export function limitsRefusal(wanted: Strategy | "auto", limits: readonly MetLimit[]): string {
-  const shown = limits.slice(0, MAX_SHOWN).map(({ limit, message }) => `[${LIMITS[limit].strategy}: ${limit}] ${message}`);
+  const shown = limits
+    .slice(0, MAX_SHOWN)
+    .map(({ limit, message }) => `[${LIMITS[limit].strategy}: ${limit}] ${message}`);
   if (limits.length > MAX_SHOWN) shown.push(`And ${limits.length - MAX_SHOWN} more.`);
   const ways = new Set(
     limits.map(({ limit, container }) => LIMITS[limit].wayOut.replace("CONTAINER", container ?? "CONTAINER")),
   );
   if (wanted !== "auto") ways.add(`choose another strategy with ${STRATEGY_ANNOTATION}`);
-  if (limits.some(({ container }) => container !== undefined)) ways.add(`leave the container alone with ${IGNORE_ANNOTATION}`);
-  const subject = wanted === "auto" ? "neither strategy can keep its promises" : `strategy ${wanted} cannot keep its promises`;
+  if (limits.some(({ container }) => container !== undefined))
+    ways.add(`leave the container alone with ${IGNORE_ANNOTATION}`);
+  const subject =
+    wanted === "auto" ? "neither strategy can keep its promises" : `strategy ${wanted} cannot keep its promises`;
   return `Curfew cannot end this Job's sidecars: ${subject} here. ${shown.join(" ")} Ways out: ${[...ways].join("; or ")}.`;
 }
 

@@ -33,7 +33,11 @@ export function assignRoles(
   const mains = new Set(settings.mains);
   for (const name of mains) {
     if (!names.has(name)) {
-      return { kind: "refuse", reason: "unknown-container", message: unknownContainer(MAIN_ANNOTATION, name, containers) };
+      return {
+        kind: "refuse",
+        reason: "unknown-container",
+        message: unknownContainer(MAIN_ANNOTATION, name, containers),
+      };
     }
     if (ignoredNames.has(name)) {
       const message = `${MAIN_ANNOTATION} and ${IGNORE_ANNOTATION} both name ${quote(name)}: a container is one or the other.`;
@@ -56,7 +60,11 @@ export function assignRoles(
     return { kind: "roles", casts: castAll((_, index) => unwrapped[index]?.role === "main", "wrapped"), warnings: [] };
   }
   if (defaultContainer !== undefined && names.has(defaultContainer) && !ignoredNames.has(defaultContainer)) {
-    return { kind: "roles", casts: castAll(({ name }) => name === defaultContainer, "default-container"), warnings: [] };
+    return {
+      kind: "roles",
+      casts: castAll(({ name }) => name === defaultContainer, "default-container"),
+      warnings: [],
+    };
   }
   const candidates = containers.filter(
     ({ name, image }) => !ignoredNames.has(name) && lookUp(image ?? "")?.role !== "sidecar",
@@ -69,7 +77,10 @@ export function assignRoles(
         : `Every container's image is one that usually runs as a sidecar. Name the main container with the annotation ${MAIN_ANNOTATION}.`;
     return { kind: "refuse", reason: "no-main", message };
   }
-  const casts = castAll((container) => container === first, candidates.length === 1 ? "only-candidate" : "first-candidate");
+  const casts = castAll(
+    (container) => container === first,
+    candidates.length === 1 ? "only-candidate" : "first-candidate",
+  );
   return { kind: "roles", casts, warnings: candidates.length === 1 ? [] : [guessed(first, casts)] };
 }
 

@@ -9,7 +9,9 @@ export function misplacedAnnotations({ spec }: Job): readonly string[] {
   const misplaced = Object.keys(spec.template.metadata?.annotations ?? {}).filter(
     (key) => (key.startsWith("curfew.sh/") || key.includes(".curfew.sh/")) && key !== INJECTED_ANNOTATION,
   );
-  return misplaced.slice(0, 3).map((key) => `${quote(key)} has no effect on the Pod template: put it on the Job itself.`);
+  return misplaced
+    .slice(0, 3)
+    .map((key) => `${quote(key)} has no effect on the Pod template: put it on the Job itself.`);
 }
 
 /** A command by annotation beside one in the manifest: which of the two is meant, nobody can tell. */

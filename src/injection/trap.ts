@@ -1,5 +1,12 @@
 /** Strategy trap: a shared emptyDir, and a wrapper around the main containers and the sidecars (docs/wrappers.md). */
-import { gracePeriodOf, isWindows, restartsAfterSuccess, type Container, type EnvVar, type VolumeMount } from "./job.ts";
+import {
+  gracePeriodOf,
+  isWindows,
+  restartsAfterSuccess,
+  type Container,
+  type EnvVar,
+  type VolumeMount,
+} from "./job.ts";
 import { met } from "./met-limit.ts";
 import { add, append } from "./patch.ts";
 import { MOUNT_PATH, type MetLimit, type PatchOperation } from "./plan.ts";

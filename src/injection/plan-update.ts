@@ -1,0 +1,162 @@
+/**
+ * A Job's template is immutable. Once it is patched, applying the very same manifest again would fail, for the manifest does not
+ * hold what was injected. So an update gets back what the old object has, where the new one says what the original said; all else
+ * is left to the API server's own verdict. Nothing is planned afresh, so this holds across versions of the wrapper.
+ */
+import { quote } from "./annotations.ts";
+import { equal } from "./equal.ts";
+import { isNativeSidecar, parseJob, type Container, type Job, type Volume } from "./job.ts";
+import { namedRules } from "./native.ts";
+import { add, escapeToken } from "./patch.ts";
+import { ENABLED_LABEL, INJECTED_ANNOTATION, MOUNT_PATH, type PatchOperation } from "./plan.ts";
+import { unwrap } from "./wrapper.ts";
+
+export interface UpdatePlan {
+  readonly patch: readonly PatchOperation[];
+  readonly warnings: readonly string[];
+}
+
+const POD_SPEC = "/spec/template/spec";
+
+/** Plans the update of a batch/v1 Job. An object that is no Job gets no patch: the API server says what is wrong with it. */
+export function planUpdate(oldJob: unknown, newJob: unknown): UpdatePlan {
+  const before = parseJob(oldJob);
+  const after = parseJob(newJob);
+  if ("problem" in before || "problem" in after) return { patch: [], warnings: [] };
+  const moved = restoreMoved(before.job, after.job);
+  return {
+    patch: [
+      ...restoreWrapped(before.job, after.job),
+      ...moved.patch,
+      ...restoreFailurePolicy(before.job, after.job),
+      ...restoreMarkers(before.job, after.job),
+    ],
+    warnings: [...moved.warnings, ...lateSettings(before.job, after.job)],
+  };
+}
+
+function restoreWrapped(before: Job, after: Job): readonly PatchOperation[] {
+  const patch: PatchOperation[] = [];
+  const oldSpec = before.spec.template.spec;
+  const { containers, volumes } = after.spec.template.spec;
+  const missing = new Map<string, readonly [number, Volume]>();
+  for (const [index, container] of containers.entries()) {
+    const old = oldSpec.containers.find(({ name }) => name === container.name);
+    const original = old && unwrap(old);
+    if (!old || original === undefined || original === "broken") continue;
+    const path = `${POD_SPEC}/containers/${index}`;
+    // A client-side apply brings back one of the two and leaves the other as it was wrapped.
+    const { command, args } = container;
+    const unchanged =
+      (same(command, original.command) || same(command, old.command)) &&
+      (same(args, original.args) || same(args, old.args));
+    if (!unchanged) continue;
+    if (!same(command, old.command)) patch.push(add(`${path}/command`, old.command));
+    if (!same(args, old.args)) patch.push(add(`${path}/args`, old.args));
+
+    const at = (old.volumeMounts ?? []).findIndex(({ mountPath }) => mountPath === MOUNT_PATH);
+    const mount = old.volumeMounts?.[at];
+    if (!mount) continue;
+    if (!(container.volumeMounts ?? []).some(({ mountPath }) => mountPath === MOUNT_PATH)) {
+      patch.push(insert(`${path}/volumeMounts`, container.volumeMounts, at, mount));
+    }
+    const volumeAt = (oldSpec.volumes ?? []).findIndex(({ name }) => name === mount.name);
+    const volume = oldSpec.volumes?.[volumeAt];
+    if (volume && !(volumes ?? []).some(({ name }) => name === mount.name)) missing.set(mount.name, [volumeAt, volume]);
+  }
+  for (const [at, volume] of missing.values()) patch.push(insert(`${POD_SPEC}/volumes`, volumes, at, volume));
+  return patch;
+}
+
+/** Sidecars that became init containers, and which the manifest still has among its containers. */
+function restoreMoved(before: Job, after: Job): UpdatePlan {
+  const oldSpec = before.spec.template.spec;
+  const { containers, initContainers } = after.spec.template.spec;
+  const stay = new Set(oldSpec.containers.map(({ name }) => name));
+  const present = new Set((initContainers ?? []).map(({ name }) => name));
+  const removals: PatchOperation[] = [];
+  const insertions: PatchOperation[] = [];
+  const warnings: string[] = [];
+  for (const [at, old] of (oldSpec.initContainers ?? []).entries()) {
+    const index = containers.findIndex(({ name }) => name === old.name);
+    const returned = containers[index];
+    if (!returned || stay.has(old.name) || !isNativeSidecar(old)) continue;
+    if (!equal(returned, old, "restartPolicy")) {
+      warnings.push(changedSidecar(returned));
+      continue;
+    }
+    removals.push({ op: "remove", path: `${POD_SPEC}/containers/${index}` });
+    if (!present.has(old.name)) {
+      insertions.push(insert(`${POD_SPEC}/initContainers`, initContainers, at, old, insertions.length));
+    }
+  }
+  // From the last to the first, so that no removal moves what another names.
+  return { patch: [...removals.sort(byIndexDescending), ...insertions], warnings };
+}
+
+function byIndexDescending(one: PatchOperation, other: PatchOperation): number {
+  const index = ({ path }: PatchOperation): number => Number(path.slice(path.lastIndexOf("/") + 1));
+  return index(other) - index(one);
+}
+
+function restoreFailurePolicy(before: Job, after: Job): readonly PatchOperation[] {
+  const old = before.spec.podFailurePolicy?.rules ?? [];
+  const rules = after.spec.podFailurePolicy?.rules ?? [];
+  const names = before.spec.template.spec.containers.map(({ name }) => name);
+  const wasOurs = !equal(rules, old) && equal(namedRules(rules, names), old);
+  return wasOurs ? [add("/spec/podFailurePolicy/rules", old)] : [];
+}
+
+function restoreMarkers(before: Job, after: Job): readonly PatchOperation[] {
+  const pairs = [
+    ["/metadata", before.metadata, after.metadata],
+    ["/spec/template/metadata", before.spec.template.metadata, after.spec.template.metadata],
+  ] as const;
+  return pairs.flatMap(([path, old, now]) => {
+    const marker = old?.annotations?.[INJECTED_ANNOTATION];
+    if (marker === undefined || now?.annotations?.[INJECTED_ANNOTATION] === marker) return [];
+    if (!now) return [add(path, { annotations: { [INJECTED_ANNOTATION]: marker } })];
+    if (!now.annotations) return [add(`${path}/annotations`, { [INJECTED_ANNOTATION]: marker })];
+    return [add(`${path}/annotations/${escapeToken(INJECTED_ANNOTATION)}`, marker)];
+  });
+}
+
+/** A Job is planned once, when it is created. */
+function lateSettings(before: Job, after: Job): readonly string[] {
+  const old = before.metadata?.annotations ?? {};
+  const now = after.metadata?.annotations ?? {};
+  const changed = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter(
+    (key) => isSetting(key) && old[key] !== now[key],
+  );
+  if (before.metadata?.labels?.[ENABLED_LABEL] !== after.metadata?.labels?.[ENABLED_LABEL]) changed.push(ENABLED_LABEL);
+  return changed
+    .slice(0, 3)
+    .map((key) => `A change of ${quote(key)} has no effect on a Job that is already there: create it anew.`);
+}
+
+function isSetting(key: string): boolean {
+  return (key.startsWith("curfew.sh/") || key.includes(".curfew.sh/")) && key !== INJECTED_ANNOTATION;
+}
+
+function changedSidecar({ name }: Container): string {
+  return (
+    `Curfew runs ${quote(name)} as a native sidecar (in initContainers), and the new manifest changes it. ` +
+    "A Job's template cannot change: delete the Job and create it anew."
+  );
+}
+
+function same(one: readonly string[] | null | undefined, other: readonly string[] | null | undefined): boolean {
+  return equal(one ?? [], other ?? []);
+}
+
+/** Puts a value back where it was; `more` counts what this patch has put into the same list before. */
+function insert(
+  path: string,
+  list: readonly unknown[] | null | undefined,
+  at: number,
+  value: unknown,
+  more = 0,
+): PatchOperation {
+  if (!list && more === 0) return add(path, [value]);
+  return add(`${path}/${Math.min(at, (list?.length ?? 0) + more)}`, value);
+}
