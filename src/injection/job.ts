@@ -11,15 +11,6 @@ export interface Metadata {
   readonly annotations?: Maybe<Readonly<Record<string, string>>>;
 }
 
-export interface EnvVar {
-  readonly name: string;
-  readonly valueFrom?: Maybe<{
-    readonly fieldRef?: unknown;
-    readonly resourceFieldRef?: unknown;
-    readonly configMapKeyRef?: Maybe<{ readonly optional?: unknown }>;
-  }>;
-}
-
 export interface VolumeMount {
   readonly name: string;
   readonly mountPath: string;
@@ -38,7 +29,6 @@ export interface Container {
   readonly image?: Maybe<string>;
   readonly command?: Maybe<readonly string[]>;
   readonly args?: Maybe<readonly string[]>;
-  readonly env?: Maybe<readonly EnvVar[]>;
   readonly volumeMounts?: Maybe<readonly VolumeMount[]>;
   readonly lifecycle?: Maybe<{ readonly preStop?: unknown }>;
   readonly livenessProbe?: unknown;
@@ -88,11 +78,6 @@ const container = objectWith({
   image: optional(string),
   command: strings,
   args: strings,
-  env: optional(
-    listOf(
-      objectWith({ name: string, valueFrom: optional(objectWith({ configMapKeyRef: optional(objectWith({})) })) }),
-    ),
-  ),
   volumeMounts: optional(
     listOf(
       objectWith({

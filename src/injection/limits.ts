@@ -52,13 +52,6 @@ export const LIMITS = {
     sentence: "Nothing shows that the image has a shell: without one the container could not start.",
     wayOut: "name it with shell.curfew.sh/CONTAINER, as in /bin/sh",
   },
-  "env-name": {
-    strategy: "trap",
-    hardness: "soft",
-    sentence:
-      "Shells drop this environment variable's name, and it cannot be passed around them: it holds a parenthesis, or comes from a Secret that would show in the process list.",
-    wayOut: "rename the variable to letters, digits and underscores",
-  },
   "pre-stop": {
     strategy: "trap",
     hardness: "soft",

@@ -3,9 +3,9 @@ import { LIMITS, type LimitId } from "./limits.ts";
 import { quote } from "./annotations.ts";
 import type { MetLimit } from "./plan.ts";
 
-/** A limit as this container meets it, or the whole Job. `detail` says which part of it, a variable's name for one. */
-export function met(limit: LimitId, container?: Container, detail?: string): MetLimit {
-  const sentence = `${LIMITS[limit].sentence.slice(0, -1)}${detail === undefined ? "" : ` (${quote(detail)})`}.`;
+/** A limit as this container meets it, or the whole Job. */
+export function met(limit: LimitId, container?: Container): MetLimit {
+  const { sentence } = LIMITS[limit];
   if (!container) return { limit, message: sentence };
   const image = container.image ?? "";
   return {

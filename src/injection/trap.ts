@@ -1,12 +1,5 @@
 /** Strategy trap: a shared emptyDir, and a wrapper around the main containers and the sidecars (docs/wrappers.md). */
-import {
-  gracePeriodOf,
-  isWindows,
-  restartsAfterSuccess,
-  type Container,
-  type EnvVar,
-  type VolumeMount,
-} from "./job.ts";
+import { gracePeriodOf, isWindows, restartsAfterSuccess, type Container, type VolumeMount } from "./job.ts";
 import { met } from "./met-limit.ts";
 import { add, append } from "./patch.ts";
 import { MOUNT_PATH, type MetLimit, type PatchOperation } from "./plan.ts";
@@ -35,7 +28,6 @@ export function trapLimits(survey: Survey): readonly MetLimit[] {
     if (!argv) limits.push(met("argv-unknown", container));
     if (!shell) limits.push(met("no-shell", container));
     else if (!shell.evident) limits.push(met("shell-not-evident", container));
-    for (const { name } of oddVariables(container).lost) limits.push(met("env-name", container, name));
     if (container.tty === true) limits.push(met("tty", container));
     if (cast.role === "main") continue;
     if (restartsAfterSuccess(container)) limits.push(met("restart-rules", container));
@@ -73,11 +65,10 @@ export function trapPatch(survey: Survey): readonly PatchOperation[] {
 function wrapContainer(survey: Survey, surveyed: SurveyedContainer): Wrapped | undefined {
   const { container, cast, argv, shell, original } = surveyed;
   if (!argv || !shell || original?.current === false) return undefined;
-  const carried = oddVariables(container).carried.map(({ name }) => `${name}=$(${name})`);
   const wrapped =
     cast.role === "main"
-      ? wrap(shell.path, MAIN_SCRIPT, ["main", MOUNT_PATH, container.name, ...carried], argv)
-      : wrap(shell.path, SIDECAR_SCRIPT, [...sidecarSettings(survey, container.name), ...carried], argv);
+      ? wrap(shell.path, MAIN_SCRIPT, ["main", MOUNT_PATH, container.name], argv)
+      : wrap(shell.path, SIDECAR_SCRIPT, sidecarSettings(survey, container.name), argv);
   const { args } = container;
   const same = original && args?.length === wrapped.args.length && wrapped.args.every((arg, at) => arg === args[at]);
   return same ? undefined : wrapped;
@@ -133,18 +124,4 @@ function freeName(taken: ReadonlySet<string>): string {
   let name = VOLUME_NAME;
   for (let number = 2; taken.has(name); number += 1) name = `${VOLUME_NAME}-${number}`;
   return name;
-}
-
-/**
- * Variables that dash and busybox would not pass on, as their names are no identifiers. Those that Kubernetes can expand in an
- * argument travel there; a Secret's value must not show in the process list, and an optional one may be missing.
- */
-function oddVariables({ env }: Container): { readonly carried: readonly EnvVar[]; readonly lost: readonly EnvVar[] } {
-  const odd = (env ?? []).filter(({ name }) => !/^[A-Za-z_]\w*$/.test(name));
-  const canTravel = ({ name, valueFrom }: EnvVar): boolean => {
-    if (/[()]/.test(name)) return false;
-    if (!valueFrom || valueFrom.fieldRef != null || valueFrom.resourceFieldRef != null) return true;
-    return valueFrom.configMapKeyRef != null && valueFrom.configMapKeyRef.optional !== true;
-  };
-  return { carried: odd.filter(canTravel), lost: odd.filter((variable) => !canTravel(variable)) };
 }
