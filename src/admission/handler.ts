@@ -1,12 +1,13 @@
 /** POST /mutate: from a request's bytes to its answer, for every request there can be. */
-import type { RequestListener, ServerResponse } from "node:http";
+import type { RequestListener } from "node:http";
 import type { Logger } from "../log.ts";
 import { parseReview, type ReviewRequest } from "./admission-review.ts";
 import type { AdmissionMetrics, FailureReason } from "./metrics.ts";
 import { MAX_BODY_BYTES, readBody } from "./read-body.ts";
 import { respond, statusBody, type ErrorCode } from "./respond.ts";
 import { logReview } from "./review-log.ts";
-import { review, type Decision, type Planner } from "./review.ts";
+import type { Planner } from "./planner.ts";
+import { review, type Decision } from "./review.ts";
 
 export interface HandlerOptions {
   readonly planner: Planner;
@@ -23,11 +24,16 @@ const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 export function createHandler({ planner, metrics, log, isDraining }: HandlerOptions): RequestListener {
   return (request, response) => {
     metrics.started();
+    const send = (code: number, body: string): void => {
+      // Now, and not when the request came: it may have been on its way for a while.
+      if (isDraining()) response.shouldKeepAlive = false;
+      response.writeHead(code, ["Content-Type", "application/json", "Content-Length", String(Buffer.byteLength(body))]);
+      response.end(body);
+    };
     const fail = (code: ErrorCode, reason: FailureReason, message: string): void => {
       metrics.failed(reason);
-      send(response, code, statusBody(code, message));
+      send(code, statusBody(code, message));
     };
-    if (isDraining()) response.shouldKeepAlive = false;
     if (!PATH.test(request.url ?? "")) {
       fail(404, "path", "Reviews are served at /mutate only.");
       return;
@@ -68,7 +74,7 @@ export function createHandler({ planner, metrics, log, isDraining }: HandlerOpti
         fail(500, "bug", bugMessage(answer.error));
         return;
       }
-      send(response, 200, answer.body);
+      send(200, answer.body);
       const seconds = (performance.now() - start) / 1000;
       metrics.decided(envelope.request.operation, envelope.request.kind, answer.decision, seconds);
       logReview(log, envelope.request, answer.decision, seconds);
@@ -109,12 +115,10 @@ function parseJson(
     return { kind: "value", value: JSON.parse(body.toString()) };
   } catch (error) {
     // V8 quotes the text around the mistake: it may be anything, so it is not handed on.
-    const position = error instanceof Error ? /at position \d+|unexpected end/i.exec(error.message)?.[0] : undefined;
-    return { kind: "invalid", message: position === undefined ? "it cannot be parsed" : `unexpected text ${position}` };
+    const position = error instanceof Error ? /at position \d+/.exec(error.message)?.[0] : undefined;
+    return {
+      kind: "invalid",
+      message: position === undefined ? "it ends too soon or holds other text" : `unexpected text ${position}`,
+    };
   }
-}
-
-function send(response: ServerResponse, code: number, body: string): void {
-  response.writeHead(code, ["Content-Type", "application/json", "Content-Length", String(Buffer.byteLength(body))]);
-  response.end(body);
 }

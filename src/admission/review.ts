@@ -5,16 +5,7 @@ import type { LimitId } from "../injection/limits.ts";
 import type { PatchOperation, Plan, Strategy } from "../injection/plan.ts";
 import type { LeaveReason, RefuseReason } from "../injection/reasons.ts";
 import type { ReviewRequest } from "./admission-review.ts";
-
-/** The planner's functions with the operator's options already in them; tests pass fakes. */
-export interface Planner {
-  readonly planJob: (job: unknown) => Plan;
-  readonly planCronJob: (cronJob: unknown) => Plan;
-  readonly planUpdate: (
-    oldJob: unknown,
-    newJob: unknown,
-  ) => { readonly patch: readonly PatchOperation[]; readonly warnings: readonly string[] };
-}
+import type { Planner } from "./planner.ts";
 
 interface Decided {
   readonly warnings: readonly string[];

@@ -1,28 +1,15 @@
-import { planCronJob } from "../injection/plan-cron-job.ts";
-import { planJob } from "../injection/plan-job.ts";
-import { planUpdate } from "../injection/plan-update.ts";
-import type { PlanOptions } from "../injection/plan.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { createRegistry } from "../metrics.ts";
 import { startOpsServer, type Readiness } from "../ops-server.ts";
 import { untilTermination } from "../termination.ts";
 import { createAdmissionMetrics } from "./metrics.ts";
-import type { Planner } from "./review.ts";
+import { createPlanner } from "./planner.ts";
 import { startAdmissionServer } from "./server.ts";
 import { watchServingCertificate } from "./serving-certificate.ts";
 import type { AdmissionConfig } from "./settings.ts";
 
 /** How long the last answers may take once no more requests are accepted: the API server waits less. */
 const DRAIN_DEADLINE_MS = 15_000;
-
-/** The planner with the operator's options in it. */
-export function createPlanner(options: PlanOptions): Planner {
-  return {
-    planJob: (job) => planJob(job, options),
-    planCronJob: (cronJob) => planCronJob(cronJob, options),
-    planUpdate,
-  };
-}
 
 /**
  * Serves until SIGTERM or SIGINT, drains, and resolves; the process then ends by itself with 0. A second signal ends the drain.
@@ -48,10 +35,10 @@ export async function runAdmission(
     const certificate = await watchServingCertificate({
       certPath: config.tlsCert,
       keyPath: config.tlsKey,
-      onCertificate: ({ cert, key, notAfter }) => {
+      onCertificate: ({ cert, key, notAfter, fingerprint }) => {
         server.setCertificate({ cert, key });
         metrics.certificateLoaded(notAfter);
-        log.info({ notAfter }, "serving certificate loaded");
+        log.info({ notAfter, fingerprint }, "serving certificate loaded");
         if (readiness.ready) return;
         readiness = { ready: true };
         log.info({ port: server.port, opsPort: ops.port, strategy, knownImages: knownImages.length }, "ready");

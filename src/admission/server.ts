@@ -6,7 +6,7 @@ import type { Logger } from "../log.ts";
 import { createHandler } from "./handler.ts";
 import type { AdmissionMetrics } from "./metrics.ts";
 import { statusBody, type ErrorCode } from "./respond.ts";
-import type { Planner } from "./review.ts";
+import type { Planner } from "./planner.ts";
 import type { ServingCertificate } from "./serving-certificate.ts";
 
 export interface AdmissionServerOptions {

@@ -14,6 +14,8 @@ export interface ServingCertificate {
   /** PEM. */
   readonly key: string;
   readonly notAfter: Date;
+  /** SHA-256, as openssl x509 -fingerprint -sha256 prints it: tells in a log which certificate is meant. */
+  readonly fingerprint: string;
 }
 
 /** Takes a pair of texts as a serving certificate, or says what is wrong with it, without quoting it. */
@@ -23,7 +25,7 @@ export function parseServingCertificate(cert: string, key: string): ServingCerti
     if (!leaf.checkPrivateKey(createPrivateKey(key))) return { problem: "the key is not the certificate's" };
     // Takes the whole chain apart, as the server will.
     createSecureContext({ cert, key });
-    return { cert, key, notAfter: leaf.validToDate };
+    return { cert, key, notAfter: leaf.validToDate, fingerprint: leaf.fingerprint256 };
   } catch (error) {
     return { problem: `no PEM certificate with its key: ${messageOf(error)}` };
   }

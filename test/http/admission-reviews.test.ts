@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { Planner } from "../../src/admission/review.ts";
+import type { Planner } from "../../src/admission/planner.ts";
 import {
   decodePatch,
   fakePlanner,

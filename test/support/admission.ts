@@ -1,7 +1,7 @@
 /** The admission server on a free port with a certificate of its own, and reviews to send to it. */
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import { createAdmissionMetrics } from "../../src/admission/metrics.ts";
-import type { Planner } from "../../src/admission/review.ts";
+import type { Planner } from "../../src/admission/planner.ts";
 import { startAdmissionServer, type AdmissionServer } from "../../src/admission/server.ts";
 import type { PatchPlan } from "../../src/injection/plan.ts";
 import { createLogger } from "../../src/log.ts";

@@ -1,0 +1,63 @@
+import { Registry } from "prom-client";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createRegistry } from "../../src/metrics.ts";
+import { startOpsServer, type OpsServer, type Readiness } from "../../src/ops-server.ts";
+
+let ops: OpsServer;
+let readiness: Readiness;
+beforeEach(async () => {
+  readiness = { ready: false, reason: "starting" };
+  ops = await startOpsServer({ host: "127.0.0.1", port: 0, registry: createRegistry(), readiness: () => readiness });
+});
+afterEach(() => {
+  ops.close();
+});
+
+function get(path: string, init?: RequestInit): Promise<Response> {
+  return fetch(`http://127.0.0.1:${ops.port}${path}`, init);
+}
+
+test("/healthz is healthy while the process lives, ready or not", async () => {
+  expect((await get("/healthz")).status).toBe(200);
+});
+
+test("/readyz says why it is not ready", async () => {
+  const response = await get("/readyz");
+  expect(response.status).toBe(503);
+  expect(await response.json()).toEqual({ ready: false, reason: "starting" });
+  readiness = { ready: true };
+  expect((await get("/readyz")).status).toBe(200);
+});
+
+test("/metrics speaks Prometheus' text format", async () => {
+  const response = await get("/metrics");
+  expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
+  const text = await response.text();
+  expect(text).toMatch(/^# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes \d{7,}$/m);
+  expect(text).toMatch(/^process_start_time_seconds \d{10}/m);
+});
+
+test("a metric that cannot be collected is a 500 in JSON, and the next scrape is served", async () => {
+  const registry = new Registry();
+  registry.metrics = () => Promise.reject(new Error("no"));
+  const broken = await startOpsServer({ host: "127.0.0.1", port: 0, registry, readiness: () => readiness });
+  const response = await fetch(`http://127.0.0.1:${broken.port}/metrics`);
+  expect(response.status).toBe(500);
+  expect(await response.json()).toEqual({ error: "cannot collect metrics: Error: no" });
+  broken.close();
+});
+
+test.each([
+  ["/", undefined, 404],
+  ["/metrics/", undefined, 404],
+  ["/healthz", { method: "POST" }, 405],
+])("%s %j is refused in JSON with %i", async (path, init, status) => {
+  const response = await get(path, init);
+  expect(response.status).toBe(status);
+  expect(await response.json()).toHaveProperty("error");
+});
+
+test("a port that is taken is an error that names it", async () => {
+  const again = { host: "127.0.0.1", port: ops.port, registry: createRegistry(), readiness: () => readiness };
+  await expect(startOpsServer(again)).rejects.toThrow(`cannot listen on 127.0.0.1 ${ops.port}`);
+});
