@@ -1,0 +1,48 @@
+/** A Buildkite job as the dispatcher needs it, wherever it was heard of. `buildkiteJob` is never called `job`: that is Kubernetes'. */
+
+export interface BuildkiteJob {
+  /** A UUID in lower case, checked. */
+  readonly id: string;
+  /** Its agent query rules, `key=value`, the queue's among them (or absent, on the default queue). */
+  readonly rules: readonly string[];
+  readonly priority: number;
+  /** Milliseconds since 1970 at which it began to wait for an agent. */
+  readonly waitingSince?: number;
+  readonly pipeline?: string;
+  readonly branch?: string;
+  readonly buildUrl?: string;
+}
+
+/** Where a job stands, as far as it matters here. */
+export type JobStanding =
+  | "waiting" // for an agent
+  | "reserved" // by a stack, which is bringing an agent
+  | "held" // an agent has it
+  | "over"
+  | "unknown"; // not yet to be run, or a state of the future
+
+/**
+ * Buildkite's states, from the API and from webhooks (https://buildkite.com/docs/pipelines/configure/defining-steps#job-states); REST
+ * and webhooks say `passed` and `failed` where the Stacks API says `finished`.
+ */
+const STANDINGS: Readonly<Record<string, JobStanding>> = {
+  scheduled: "waiting",
+  reserved: "reserved",
+  assigned: "held",
+  accepted: "held",
+  running: "held",
+  canceling: "held",
+  timing_out: "held",
+  finished: "over",
+  passed: "over",
+  failed: "over",
+  canceled: "over",
+  timed_out: "over",
+  skipped: "over",
+  broken: "over",
+  expired: "over",
+};
+
+export function standingOf(state: string): JobStanding {
+  return Object.hasOwn(STANDINGS, state) ? (STANDINGS[state] ?? "unknown") : "unknown";
+}

@@ -1,0 +1,24 @@
+/** What `curfew dispatch --check` shows: the Job that each template of each queue makes, for a made-up Buildkite job. */
+import type { DispatchConfig } from "./config.ts";
+import { planAgentJob, type AgentJob } from "./plan-agent-job.ts";
+
+export function describeJobs(config: DispatchConfig): AgentJob[] {
+  return config.queues.flatMap((queue) =>
+    queue.templates.map((template) =>
+      planAgentJob({
+        queue,
+        template,
+        attempt: 1,
+        ...(queue.mode === "acquire" ? { acquisitionToken: "the job's own token" } : {}),
+        buildkiteJob: {
+          id: "00000000-0000-4000-8000-000000000000",
+          rules: [`queue=${queue.name}`, ...Object.entries(template.tags).map(([key, value]) => `${key}=${value}`)],
+          priority: 0,
+          pipeline: "example",
+          branch: "main",
+          buildUrl: `https://buildkite.com/${config.organization ?? "organization"}/example/builds/1`,
+        },
+      }),
+    ),
+  );
+}

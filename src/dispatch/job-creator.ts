@@ -1,0 +1,51 @@
+/** Creates Jobs, as often as it takes within a budget, and no more of them at once than the API server has connections for. */
+import { setTimeout } from "node:timers/promises";
+import type { CreateOutcome, JobsApi } from "./jobs-api.ts";
+import type { AgentJob } from "./plan-agent-job.ts";
+
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 2000;
+
+export interface JobCreatorOptions {
+  readonly concurrency?: number;
+  readonly onRetry?: () => void;
+}
+
+export class JobCreator {
+  readonly #api: JobsApi;
+  readonly #onRetry: () => void;
+  readonly #turns: ((value: unknown) => void)[] = [];
+  #free: number;
+
+  constructor(api: JobsApi, { concurrency = 64, onRetry = () => undefined }: JobCreatorOptions = {}) {
+    this.#api = api;
+    this.#free = concurrency;
+    this.#onRetry = onRetry;
+  }
+
+  /** Whatever may pass is tried again, with growing pauses, or those that the API server asks for, until `budgetMs` is used up. */
+  async create(job: AgentJob, budgetMs: number): Promise<CreateOutcome> {
+    const deadline = performance.now() + budgetMs;
+    for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LONGEST_RETRY_MS)) {
+      const outcome = await this.#inTurn(() => this.#api.create(job, deadline - performance.now()));
+      if (outcome.kind !== "unavailable") return outcome;
+      // Half of it is jitter, so that replicas and a burst's Jobs don't come back in step.
+      const wait = outcome.retryAfterMs ?? pause * (0.5 + Math.random() / 2);
+      if (performance.now() + wait >= deadline) return outcome;
+      this.#onRetry();
+      await setTimeout(wait);
+    }
+  }
+
+  async #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise((resolve) => this.#turns.push(resolve));
+    try {
+      return await call();
+    } finally {
+      const next = this.#turns.shift();
+      if (next) next(undefined);
+      else this.#free++;
+    }
+  }
+}
