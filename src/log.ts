@@ -30,7 +30,7 @@ export function createLogger(
  * logged it; under load a write costs as much as twenty lines. What is collected is written at exit, too.
  */
 function stdoutByTurn(): DestinationStream & { flushSync(): void } {
-  const stdout = pino.destination({ dest: 1, sync: true, minLength: 64 * 1024 });
+  const stdout = pino.destination({ dest: 1, sync: true, minLength: 8 * 1024 });
   let scheduled = false;
   const flushSync = (): void => {
     scheduled = false;
