@@ -63,7 +63,8 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
     },
     async drain(windowMilliseconds, deadlineMilliseconds) {
       draining = true;
-      await new Promise((resolve) => setTimeout(resolve, windowMilliseconds));
+      // Not what keeps the process alive: the listening server does, until close() is called after all.
+      await new Promise((resolve) => setTimeout(resolve, windowMilliseconds).unref());
       await closeGracefully(server, deadlineMilliseconds);
     },
     close() {

@@ -15,5 +15,7 @@ export function boundWarnings(warnings: readonly string[]): readonly string[] {
 
 function boundWarning(warning: string): string {
   const line = warning.replace(/\p{Cc}+/gu, " ").toWellFormed();
-  return line.length <= MAX_WARNING_LENGTH ? line : `${line.slice(0, MAX_WARNING_LENGTH - 1).toWellFormed()}…`;
+  return line.length <= MAX_WARNING_LENGTH
+    ? line
+    : `${line.slice(0, MAX_WARNING_LENGTH - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }
