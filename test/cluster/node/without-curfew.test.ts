@@ -1,0 +1,49 @@
+/** For the record, what Curfew is measured against: Jobs that it never sees, since they do not bear its label. */
+import { describe, expect, it } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createJob, endOf, getJob, logsOf, runJob, statusOf, untilPod } from "../support/jobs.ts";
+import { dind, dockerClient, dockerVolume, job, politeSidecar, script } from "../support/manifests.ts";
+import { testNamespace } from "../support/namespace.ts";
+
+const namespace = testNamespace("without-curfew");
+
+/** A Job without the label. */
+const plain: typeof job = (name, containers, options) => job(name, containers, { labels: {}, ...options });
+
+describe.concurrent("a Job with a sidecar, without Curfew", () => {
+  it("never ends: the sidecar runs on after main has ended", async () => {
+    await createJob(namespace, plain("hang", [script("main", "exit 0"), politeSidecar()]));
+    await untilPod(namespace, "hang", "main ended", (pod) => statusOf(pod, "main")?.state.terminated !== undefined);
+    await sleep(5000);
+    expect((await getJob(namespace, "hang")).status).toMatchObject({ active: 1 });
+  });
+
+  it("ends by the hack of 2020, seconds late, dockerd killed without a word", async () => {
+    const hack = { name: "tmp-pod", mountPath: "/usr/share/pod" };
+    const main = dockerClient("true", { volumeMounts: [hack] });
+    const done = "trap 'touch /usr/share/pod/done' EXIT";
+    const loop = "dockerd-entrypoint.sh & while ! test -f /usr/share/pod/done; do sleep 5; done; exit 0";
+    const volumes = [dockerVolume, { name: "tmp-pod", emptyDir: {} }];
+    const sidecar = dind({ command: ["sh", "-c", loop] });
+    sidecar.volumeMounts.push(hack);
+    const withTrap = { ...main, command: ["sh", "-c", `${done}; ${main.command.at(-1) ?? ""}`] };
+    const { outcome, pod } = await runJob(namespace, plain("hack", [withTrap, sidecar], { pod: { volumes } }));
+    expect(outcome).toBe("Complete");
+    expect(endOf(pod, "agent").exitCode).toBe(0);
+    expect(endOf(pod, "dind").exitCode).toBe(0);
+    expect(await logsOf(namespace, pod, "agent")).toMatch(/^dockerd \d+\./m);
+    expect(await logsOf(namespace, pod, "dind")).not.toContain("Daemon shutdown complete");
+  });
+
+  it("ends as a native sidecar written by hand, dockerd by its own shutdown", async () => {
+    const sidecar = dind({
+      restartPolicy: "Always",
+      startupProbe: { exec: { command: ["docker", "info"] }, periodSeconds: 1 },
+    });
+    const pod = { volumes: [dockerVolume], initContainers: [sidecar] };
+    const ended = await runJob(namespace, plain("native", [dockerClient("true")], { pod }));
+    expect(ended.outcome).toBe("Complete");
+    expect(endOf(ended.pod, "dind").exitCode).toBe(0);
+    expect(await logsOf(namespace, ended.pod, "dind")).toContain("Daemon shutdown complete");
+  });
+});
