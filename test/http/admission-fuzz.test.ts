@@ -82,7 +82,7 @@ function damage(root: unknown, way: readonly number[], replacement: unknown): vo
     const key = keys[step % (keys.length + 1)] ?? (Array.isArray(holder) ? String(keys.length) : "extra");
     if (depth === way.length - 1 || typeof holder[key] !== "object" || holder[key] === null) {
       if (replacement === undefined) Reflect.deleteProperty(holder, key);
-      else holder[key] = replacement;
+      else holder[key] = structuredClone(replacement);
       return;
     }
     parent = holder[key];
