@@ -1,0 +1,70 @@
+/** The bundle in dist/: one chunk for each subcommand and what they share, so that each process loads only its own code. */
+import { readdir, readFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, type BuildResult, type Metafile } from "esbuild";
+
+export const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** CommonJS packages in an ES module call `require` for Node's own modules. */
+const REQUIRE = `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);`;
+
+/** Bundles src/cli.ts and what it imports. With `write: false` the files are only in the result. */
+export function bundle(write: boolean): Promise<BuildResult<{ metafile: true }>> {
+  return build({
+    absWorkingDir: ROOT,
+    entryPoints: ["src/cli.ts"],
+    outdir: "dist",
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    banner: { js: REQUIRE },
+    legalComments: "none", // licences.txt has every licence whole
+    metafile: true,
+    write,
+    logLevel: "error",
+  });
+}
+
+/** Every source file that is loaded when `source` is, at the latest when it is imported; later dynamic imports are not followed. */
+export function loadedWith(source: string, { outputs }: Metafile): Set<string> {
+  const loaded = new Set(Object.keys(outputs).filter((name) => outputs[name]?.entryPoint === source));
+  if (loaded.size === 0)
+    throw new Error(`${source} is no entry point of the bundle: is it still imported dynamically?`);
+  const inputs = new Set<string>();
+  for (const name of loaded) {
+    for (const input of Object.keys(outputs[name]?.inputs ?? {})) inputs.add(input);
+    for (const { path, kind } of outputs[name]?.imports ?? []) {
+      if (kind === "import-statement" && outputs[path]) loaded.add(path); // a set goes on to what is added while it is walked
+    }
+  }
+  return inputs;
+}
+
+/** The npm packages among some source files, by name. */
+export function packagesOf(inputs: Iterable<string>): string[] {
+  const names = new Set<string>();
+  for (const input of inputs) {
+    const [, name] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input) ?? [];
+    if (name) names.add(name);
+  }
+  return [...names].sort();
+}
+
+/** Name, version and licence text of every package in the bundle. */
+export async function licences({ inputs }: Metafile): Promise<string> {
+  const folders = new Set(
+    Object.keys(inputs).flatMap((input) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []),
+  );
+  const texts = await Promise.all([...folders].sort().map((folder) => licence(join(ROOT, folder))));
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
+}
+
+async function licence(folder: string): Promise<string> {
+  const manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as Record<string, unknown>;
+  const file = (await readdir(folder)).find((name) => /^licen[cs]e/i.test(name));
+  const text = file ? await readFile(join(folder, file), "utf8") : `See ${relative(ROOT, folder)}/package.json.`;
+  return `${String(manifest["name"])} ${String(manifest["version"])} (${String(manifest["license"])})\n\n${text.trim()}\n`;
+}

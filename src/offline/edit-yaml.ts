@@ -1,0 +1,153 @@
+/**
+ * A JSON Patch carried out on the text of a YAML document, so that what the patch does not touch stays as it was, byte for byte:
+ * comments, quotes, order, indentation. The result is read back and compared with what the patch means; where it differs (an edit
+ * through an anchor, say) the whole document is written anew.
+ */
+import { isDeepStrictEqual } from "node:util";
+import jsonpatch from "fast-json-patch";
+import { isMap, isScalar, isSeq, parseDocument } from "yaml";
+import type { Node, YAMLMap, YAMLSeq } from "yaml";
+import type { PatchOperation } from "../injection/plan.ts";
+import { dashOf, endOf, indentsSequences, isBlock, placeFor, startOf, type Block } from "./yaml-nodes.ts";
+import {
+  columnOf,
+  cutLines,
+  endOfLine,
+  insertLines,
+  isIndent,
+  lineStart,
+  replace,
+  startWithComments,
+} from "./yaml-text.ts";
+import { KUBERNETES_YAML, renderYaml } from "./yaml-dialect.ts";
+
+export interface EditedYaml {
+  readonly text: string;
+  /** False: the document was written anew, and its comments are gone. */
+  readonly inPlace: boolean;
+}
+
+/** The YAML document `text` (one, with its `---` if it has one) with `patch` applied, which must fit it. */
+export function editYaml(text: string, patch: readonly PatchOperation[]): EditedYaml {
+  const intended = applyPatch(parseDocument(text, KUBERNETES_YAML).toJS(), patch);
+  const edited = editInPlace(text, patch);
+  if (edited !== undefined && isDeepStrictEqual(edited.value, intended)) return { text: edited.text, inPlace: true };
+  const start = text.startsWith("---") ? "---\n" : "";
+  return { text: start + renderYaml(intended), inPlace: false };
+}
+
+/** Undefined: some step broke the document, by cutting away an anchor that is used elsewhere, for example. */
+function editInPlace(text: string, patch: readonly PatchOperation[]): { text: string; value: unknown } | undefined {
+  try {
+    const edited = patch.reduce(applyOperation, text);
+    const document = parseDocument(edited, KUBERNETES_YAML);
+    return document.errors.length === 0 ? { text: edited, value: document.toJS() } : undefined;
+  } catch {
+    return undefined; // the patch itself is sound, or `intended` would have thrown
+  }
+}
+
+/** A patched copy of `value`; throws where the patch is not valid RFC 6902 or does not fit. */
+export function applyPatch(value: unknown, patch: readonly PatchOperation[]): unknown {
+  return jsonpatch.applyPatch(value, structuredClone(patch) as jsonpatch.Operation[], true, false).newDocument;
+}
+
+/** `move` and `copy` carry the lines over as they are: the value stands for them until it has found its place. */
+function applyOperation(text: string, operation: PatchOperation): string {
+  if (operation.op === "add" || operation.op === "remove") return applyToText(text, operation);
+  const { from, path } = operation;
+  const document = parseDocument(text, KUBERNETES_YAML);
+  const lines = linesOfItem(text, document.contents, segmentsOf(from));
+  const value: unknown = jsonpatch.getValueByPointer(document.toJS(), from);
+  const rest = operation.op === "move" ? applyToText(text, { op: "remove", path: from }) : text;
+  const placeholder = "lines-that-are-carried-over";
+  if (lines === undefined || text.includes(placeholder)) return applyToText(rest, { op: "add", path, value });
+  return applyToText(rest, { op: "add", path, value: { [placeholder]: null } }).replace(
+    new RegExp(`^( *)- ${placeholder}: null\\n`, "m"),
+    (_, indent: string) => lines.replaceAll(/^(?=.)/gm, indent),
+  );
+}
+
+/** An item of a block sequence as it stands there, comments above it too, without the indentation. */
+function linesOfItem(text: string, root: unknown, path: readonly string[]): string | undefined {
+  const parent = path
+    .slice(0, -1)
+    .reduce<unknown>((node, key) => (isBlock(node) ? node.get(childKey(node, key), true) : undefined), root);
+  const index = Number(path.at(-1));
+  if (!isSeq(parent) || !isBlock(parent) || !parent.items[index]) return undefined;
+  const dash = dashOf(parent, index);
+  const end = endOfLine(text, endOf(parent.items[index]));
+  if (!isIndent(text, dash)) return undefined;
+  return text
+    .slice(startWithComments(text, dash), end)
+    .replaceAll(new RegExp(`^ {0,${columnOf(text, dash)}}`, "gm"), "");
+}
+
+const childKey = (node: Block, key: string): string | number => (isSeq(node) ? Number(key) : key);
+
+/** The text with one operation carried out where it can be done in place; else with the smallest value around it written anew. */
+function applyToText(text: string, operation: Extract<PatchOperation, { op: "add" | "remove" }>): string {
+  const document = parseDocument(text, KUBERNETES_YAML);
+  const patched = applyPatch(document.toJS(), [operation]);
+  const indentSequences = indentsSequences(text, document.contents);
+  const path = segmentsOf(operation.path);
+  const edit = isBlock(document.contents) && editBlock(document.contents, path, patched);
+  return edit ? edit : text;
+
+  /** Undefined: not possible inside this block, so whoever holds it must write it anew. */
+  function editBlock(block: Block, [segment = "", ...rest]: string[], value: unknown): string | undefined {
+    const child = (value as Record<string, unknown>)[segment];
+    return isMap(block) ? editMap(block, segment, rest, child) : editSequence(block, segment, rest, value, child);
+  }
+
+  function editMap(map: YAMLMap<Node, Node | null>, key: string, rest: string[], child: unknown): string | undefined {
+    const index = map.items.findIndex((pair) => isScalar(pair.key) && String(pair.key.value) === key);
+    const pair = map.items[index];
+    const column = columnOf(text, startOf(map));
+    if (!pair) return insertLines(text, placeFor(text, map, key), render({ [key]: child }, column));
+    const start = startOf(pair.key);
+    if (rest.length > 0) {
+      const inside = isBlock(pair.value) ? editBlock(pair.value, rest, child) : undefined;
+      if (inside !== undefined) return inside;
+    } else if (operation.op === "remove") {
+      return map.items.length > 1 && isIndent(text, start) ? cutLines(text, start, endOf(pair)) : undefined;
+    }
+    return replace(text, start, endOf(pair), render({ [key]: child }, column).trimStart());
+  }
+
+  function editSequence(
+    sequence: YAMLSeq<Node | null>,
+    segment: string,
+    rest: string[],
+    value: unknown,
+    child: unknown,
+  ): string | undefined {
+    const column = columnOf(text, startOf(sequence));
+    const index = segment === "-" ? sequence.items.length : Number(segment);
+    const added = segment === "-" ? (value as unknown[]).at(-1) : child;
+    const item = sequence.items[index];
+    if (item === undefined) return insertLines(text, endOfLine(text, endOf(sequence)), render([added], column));
+    const dash = dashOf(sequence, index);
+    if (rest.length > 0) {
+      const inside = isBlock(item) ? editBlock(item, rest, child) : undefined;
+      if (inside !== undefined) return inside;
+    } else if (operation.op === "remove") {
+      return sequence.items.length > 1 && isIndent(text, dash)
+        ? cutLines(text, startWithComments(text, dash), endOf(item))
+        : undefined;
+    } else {
+      return isIndent(text, dash) ? insertLines(text, lineStart(text, dash), render([added], column)) : undefined;
+    }
+    return replace(text, dash, endOf(item), render([child], column).trimStart());
+  }
+
+  function render(value: unknown, column: number): string {
+    const indent = " ".repeat(column);
+    return renderYaml(value, indentSequences).replaceAll(/^(?=.)/gm, indent);
+  }
+}
+
+function segmentsOf(pointer: string): string[] {
+  const segments = pointer.split("/").slice(1);
+  return segments.map((segment) => segment.replaceAll("~1", "/").replaceAll("~0", "~"));
+}

@@ -1,0 +1,94 @@
+/** Explanations for a terminal. Colours come from node:util's styleText, which leaves them out where they are not wanted. */
+import { stripVTControlCharacters, styleText } from "node:util";
+import type { Hunk } from "./diff.ts";
+import type { ExplainedContainer, Explanation } from "./explain.ts";
+
+/** One explanation; `width` is the terminal's, in columns. */
+export function explanationText(explanation: Explanation, hunks: readonly Hunk[], width: number): string {
+  const { kind, namespace, name, file, document, limits, containers, ending, changes, warnings } = explanation;
+  const title = styleText("bold", `${kind} ${namespace ? `${namespace}/` : ""}${name}`);
+  const blocks = [
+    [
+      `${title}  ${styleText("dim", `${file}, document ${document}`)}`,
+      ...fold(verdict(explanation), width),
+      ...limits.flatMap(({ limit, message }) => fold(`${styleText("yellow", limit)}: ${message}`, width, 4)),
+    ],
+    containers.length > 0 ? table(containers, width) : [],
+    ending.flatMap((sentence) => fold(sentence, width)),
+    changes.length > 0 ? fold(`Added: ${changes.join("; ")}.`, width) : [],
+    warnings.flatMap((warning) => fold(`${styleText("yellow", "warning:")} ${warning}`, width)),
+    hunks.flatMap(diffLines),
+  ];
+  return blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => `${lines.join("\n")}\n`)
+    .join("\n");
+}
+
+function verdict({ outcome, verdict }: Explanation): string {
+  const colon = verdict.indexOf(":");
+  const colour = outcome === "patch" ? "green" : outcome === "leave" ? "cyan" : "red";
+  return styleText([colour, "bold"], verdict.slice(0, colon)) + verdict.slice(colon);
+}
+
+function table(containers: readonly ExplainedContainer[], width: number): string[] {
+  const header = ["CONTAINER", "ROLE", "BECAUSE", "RUNS", "KNOWN FROM"];
+  const rows = containers.map(({ name, role, because, argv, argvFrom }) => [
+    name,
+    role,
+    because,
+    argv.length > 0 ? argv.map(quoted).join(" ") : "unknown",
+    argvFrom,
+  ]);
+  const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)));
+  const others = widths.reduce((sum, each, column) => sum + (column === 3 ? 0 : each + 2), 2);
+  widths[3] = Math.max(Math.min(widths[3] ?? 0, width - others), 16);
+  const line = (row: readonly string[]) =>
+    `  ${row.map((cell, column) => cut(cell, widths[column] ?? 0).padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd();
+  const styleOf = { main: "bold", sidecar: "reset", ignored: "dim" } as const;
+  return [
+    styleText("dim", line(header)),
+    ...rows.map((row, index) => styleText(styleOf[containers[index]?.role ?? "sidecar"], line(row))),
+  ];
+}
+
+/** One element of an argv as a shell would take it, on one line. */
+function quoted(element: string): string {
+  if (/^[\w@%+=:,./$()-]+$/.test(element)) return element;
+  return `'${element
+    .trimEnd()
+    .replaceAll("'", String.raw`'\''`)
+    .replaceAll("\n", String.raw`\n`)}'`;
+}
+
+function cut(text: string, width: number): string {
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text;
+}
+
+function diffLines({ line, lines }: Hunk): string[] {
+  const colours: Readonly<Record<string, "green" | "red">> = { "+": "green", "-": "red" };
+  return [
+    styleText("dim", `  line ${line}`),
+    ...lines.map((text) => {
+      const colour = colours[text[0] ?? ""];
+      return colour ? styleText(colour, `  ${text}`) : `  ${text}`;
+    }),
+  ];
+}
+
+/** Lines of at most `width` columns, broken at spaces; styles count for nothing as long as they do not span a break. */
+function fold(text: string, width: number, indent = 2): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line && visibleLength(line) + 1 + visibleLength(word) > width - indent) {
+      lines.push(line);
+      line = `  ${word}`;
+    } else line = line ? `${line} ${word}` : word;
+  }
+  return [...lines, line].map((each) => " ".repeat(indent) + each);
+}
+
+function visibleLength(text: string): number {
+  return stripVTControlCharacters(text).length;
+}

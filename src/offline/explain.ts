@@ -1,0 +1,105 @@
+/** `curfew explain`: a plan as a person, or with --json a machine, can read it. Values only; explain-text.ts lays them out. */
+import type { ContainerPlan, MetLimit, Plan } from "../injection/plan.ts";
+import { changesOf } from "./changes.ts";
+import type { PlannedJob } from "./plan-manifests.ts";
+
+export interface Explanation {
+  readonly file: string;
+  readonly document: number;
+  readonly kind: PlannedJob["kind"];
+  readonly namespace?: string;
+  readonly name: string;
+  readonly outcome: Plan["kind"];
+  /** One line: `trap`, `native`, `left alone`, `refused`, and what decided. */
+  readonly verdict: string;
+  readonly strategy?: "trap" | "native";
+  readonly reason?: string;
+  readonly limits: readonly MetLimit[];
+  readonly containers: readonly ExplainedContainer[];
+  /** Sentences: what happens at the Job's end. */
+  readonly ending: readonly string[];
+  /** What the patch changes, one phrase each. */
+  readonly changes: readonly string[];
+  readonly warnings: readonly string[];
+  readonly patch: PlannedJob["patch"];
+}
+
+export interface ExplainedContainer extends ContainerPlan {
+  readonly because: string;
+  readonly argvFrom: string;
+}
+
+export function explain(planned: PlannedJob): Explanation {
+  const { manifest, kind, namespace, name, plan, patch, pointer, misplacedLabel } = planned;
+  const misplaced = plan.kind === "leave" && misplacedLabel ? [`${misplacedLabel}.`] : [];
+  return {
+    file: manifest.file,
+    document: manifest.number,
+    kind,
+    ...(namespace ? { namespace } : {}),
+    name,
+    outcome: plan.kind,
+    verdict: verdictOf(plan),
+    ...(plan.kind === "patch" ? { strategy: plan.strategy } : { reason: plan.reason }),
+    limits: plan.kind === "leave" ? [] : plan.limits,
+    containers: plan.containers.map(explainContainer),
+    ending: plan.kind === "patch" ? endingOf(plan.strategy, plan.containers) : [],
+    changes: changesOf(manifest.value, patch, pointer),
+    warnings: [...plan.warnings, ...misplaced],
+    patch,
+  };
+}
+
+function verdictOf(plan: Plan): string {
+  if (plan.kind === "refuse") return `refused: ${plan.message}`;
+  if (plan.kind === "leave") return `left alone: ${plan.message}`;
+  const why = {
+    job: "the Job asks for it",
+    server: "the operator's default",
+    auto: plan.limits.length > 0 ? "chosen by auto, as trap meets a limit" : "chosen by auto, as trap meets no limit",
+  }[plan.chosenBy];
+  return `${plan.strategy}: ${why}`;
+}
+
+function explainContainer(container: ContainerPlan): ExplainedContainer {
+  const { name, role, roleSource, argvSource } = container;
+  const because = {
+    annotation: role === "ignored" ? "named in curfew.sh/ignore" : "named in curfew.sh/main",
+    "default-container": "kubectl's default container",
+    "only-candidate": "no other image is a likely main",
+    "first-candidate": "first of several candidates",
+    wrapped: "wrapped as main already",
+    remaining: "not a main container",
+  }[roleSource];
+  const argvFrom = {
+    manifest: "manifest",
+    annotation: `command.curfew.sh/${name}`,
+    "known-image": "known image",
+    wrapped: "its wrapper",
+    unknown: "",
+  }[argvSource];
+  return { ...container, because, argvFrom };
+}
+
+function endingOf(strategy: "trap" | "native", containers: readonly ContainerPlan[]): string[] {
+  const named = (role: string) => containers.filter((container) => container.role === role);
+  const mains = named("main");
+  const sidecars = named("sidecar");
+  const when = `When ${listed(mains)} ${mains.length > 1 ? "have" : "has"} ended, whatever the way`;
+  const ignored = named("ignored");
+  return [
+    strategy === "native"
+      ? `${when}: kubelet stops ${listed(sidecars)}, TERM first, KILL at the end of the Pod's grace period.`
+      : `${when}: ${sidecars.map(stopped).join("; ")}.`,
+    ...(ignored.length > 0 ? [`${listed(ignored)}: not touched; the Pod goes on until it ends by itself.`] : []),
+  ];
+}
+
+function stopped({ name, gracePeriodSeconds }: ContainerPlan): string {
+  return `${name} gets TERM${gracePeriodSeconds === undefined ? "" : `, and KILL ${gracePeriodSeconds} s later`}`;
+}
+
+function listed(containers: readonly ContainerPlan[]): string {
+  const names = containers.map(({ name }) => name);
+  return names.length < 3 ? names.join(" and ") : `${names.slice(0, -1).join(", ")} and ${names.at(-1) ?? ""}`;
+}

@@ -1,0 +1,88 @@
+/** `curfew inject`: manifests in, the same manifests with every opted-in Job patched out; or nothing, where one is refused. */
+import { applyPatch, editYaml } from "./edit-yaml.ts";
+import { manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
+import { describeJob, planManifest, type PlannedJob, type Planner, type Scope } from "./plan-manifests.ts";
+import { renderYaml } from "./yaml-dialect.ts";
+
+export type OutputFormat = "yaml" | "json" | "patch";
+
+export type Injection =
+  | { readonly kind: "injected"; readonly output: string; readonly notes: readonly string[] }
+  | { readonly kind: "refused"; readonly notes: readonly string[]; readonly refusals: readonly string[] };
+
+/** Without a format, each file keeps its own. Notes are for standard error. */
+export function inject(
+  files: readonly ManifestFile[],
+  planner: Planner,
+  { format, ...scope }: Scope & { readonly format?: OutputFormat } = {},
+): Injection {
+  const planned = new Map<Manifest, PlannedJob[]>();
+  for (const manifest of files.flatMap(manifestsOf)) planned.set(manifest, planManifest(manifest, planner, scope));
+  const jobs = [...planned.values()].flat();
+  const notes = jobs.flatMap(notesOf);
+  const refusals = jobs.flatMap(refusalOf);
+  if (refusals.length > 0) return { kind: "refused", notes, refusals };
+  if (format === "patch") return { kind: "injected", output: toPatches(jobs), notes };
+
+  const patchOf = (manifest: Manifest) => (planned.get(manifest) ?? []).flatMap(({ patch }) => patch);
+  if (format === "json") return { kind: "injected", output: toJson(files.flatMap(manifestsOf), patchOf), notes };
+  const keep = format === undefined && files.every((file) => file.format === "json");
+  const texts = files.map((file) => toText(file, patchOf, keep, notes));
+  return { kind: "injected", output: keep ? texts.join("") : joinYaml(texts), notes };
+}
+
+function notesOf(job: PlannedJob): string[] {
+  const misplaced = job.misplacedLabel && job.plan.kind === "leave" ? [job.misplacedLabel] : [];
+  return [...job.plan.warnings, ...misplaced].map((note) => `${describeJob(job)}: warning: ${note}`);
+}
+
+function refusalOf(job: PlannedJob): string[] {
+  if (job.plan.kind !== "refuse") return [];
+  return [`${describeJob(job)}: refused (${job.plan.reason}): ${job.plan.message}`];
+}
+
+type PatchOf = (manifest: Manifest) => PlannedJob["patch"];
+
+function toText(file: ManifestFile, patchOf: PatchOf, keepJson: boolean, notes: string[]): string {
+  const pieces = file.pieces.map((piece) => {
+    if (typeof piece === "string") return piece;
+    const patch = patchOf(piece);
+    if (piece.format === "json") {
+      if (!keepJson) return renderYaml(applyPatch(piece.value, patch));
+      return patch.length === 0 ? piece.text : formatJson(applyPatch(piece.value, patch), piece.text);
+    }
+    if (patch.length === 0) return piece.text;
+    const { text, inPlace } = editYaml(piece.text, patch);
+    if (!inPlace) notes.push(`${piece.file}, document ${piece.number}: written anew, its comments are lost`);
+    return text;
+  });
+  return pieces.join("").replace(/(?<=[^\n])$/, "\n");
+}
+
+function joinYaml(texts: readonly string[]): string {
+  return texts.map((text, index) => (index > 0 && !/^(?:#.*\n)*---/.test(text) ? `---\n${text}` : text)).join("");
+}
+
+/** Several manifests become a List, as with `kubectl get -o json`. */
+function toJson(manifests: readonly Manifest[], patchOf: PatchOf): string {
+  const values = manifests
+    .filter(({ value }) => value !== null)
+    .map((manifest) => applyPatch(manifest.value, patchOf(manifest)));
+  return formatJson(values.length === 1 ? values[0] : { apiVersion: "v1", kind: "List", items: values });
+}
+
+/** One entry for every Job that is changed. The paths of a patch start at the document's root. */
+function toPatches(jobs: readonly PlannedJob[]): string {
+  const entries = jobs
+    .filter(({ patch }) => patch.length > 0)
+    .map(({ manifest: { file, number }, kind, namespace, name, patch }) => {
+      return { file, document: number, kind, ...(namespace ? { namespace } : {}), name, patch };
+    });
+  return formatJson(entries);
+}
+
+/** Indented as `like` is, which may be on one line. */
+function formatJson(value: unknown, like = "{\n  "): string {
+  const indent = /^\s*\{\r?\n([ \t]+)/.exec(like)?.[1] ?? "";
+  return `${JSON.stringify(value, null, indent)}\n`;
+}

@@ -1,0 +1,80 @@
+/** Manifests as text and as values: a file is a row of documents and of what lies between them. */
+import { LineCounter, parseAllDocuments, type Document } from "yaml";
+import { KUBERNETES_YAML } from "./yaml-dialect.ts";
+
+export interface Manifest {
+  readonly file: string;
+  /** Counted from 1 within its file, as a person would count: empty documents count, too. */
+  readonly number: number;
+  readonly format: "yaml" | "json";
+  /** The document as it stands in the file, with its `---` if it has one. */
+  readonly text: string;
+  readonly value: unknown;
+}
+
+export interface ManifestFile {
+  readonly name: string;
+  readonly format: "yaml" | "json";
+  /** The file's documents in their order; strings are what lies between them. Put together they are the file. */
+  readonly pieces: readonly (Manifest | string)[];
+}
+
+export type ParsedFile =
+  | { readonly kind: "parsed"; readonly file: ManifestFile }
+  | { readonly kind: "malformed"; readonly problems: readonly string[] };
+
+/** Splits and parses the text of a file; `name` is what messages call it. JSON is what starts with a brace and parses as JSON. */
+export function parseManifests(name: string, text: string): ParsedFile {
+  return parseJson(name, text) ?? parseYaml(name, text);
+}
+
+export function manifestsOf(file: ManifestFile): Manifest[] {
+  return file.pieces.filter((piece) => typeof piece !== "string");
+}
+
+function parseJson(name: string, text: string): ParsedFile | undefined {
+  if (!/^\s*\{/.test(text)) return undefined;
+  try {
+    const manifest: Manifest = { file: name, number: 1, format: "json", text, value: JSON.parse(text) };
+    return { kind: "parsed", file: { name, format: "json", pieces: [manifest] } };
+  } catch {
+    return undefined; // YAML's flow style starts with a brace, too, and its parser tells line and column of an error
+  }
+}
+
+function parseYaml(name: string, text: string): ParsedFile {
+  const lineCounter = new LineCounter();
+  const documents = parseAllDocuments(text, { ...KUBERNETES_YAML, lineCounter, prettyErrors: false });
+  const pieces: (Manifest | string)[] = [];
+  const problems: string[] = [];
+  let end = 0;
+  for (const [index, document] of documents.entries()) {
+    for (const { pos, message } of document.errors) {
+      const { line, col } = lineCounter.linePos(pos[0]);
+      problems.push(`${name}:${line}:${col}: ${message}`);
+    }
+    if (problems.length > 0) continue;
+    const [start, , nodeEnd] = document.range;
+    if (start > end) pieces.push(text.slice(end, start));
+    const value = valueOf(document);
+    if (value instanceof Error) {
+      problems.push(`${name}, document ${index + 1}: ${value.message}`);
+      continue;
+    }
+    pieces.push({ file: name, number: index + 1, format: "yaml", text: text.slice(start, nodeEnd), value });
+    end = nodeEnd;
+  }
+  if (problems.length > 0) return { kind: "malformed", problems };
+  if (end < text.length) pieces.push(text.slice(end));
+  return { kind: "parsed", file: { name, format: "yaml", pieces } };
+}
+
+/** An error where an alias has no anchor, or where aliases of aliases would grow beyond measure. */
+function valueOf(document: Document): unknown {
+  try {
+    return document.toJS() as unknown;
+  } catch (error) {
+    if (error instanceof ReferenceError) return error;
+    throw error;
+  }
+}

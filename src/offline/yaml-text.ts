@@ -1,0 +1,40 @@
+/** Cutting and inserting whole lines of YAML text. Offsets are in UTF-16 units, as in the ranges of the parser. */
+
+export const lineStart = (text: string, at: number): number => text.lastIndexOf("\n", at - 1) + 1;
+export const columnOf = (text: string, at: number): number => at - lineStart(text, at);
+export const isIndent = (text: string, at: number): boolean => text.slice(lineStart(text, at), at).trim() === "";
+
+/** The start of the line of `at`, or of the first of the comment lines right above it with the same indentation. */
+export function startWithComments(text: string, at: number): number {
+  const start = lineStart(text, at);
+  const above = start === 0 ? 0 : lineStart(text, start - 1);
+  const line = text.slice(above, start);
+  return start > 0 && /^ *#/.test(line) && line.indexOf("#") === at - start
+    ? startWithComments(text, above + line.indexOf("#"))
+    : start;
+}
+
+/** The start of the line after `at`; `at` itself where it is the start of one already (after a block scalar). */
+export function endOfLine(text: string, at: number): number {
+  if (text[at - 1] === "\n") return at;
+  const end = text.indexOf("\n", at);
+  return end < 0 ? text.length : end + 1;
+}
+
+export function insertLines(text: string, at: number, lines: string): string {
+  const before = text.slice(0, at);
+  return (before === "" || before.endsWith("\n") ? before : `${before}\n`) + lines + text.slice(at);
+}
+
+export function cutLines(text: string, from: number, to: number): string {
+  return text.slice(0, lineStart(text, from)) + text.slice(endOfLine(text, to));
+}
+
+/** A comment behind the old value moves up to the first of the new lines: behind the last it could end up inside a script. */
+export function replace(text: string, from: number, to: number, lines: string): string {
+  const end = endOfLine(text, to);
+  const comment = text.slice(to, end).trim();
+  const [first = "", ...others] = lines.trimEnd().split("\n");
+  const body = [comment === "" ? first : `${first} ${comment}`, ...others].join("\n");
+  return `${text.slice(0, from)}${body}\n${text.slice(end)}`;
+}

@@ -1,0 +1,23 @@
+import { beforeAll, expect, test } from "vitest";
+import type { Metafile } from "esbuild";
+import { bundle, licences, loadedWith, packagesOf } from "../../scripts/bundle.ts";
+
+let metafile: Metafile;
+beforeAll(async () => {
+  ({ metafile } = await bundle(false));
+});
+
+test("curfew admission loads no Kubernetes client and no express", () => {
+  const packages = packagesOf(loadedWith("src/admission/command.ts", metafile));
+  expect(packages).toContain("pino");
+  expect(packages.filter((name) => name.startsWith("@kubernetes/") || name === "express")).toEqual([]);
+});
+
+test("curfew --help loads commander and nothing else", () => {
+  expect(packagesOf(loadedWith("src/cli.ts", metafile))).toEqual(["commander"]);
+});
+
+test("the licence of every package in the bundle is listed", async () => {
+  const text = await licences(metafile);
+  for (const name of packagesOf(Object.keys(metafile.inputs))) expect(text).toMatch(new RegExp(`^${name} \\d`, "m"));
+});
