@@ -1,0 +1,51 @@
+/**
+ * `npm run bench [-- NAME… --short --json]`: runs the benches by name, or all. The exit code is 1 where a row misses what it is to
+ * reach. Figures of one machine say little: what counts is the ratio to a baseline, measured in turn with it in the same run.
+ */
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { admission } from "./admission.ts";
+import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
+
+const BENCHES: Readonly<Record<string, Bench>> = { admission };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: "boolean", default: false },
+    short: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
+
+if (values.help || unknown.length > 0) {
+  for (const name of unknown) console.error(`there is no bench ${name}`);
+  console.error("npm run bench [-- NAME… --short --json]\n");
+  for (const [name, { summary }] of Object.entries(BENCHES)) console.error(`  ${name.padEnd(12)} ${summary}`);
+  process.exitCode = unknown.length > 0 ? 2 : 0;
+} else {
+  await run(names);
+}
+
+async function run(names: readonly string[]): Promise<void> {
+  const results: Record<string, readonly Row[]> = {};
+  for (const name of names) {
+    const bench = BENCHES[name];
+    if (bench === undefined) continue;
+    console.error(`${name}: ${bench.summary}`);
+    const rows = await bench.run({
+      short: values.short,
+      note: (text) => {
+        console.error(`  ${text}`);
+      },
+    });
+    results[name] = rows;
+    if (!values.json) console.log(formatRows(rows));
+    if (!rows.every(isReached)) process.exitCode = 1;
+  }
+  const machine = { node: process.version, cpu: cpus()[0]?.model.trim() ?? "unknown", cores: cpus().length };
+  if (values.json) console.log(JSON.stringify({ machine, results }, null, 2));
+  else console.log(`Node ${machine.node}, ${machine.cores} × ${machine.cpu}`);
+}

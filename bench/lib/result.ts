@@ -1,0 +1,92 @@
+/** What a bench reports: rows of figures, most of them a ratio to a baseline of the same run, and how far they should reach. */
+
+/** Of several rounds: the median, and the least and the greatest. */
+export interface Figure {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface Row {
+  readonly what: string;
+  readonly unit: "req/s" | "ms" | "MiB";
+  readonly curfew: Figure;
+  readonly baseline?: { readonly what: string; readonly figure: Figure };
+  /** Curfew's figure over the baseline's: the median of the rounds' own ratios, as what disturbs a round disturbs both. */
+  readonly ratio?: Figure;
+  /** What is to be reached, by the ratio where there is one. Missing it makes the run fail. */
+  readonly reach?: { readonly atLeast: number } | { readonly atMost: number };
+}
+
+export interface BenchOptions {
+  /** Fewer and shorter rounds, for CI. */
+  readonly short: boolean;
+  readonly note: (text: string) => void;
+}
+
+export interface Bench {
+  readonly summary: string;
+  readonly run: (options: BenchOptions) => Promise<readonly Row[]>;
+}
+
+export function figureOf(values: readonly number[]): Figure {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (index: number): number => sorted[index] ?? Number.NaN;
+  const middle = (sorted.length - 1) / 2;
+  return { median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, min: at(0), max: at(sorted.length - 1) };
+}
+
+/** A row of two series that were measured in turn. */
+export function compare(
+  row: Pick<Row, "what" | "unit" | "reach">,
+  curfew: readonly number[],
+  baseline: { readonly what: string; readonly values: readonly number[] },
+): Row {
+  return {
+    ...row,
+    curfew: figureOf(curfew),
+    baseline: { what: baseline.what, figure: figureOf(baseline.values) },
+    ratio: figureOf(curfew.map((value, round) => value / (baseline.values[round] ?? Number.NaN))),
+  };
+}
+
+/** Whether the row got where it should. */
+export function isReached({ curfew, ratio, reach }: Row): boolean {
+  if (reach === undefined) return true;
+  const { median } = ratio ?? curfew;
+  return "atLeast" in reach ? median >= reach.atLeast : median <= reach.atMost;
+}
+
+export function formatRows(rows: readonly Row[]): string {
+  const table = rows.map((row) => [
+    row.what,
+    formatFigure(row.curfew, row.unit),
+    row.baseline ? `${row.baseline.what} ${formatFigure(row.baseline.figure, row.unit)}` : "",
+    row.ratio ? `ratio ${round(row.ratio.median)} (${round(row.ratio.min)} to ${round(row.ratio.max)})` : "",
+    formatReach(row),
+  ]);
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
+  return table
+    .map((cells) =>
+      cells
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function formatFigure({ median, min, max }: Figure, unit: string): string {
+  return min === max ? `${round(median)} ${unit}` : `${round(median)} ${unit} (${round(min)} to ${round(max)})`;
+}
+
+function formatReach(row: Row): string {
+  if (row.reach === undefined) return "";
+  const wanted = "atLeast" in row.reach ? `at least ${row.reach.atLeast}` : `at most ${row.reach.atMost}`;
+  return `${isReached(row) ? "reached" : "MISSED"}: ${wanted}`;
+}
+
+/** Three digits, whatever the size. */
+function round(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)));
+}

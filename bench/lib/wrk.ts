@@ -1,0 +1,73 @@
+/** Load from wrk: a C program, so that a core full of it is a match for a server on the other. */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CORES } from "./cores.ts";
+
+export interface Load {
+  readonly requestsPerSecond: number;
+  readonly requests: number;
+  readonly p50Milliseconds: number;
+  readonly p99Milliseconds: number;
+}
+
+/** Undefined where wrk is there, else what to do. */
+export function wrkMissing(): string | undefined {
+  return spawnSync("wrk", ["--version"]).error === undefined
+    ? undefined
+    : "wrk is missing: apt-get install wrk, or https://github.com/wg/wrk";
+}
+
+/**
+ * POSTs a body to /mutate over keep-alive TLS connections, as fast as the answers come.
+ * @throws where an answer was no 2xx, or a connection failed: figures of errors say nothing.
+ */
+export async function postWithWrk(port: number, body: string, connections: number, seconds: number): Promise<Load> {
+  const folder = mkdtempSync(join(tmpdir(), "curfew-wrk-"));
+  try {
+    writeFileSync(join(folder, "body.json"), body);
+    writeFileSync(join(folder, "post.lua"), SCRIPT);
+    const wrk = ["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "-s", join(folder, "post.lua")];
+    const [command, ...args] = [...CORES.load, ...wrk, `https://127.0.0.1:${port}/mutate?timeout=5s`];
+    const child = spawn(command, args, { env: { ...process.env, BODY: join(folder, "body.json") } });
+    let stdout = "";
+    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+    await once(child, "close");
+    const line = stdout.split("\n").find((candidate) => candidate.startsWith("{"));
+    if (line === undefined) throw new Error(`wrk gave no result: ${stdout}`);
+    const { errors, requests, micros, p50, p99 } = JSON.parse(line) as Summary;
+    if (errors > 0 || requests === 0) throw new Error(`wrk met errors: ${stdout}`);
+    return {
+      requests,
+      requestsPerSecond: (requests / micros) * 1e6,
+      p50Milliseconds: p50 / 1000,
+      p99Milliseconds: p99 / 1000,
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** What the script prints, in counts and microseconds. */
+interface Summary {
+  readonly errors: number;
+  readonly requests: number;
+  readonly micros: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const SCRIPT = `
+local file = io.open(os.getenv("BODY"), "rb")
+wrk.method = "POST"
+wrk.body = file:read("*a")
+wrk.headers["Content-Type"] = "application/json"
+file:close()
+done = function(summary, latency)
+  local e = summary.errors
+  io.write(string.format('{"requests":%d,"micros":%d,"errors":%d,"p50":%d,"p99":%d}\\n', summary.requests, summary.duration,
+    e.connect + e.read + e.write + e.status + e.timeout, latency:percentile(50), latency:percentile(99)))
+end
+`;
