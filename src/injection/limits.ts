@@ -31,7 +31,8 @@ export const LIMITS = {
   "mount-path-taken": {
     strategy: "trap",
     hardness: "hard",
-    sentence: "Something other than one writable emptyDir for all containers is mounted at /usr/share/pod.",
+    sentence:
+      "Something other than one writable emptyDir for all containers is mounted at, above or below /usr/share/pod.",
     wayOut: "mount it elsewhere",
   },
   "restart-rules": {

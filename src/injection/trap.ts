@@ -1,5 +1,12 @@
 /** Strategy trap: a shared emptyDir, and a wrapper around the main containers and the sidecars (docs/wrappers.md). */
-import { gracePeriodOf, isWindows, restartsAfterSuccess, type Container, type VolumeMount } from "./job.ts";
+import {
+  gracePeriodOf,
+  isWindows,
+  restartsAfterSuccess,
+  type Container,
+  type Volume,
+  type VolumeMount,
+} from "./job.ts";
 import { met } from "./met-limit.ts";
 import { add, append } from "./patch.ts";
 import { MOUNT_PATH, type MetLimit, type PatchOperation } from "./plan.ts";
@@ -78,9 +85,8 @@ function sidecarSettings(survey: Survey, name: string): readonly string[] {
   const { spec, mains, settings } = survey;
   // Restart rules of any container may restart mains in place, or all containers (KEP-5307, KEP-5532).
   const restartable =
-    spec.restartPolicy !== "Never" ||
     spec.containers.some(({ restartPolicyRules }) => (restartPolicyRules ?? []).length > 0) ||
-    mains.some(({ container }) => container.restartPolicy != null && container.restartPolicy !== "Never");
+    mains.some(({ container }) => (container.restartPolicy ?? spec.restartPolicy) !== "Never");
   return [
     "sidecar",
     MOUNT_PATH,
@@ -102,22 +108,44 @@ interface SharedVolume {
 function sharedVolume({ spec, containers }: Survey): SharedVolume {
   const problems = new Set<Container>();
   let existing: string | undefined;
-  for (const { container, cast } of containers) {
+  // An ignored container may wait for `done` by hand; what else it mounts there is in nobody's way.
+  const ignoredLast = containers.toSorted((one, other) => Number(isIgnored(one)) - Number(isIgnored(other)));
+  for (const surveyed of ignoredLast) {
+    const { container, cast } = surveyed;
     for (const mount of container.volumeMounts ?? []) {
-      if (mount.mountPath.startsWith(`${MOUNT_PATH}/`) && !isAtMountPath(mount)) problems.add(container);
-      if (!isAtMountPath(mount)) continue;
+      const path = resolve(mount.mountPath);
+      if (!`${path}/`.startsWith(`${MOUNT_PATH}/`) && !`${MOUNT_PATH}/`.startsWith(`${path}/`)) continue;
       const volume = (spec.volumes ?? []).find(({ name }) => name === mount.name);
-      const usable = volume?.emptyDir != null && !mount.subPath && !mount.subPathExpr;
+      const usable = path === MOUNT_PATH && volume && isEmptyDir(volume) && !mount.subPath && !mount.subPathExpr;
       const writable = cast.role !== "main" || mount.readOnly !== true;
-      if (!usable || !writable || (existing ?? mount.name) !== mount.name) problems.add(container);
-      else existing = mount.name;
+      if (usable && writable && (existing ?? mount.name) === mount.name) existing = mount.name;
+      else if (!isIgnored(surveyed)) problems.add(container);
     }
   }
   return { existing, problems };
 }
 
+function isIgnored({ cast }: SurveyedContainer): boolean {
+  return cast.role === "ignored";
+}
+
+/** A volume without any source is an emptyDir, too (kubernetes/kubernetes, pkg/apis/core/v1/defaults.go, SetDefaults_Volume). */
+function isEmptyDir(volume: Volume): boolean {
+  return volume.emptyDir != null || Object.entries(volume).every(([field, value]) => field === "name" || value == null);
+}
+
 function isAtMountPath({ mountPath }: VolumeMount): boolean {
-  return mountPath === MOUNT_PATH || mountPath === `${MOUNT_PATH}/`;
+  return resolve(mountPath) === MOUNT_PATH;
+}
+
+/** As the kernel reads a path: `/usr//share/./pod/` is /usr/share/pod. The root is the empty string. */
+function resolve(path: string): string {
+  const names: string[] = [];
+  for (const name of path.split("/")) {
+    if (name === "..") names.pop();
+    else if (name !== "" && name !== ".") names.push(`/${name}`);
+  }
+  return names.join("");
 }
 
 function freeName(taken: ReadonlySet<string>): string {
