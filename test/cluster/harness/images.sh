@@ -51,7 +51,8 @@ busybox_rootfs() {
 # Node and npm come from the npm packages of those names.
 node_and_npm() {
   mkdir -p "$context/npm-install"
-  (cd "$context/npm-install" && npm init -y >/dev/null && npm install --silent --no-fund --no-audit --allow-scripts=node node@24 npm@11)
+  echo '{ "private": true, "allowScripts": { "node": true } }' >"$context/npm-install/package.json"
+  (cd "$context/npm-install" && npm install --loglevel=error --no-fund --no-audit node@24 npm@11 >/dev/null)
   cp "$(readlink -f "$context/npm-install/node_modules/.bin/node")" "$context/node"
   cp -rL "$context/npm-install/node_modules/npm" "$context/npm"
   rm -rf "$context/npm-install"

@@ -78,7 +78,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     for (const { apiVersion = "", kind = "", metadata } of objects) {
       await request("DELETE", `/apis/${apiVersion}/${kind.replace(/y$/, "ie").toLowerCase()}s/${metadata.name}`);
     }
-    server.kill("SIGTERM");
+    server.kill("SIGKILL"); // the API server keeps its connections, so it would drain for a while
     rmSync(folder, { recursive: true });
   };
 }

@@ -1,0 +1,170 @@
+/** A Job's template is immutable, and Curfew changes it: what becomes of the manifest when it is applied again, with the real kubectl. */
+import { describe, expect, it } from "vitest";
+import { getJob, type Job } from "../support/jobs.ts";
+import { kubectl, kubectlOutput } from "../support/kubectl.ts";
+import { job, politeSidecar, script } from "../support/manifests.ts";
+import { testNamespace } from "../support/namespace.ts";
+import { until } from "../support/until.ts";
+
+const namespace = testNamespace("reapply");
+const inNamespace = ["-n", namespace, "-f", "-"];
+const argvForms = {
+  command: { command: ["sh", "-c", "echo $HOME"] },
+  "command and args": { command: ["sh", "-c"], args: ["echo $HOME"] },
+  "args alone": { args: ["sh", "-c", "echo $HOME"] },
+};
+
+type Manifest = ReturnType<typeof job>;
+
+const stored = (name: string): Promise<Job> => getJob(namespace, name);
+
+/** The manifest with its main container changed. */
+function withMain(manifest: Manifest, change: object): Manifest {
+  const changed = structuredClone(manifest);
+  Object.assign(changed.spec.template.spec.containers[0] ?? {}, change);
+  return changed;
+}
+
+for (const strategy of ["trap", "native"] as const) {
+  describe.concurrent(`a Job under ${strategy}`, () => {
+    /** A suspended Job, so that nothing but these tests changes it, created by `kubectl apply`. */
+    async function applied(name: string, argv: object, ...flags: readonly string[]): Promise<Manifest> {
+      const annotations = {
+        "curfew.sh/main": "main",
+        "curfew.sh/strategy": strategy,
+        ...("command" in argv || strategy === "native" ? {} : { "command.curfew.sh/main": '["env"]' }),
+      };
+      const main = { name: "main", image: "busybox:1", ...argv };
+      const manifest = job(`${strategy}-${name}`, [main, politeSidecar()], { annotations, spec: { suspend: true } });
+      await kubectlOutput(["apply", ...flags, ...inNamespace], JSON.stringify(manifest));
+      const suspended = await until("the Job is suspended", async () => {
+        const job = await stored(manifest.metadata.name);
+        return job.status.conditions !== undefined && job;
+      });
+      expect(suspended.metadata.annotations).toMatchObject({ "curfew.sh/injected": strategy });
+      return manifest;
+    }
+
+    for (const [form, argv] of Object.entries(argvForms)) {
+      const slug = form.replaceAll(" ", "-");
+
+      it(`is unchanged by \`kubectl apply\` of the same manifest (${form})`, async () => {
+        const manifest = await applied(`same-${slug}`, argv);
+        const before = await stored(manifest.metadata.name);
+        const { status, stderr } = await kubectl(["apply", ...inNamespace], JSON.stringify(manifest));
+        expect(stderr).toBe("");
+        expect(status).toBe(0);
+        expect((await stored(manifest.metadata.name)).spec).toEqual(before.spec);
+      });
+
+      it(`is unchanged by \`kubectl apply --server-side\` of the same manifest (${form})`, async () => {
+        const manifest = await applied(`server-side-${slug}`, argv, "--server-side");
+        const before = await stored(manifest.metadata.name);
+        const { status, stderr } = await kubectl(["apply", "--server-side", ...inNamespace], JSON.stringify(manifest));
+        expect(stderr).toBe("");
+        expect(status).toBe(0);
+        expect((await stored(manifest.metadata.name)).spec).toEqual(before.spec);
+      });
+    }
+
+    it("is unchanged by `kubectl replace` of what `kubectl get` gave", async () => {
+      const manifest = await applied("replace", argvForms.command);
+      const before = await stored(manifest.metadata.name);
+      const { status, stderr } = await kubectl(["replace", ...inNamespace], JSON.stringify(before));
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect((await stored(manifest.metadata.name)).spec).toEqual(before.spec);
+    });
+
+    // The selector and the labels that the API server gave the Job must be in there: without them no Job can be replaced.
+    it("is unchanged by `kubectl replace` with the manifest's own containers", async () => {
+      const manifest = await applied("replace-own", argvForms["command and args"]);
+      const before = await stored(manifest.metadata.name);
+      const { containers } = manifest.spec.template.spec;
+      const spec = { ...before.spec.template.spec, containers, initContainers: undefined, volumes: undefined };
+      const template = { ...before.spec.template, spec };
+      const manifestAgain = { ...before, spec: { ...before.spec, template } };
+      const { status, stderr } = await kubectl(["replace", ...inNamespace], JSON.stringify(manifestAgain));
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect((await stored(manifest.metadata.name)).spec).toEqual(before.spec);
+    });
+
+    for (const [what, change] of [
+      ["command", { command: ["sh", "-c", "echo changed"] }],
+      ["image", { image: "busybox:2" }],
+      ["args", { args: ["changed"] }],
+      ["environment", { env: [{ name: "A", value: "b" }] }],
+    ] as const) {
+      it(`still refuses a changed ${what}`, async () => {
+        const manifest = await applied(`changed-${what}`, { command: ["sh", "-c"], args: ["echo $HOME"] });
+        const before = await stored(manifest.metadata.name);
+        for (const flags of [[], ["--server-side"], ["--server-side", "--force-conflicts"]]) {
+          const { status, stderr } = await kubectl(
+            ["apply", ...flags, ...inNamespace],
+            JSON.stringify(withMain(manifest, change)),
+          );
+          expect(status).toBe(1);
+          expect(stderr).toMatch(flags.length === 1 ? /immutable|conflict/ : /field is immutable/);
+        }
+        expect((await stored(manifest.metadata.name)).spec).toEqual(before.spec);
+      });
+    }
+
+    it("may still be resumed, made wider, labelled and annotated by its manifest", async () => {
+      const manifest = await applied("mutable", argvForms["command and args"]);
+      const spec = { ...manifest.spec, suspend: false, parallelism: 2 };
+      const metadata = {
+        ...manifest.metadata,
+        labels: { ...manifest.metadata.labels, team: "a" },
+        annotations: { ...manifest.metadata.annotations, note: "b" },
+      };
+      await kubectlOutput(["apply", ...inNamespace], JSON.stringify({ ...manifest, metadata, spec }));
+      const after = await stored(manifest.metadata.name);
+      expect(after.spec).toMatchObject({ suspend: false, parallelism: 2 });
+      expect(after.metadata).toMatchObject({
+        labels: { team: "a" },
+        annotations: { note: "b", "curfew.sh/injected": strategy },
+      });
+    });
+
+    it("tells that a setting which changes later has no effect", async () => {
+      const manifest = await applied("late", argvForms.command);
+      manifest.metadata.annotations = {
+        ...manifest.metadata.annotations,
+        "grace-period-seconds.curfew.sh/sidecar": "5",
+      };
+      const { status, stderr } = await kubectl(["apply", ...inNamespace], JSON.stringify(manifest));
+      expect(stderr).toMatch(/^Warning: A change of "grace-period-seconds\.curfew\.sh\/sidecar" has no effect/m);
+      expect(status).toBe(0);
+    });
+  });
+}
+
+describe("a Job that an earlier version of Curfew wrapped", () => {
+  it("is unchanged by applying its manifest again", async () => {
+    const manifest = job("earlier", [script("main", "echo $HOME"), politeSidecar()], {
+      annotations: { "curfew.sh/main": "main" },
+      spec: { suspend: true },
+    });
+    const dryRun = await kubectlOutput(
+      ["create", "--dry-run=server", "-o", "json", ...inNamespace],
+      JSON.stringify(manifest),
+    );
+    // What that version stored: the same form around other scripts.
+    const earlier = structuredClone(manifest) as unknown as Job;
+    const wrapped = (JSON.parse(dryRun) as Job).spec.template.spec;
+    const containers = wrapped.containers.map((container) => {
+      const [shell = "", flag = "", text = "", name = ""] = container.command ?? [];
+      return { ...container, command: [shell, flag, `${text}\n: earlier\n`, name] };
+    });
+    Object.assign(earlier.spec.template, { spec: { ...wrapped, containers } });
+    await kubectlOutput(["create", ...inNamespace], JSON.stringify(earlier));
+    const before = await stored("earlier");
+    expect(before.spec.template.spec.containers[0]?.command?.[2]).toContain(": earlier");
+    for (const flags of [[], ["--server-side", "--force-conflicts"]]) {
+      const { status, stderr } = await kubectl(["apply", ...flags, ...inNamespace], JSON.stringify(manifest));
+      expect(stderr.replace(/^Warning: resource jobs\/earlier is missing the .* annotation.*$/m, "").trim()).toBe("");
+      expect(status).toBe(0);
+      expect((await stored("earlier")).spec).toEqual(before.spec);
+    }
+  });
+});
