@@ -2,7 +2,7 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { Registry } from "prom-client";
 import type { Logger } from "../log.ts";
-import type { DispatchConfig } from "./config.ts";
+import type { DispatchConfig, QueueConfig, StacksConfig } from "./config.ts";
 import { Deliveries, type ServedQueue } from "./deliveries.ts";
 import { DispatchMetrics } from "./dispatch-metrics.ts";
 import { JobCreator } from "./job-creator.ts";
@@ -51,24 +51,12 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
   for (const queue of config.queues) {
     const mirror = mirrors.get(queue.namespace) ?? createMirror(queue.namespace);
     mirrors.set(queue.namespace, mirror);
-    const stacks =
-      config.stacks &&
-      new StacksApi({
-        ...config.stacks,
-        stackKey: `${config.stacks.stackKey}-${queue.name}`,
-        queueKey: queue.name,
-        organization: config.organization,
-      });
-    const gap = gapMs === undefined ? {} : { batchGapMs: gapMs };
-    const dispatcher = new QueueDispatcher({ queue, creator, mirror, stacks, metrics, log, now, ...gap });
-    const reconciler =
-      stacks && config.stacks
-        ? new Reconciler({
-            ...{ dispatcher, stacks, jobs, mirror, metrics, log, now },
-            intervalMs: config.stacks.intervalSeconds * 1000,
-            ...(gapMs === undefined ? {} : { gapMs }),
-          })
-        : undefined;
+    const stacks = config.stacks && createStacksApi(config, config.stacks, queue);
+    const gaps = gapMs === undefined ? {} : { gapMs, batchGapMs: gapMs };
+    const shared = { mirror, metrics, log, now, ...gaps };
+    const dispatcher = new QueueDispatcher({ ...shared, queue, creator, stacks });
+    const intervalMs = (config.stacks?.intervalSeconds ?? 0) * 1000;
+    const reconciler = stacks && new Reconciler({ ...shared, dispatcher, stacks, jobs, intervalMs });
     if (reconciler) reconcilers.set(toLabelValue(queue.name) ?? "", reconciler);
     queues.set(queue.name, { dispatcher, wake: () => reconciler?.wake() });
   }
@@ -104,4 +92,10 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
       },
     });
   }
+}
+
+/** One stack for each queue: Buildkite's rate limits are a stack's, and its page shows for each queue whether it is served. */
+function createStacksApi(config: DispatchConfig, stacks: StacksConfig, queue: QueueConfig): StacksApi {
+  const stackKey = `${stacks.stackKey}-${queue.name}`;
+  return new StacksApi({ ...stacks, stackKey, queueKey: queue.name, organization: config.organization });
 }

@@ -59,9 +59,9 @@ export function planAgentJob(request: AgentJobRequest): AgentJob {
     apiVersion: "batch/v1",
     kind: "Job",
     metadata: {
-      ...metadata,
       name: agentJobName(buildkiteJob.id, attempt),
       namespace: queue.namespace,
+      ...metadata,
       labels: { ...metadata?.labels, ...labels },
       annotations: { ...metadata?.annotations, ...annotations },
     },

@@ -1,0 +1,200 @@
+/**
+ * Buildkite as the dispatcher and its agents see it, in this process: the jobs of one cluster and their states, webhooks, the Stacks API,
+ * and the agent API that a real buildkite-agent runs a job against. It follows https://buildkite.com/docs/apis/agent-api/stacks,
+ * /docs/agent/self-hosted/tokens/job-acquisition-tokens and /docs/pipelines/configure/defining-steps#job-states; what those leave open,
+ * and is guessed here, is marked "inferred".
+ */
+import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { serveAgentApi } from "./fake-buildkite-agent-api.ts";
+import { answerJson, readJson } from "./fake-buildkite-http.ts";
+import { serveStacksApi } from "./fake-buildkite-stacks-api.ts";
+
+export interface FakeJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly rules: readonly string[];
+  readonly priority: number;
+  readonly command: string;
+  readonly scheduledAt: number;
+  state: "scheduled" | "reserved" | "accepted" | "running" | "finished" | "canceled";
+  reservation?: { readonly stack: string; readonly until: number };
+  exitStatus?: number;
+  /** How often an agent began to run it. */
+  runs: number;
+  /** What the Stacks API's finish said. */
+  detail?: string;
+  log: string;
+}
+
+export interface FakeBuildkiteOptions {
+  readonly agentToken?: string;
+  /** Tells of every call to the Stacks API before it is served; an answer here takes its place. */
+  readonly fault?: (call: string) => { readonly status: number; readonly headers?: Record<string, string> } | undefined;
+  readonly now?: () => number;
+}
+
+const PREFIX = "/v3";
+
+export class FakeBuildkite {
+  readonly jobs = new Map<string, FakeJob>();
+  readonly stacks = new Set<string>();
+  readonly agentToken: string;
+  paused = false;
+  /** Which of the two names the listing gives the pause. */
+  pausedField: "dispatch_paused" | "paused" = "dispatch_paused";
+  fault: NonNullable<FakeBuildkiteOptions["fault"]>;
+  /** Calls to the Stacks API, `METHOD /path` with the stack left out, in order. */
+  readonly calls: string[] = [];
+  readonly now: () => number;
+  readonly #tokens = new Map<string, { readonly id: string; readonly until: number }>();
+  readonly #server = createServer();
+  #endpoint = "";
+
+  constructor(options: FakeBuildkiteOptions = {}) {
+    this.agentToken = options.agentToken ?? "bkct_fake";
+    this.fault = options.fault ?? (() => undefined);
+    this.now = options.now ?? Date.now;
+  }
+
+  /** What `--endpoint` is for an agent, and `stacks.endpoint` for the dispatcher. */
+  get endpoint(): string {
+    return this.#endpoint;
+  }
+
+  async listen(host = "127.0.0.1"): Promise<this> {
+    this.#server.on("request", (request, response) => {
+      void (async () => {
+        const url = new URL(request.url ?? "/", "http://fake");
+        if (!url.pathname.startsWith(`${PREFIX}/`)) return answerJson(response, 404, { message: "Not Found" });
+        url.pathname = url.pathname.slice(PREFIX.length);
+        const serve = url.pathname.startsWith("/stacks/") ? serveStacksApi : serveAgentApi;
+        await serve(this, { request, response, url, body: await readJson(request) });
+      })().catch((error: unknown) => {
+        answerJson(response, 500, { message: String(error) });
+      });
+    });
+    await new Promise<void>((resolve) => this.#server.listen(0, host, resolve));
+    this.#endpoint = `http://${host}:${(this.#server.address() as AddressInfo).port}${PREFIX}`;
+    return this;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  /** A new job that waits for an agent. */
+  schedule(
+    job: Partial<Pick<FakeJob, "id" | "queue" | "rules" | "priority" | "command" | "scheduledAt">> = {},
+  ): FakeJob {
+    const queue = job.queue ?? "kubernetes";
+    const created: FakeJob = {
+      id: randomUUID(),
+      queue,
+      rules: [`queue=${queue}`],
+      priority: 0,
+      command: "true",
+      scheduledAt: this.now(),
+      state: "scheduled",
+      runs: 0,
+      log: "",
+      ...job,
+    };
+    this.jobs.set(created.id, created);
+    return created;
+  }
+
+  /** A person cancels it. One that runs would be told to its agent first; that is not modelled. */
+  cancel(id: string): void {
+    const job = this.jobs.get(id);
+    if (job && job.state !== "finished") job.state = "canceled";
+  }
+
+  /** Jobs that wait, as the Stacks API lists them: reserved ones are left out until their reservations expire. */
+  scheduled(queue: string): FakeJob[] {
+    return [...this.jobs.values()].filter((job) => job.queue === queue && this.stateOf(job) === "scheduled");
+  }
+
+  /** A reservation that has expired gives its job back. */
+  stateOf(job: FakeJob): FakeJob["state"] {
+    if (job.state === "reserved" && (job.reservation?.until ?? 0) <= this.now()) job.state = "scheduled";
+    return job.state;
+  }
+
+  /** True: reserved for this stack now, or for longer. */
+  reserve(id: string, stack: string, seconds: number): boolean {
+    const job = this.jobs.get(id);
+    if (!job) return false;
+    const state = this.stateOf(job);
+    if (state !== "scheduled" && !(state === "reserved" && job.reservation?.stack === stack)) return false;
+    job.state = "reserved";
+    job.reservation = { stack, until: this.now() + seconds * 1000 };
+    return true;
+  }
+
+  /** A token for a job that this stack has reserved; undefined: not issued. */
+  issueToken(id: string, stack: string, seconds: number): string | undefined {
+    const job = this.jobs.get(id);
+    if (!job || this.stateOf(job) !== "reserved" || job.reservation?.stack !== stack) return undefined;
+    const token = `bkjat_${randomUUID()}`;
+    this.#tokens.set(token, { id, until: this.now() + seconds * 1000 });
+    return token;
+  }
+
+  /** What a registration token is good for: any job, one job, or nothing. A job's token ends with its reservation, if that is earlier. */
+  judgeToken(
+    token: string,
+  ): { readonly kind: "any" } | { readonly kind: "one"; readonly id: string } | { readonly kind: "none" } {
+    if (token === this.agentToken) return { kind: "any" };
+    const known = this.#tokens.get(token);
+    const job = known && this.jobs.get(known.id);
+    const valid = known && job && known.until > this.now() && this.stateOf(job) === "reserved";
+    return valid ? { kind: "one", id: known.id } : { kind: "none" };
+  }
+
+  /**
+   * An agent without a job asks. It gets the job of the highest priority that waits longest; none on a paused queue, and none that is
+   * reserved. Tags: the job's rules must all be among them.
+   */
+  dispatchTo(tags: readonly string[]): FakeJob | undefined {
+    if (this.paused) return undefined;
+    const job = [...this.jobs.values()]
+      .filter((one) => this.stateOf(one) === "scheduled" && one.rules.every((rule) => tags.includes(rule)))
+      .reduce<FakeJob | undefined>(
+        (best, one) => (best === undefined || one.priority > best.priority ? one : best),
+        undefined,
+      );
+    if (job) job.state = "accepted";
+    return job;
+  }
+
+  /** An agent asks for this very job. Refused (HTTP 422) unless it waits or is reserved (inferred); on a paused queue it may (inferred). */
+  acquire(id: string): FakeJob | undefined {
+    const job = this.jobs.get(id);
+    if (!job || !["scheduled", "reserved"].includes(this.stateOf(job))) return undefined;
+    job.state = "accepted";
+    return job;
+  }
+
+  start(id: string): void {
+    const job = this.#held(id);
+    job.state = "running";
+    job.runs++;
+  }
+
+  finish(id: string, exitStatus: number): void {
+    const job = this.#held(id);
+    job.state = "finished";
+    job.exitStatus = exitStatus;
+  }
+
+  #held(id: string): FakeJob {
+    const job = this.jobs.get(id);
+    if (!job || !["accepted", "running"].includes(job.state))
+      throw new Error(`job ${id} is not held by an agent: ${job?.state ?? "unknown"}`);
+    return job;
+  }
+}
