@@ -27,53 +27,53 @@ export function serveAgentApi(fake: FakeBuildkite, call: FakeCall): void {
   switch (action) {
     case "POST /register": {
       const scope = fake.judgeToken(tokenOf(call));
-      if (scope.kind === "none") return answerJson(response, 401, { message: "Unauthorized" });
+      if (scope.kind === "none") { answerJson(response, 401, { message: "Unauthorized" }); return; }
       const tags = ((body as { meta_data?: string[] } | undefined)?.meta_data ?? []).map(String);
       const token = `session_${randomUUID()}`;
       sessions.set(token, { tags, only: scope.kind === "one" ? scope.id : undefined });
       // All three intervals must be there: the agent makes tickers of them. A job's token has no agent of that name twice.
       const intervals = { ping_interval: 1, job_status_interval: 1, heartbeat_interval: 60 };
-      return answerJson(response, 200, {
+      answerJson(response, 200, {
         id: randomUUID(),
         name: "fake-agent",
         access_token: token,
         endpoint: "",
         meta_data: tags,
         ...intervals,
-      });
+      }); return;
     }
     case "POST /connect":
     case "POST /disconnect":
-      return answerJson(response, 200, {});
+      { answerJson(response, 200, {}); return; }
     case "POST /heartbeat":
-      return answerJson(response, 200, { ...(body as object), received_at: new Date().toISOString() });
+      { answerJson(response, 200, { ...(body as object), received_at: new Date().toISOString() }); return; }
     case "GET /ping": {
       const taken = agent && agent.only === undefined ? fake.dispatchTo(agent.tags) : undefined;
-      return answerJson(response, 200, taken ? { job: { id: taken.id } } : {});
+      answerJson(response, 200, taken ? { job: { id: taken.id } } : {}); return;
     }
   }
-  if (!job) return answerJson(response, 404, { message: "Not Found" });
+  if (!job) { answerJson(response, 404, { message: "Not Found" }); return; }
   switch (`${request.method ?? ""} ${step}`) {
     case "PUT acquire":
       if (!agent || (agent.only !== undefined && agent.only !== id))
-        return answerJson(response, 403, { message: "not this agent's job" });
-      if (!fake.acquire(id)) return answerJson(response, 422, { message: `Cannot acquire a ${job.state} job` });
-      return answerJson(response, 200, toAgentJob(fake, job));
+        { answerJson(response, 403, { message: "not this agent's job" }); return; }
+      if (!fake.acquire(id)) { answerJson(response, 422, { message: `Cannot acquire a ${job.state} job` }); return; }
+      { answerJson(response, 200, toAgentJob(fake, job)); return; }
     case "PUT accept":
-      return answerJson(response, 200, toAgentJob(fake, job));
+      { answerJson(response, 200, toAgentJob(fake, job)); return; }
     case "PUT start":
       fake.start(id);
-      return answerJson(response, 200, {});
+      { answerJson(response, 200, {}); return; }
     case "GET ":
-      return answerJson(response, 200, { state: job.state === "canceled" ? "canceling" : job.state });
+      { answerJson(response, 200, { state: job.state === "canceled" ? "canceling" : job.state }); return; }
     case "POST chunks":
       job.log += typeof body === "string" ? body : "";
-      return answerJson(response, 201);
+      { answerJson(response, 201); return; }
     case "PUT finish":
       fake.finish(id, Number((body as { exit_status?: string } | undefined)?.exit_status ?? -1));
-      return answerJson(response, 200, {});
+      { answerJson(response, 200, {}); return; }
     default:
-      return answerJson(response, 200, {});
+      { answerJson(response, 200, {}); return; }
   }
 }
 

@@ -10,28 +10,28 @@ export function serveStacksApi(fake: FakeBuildkite, call: FakeCall): void {
   const action = `${request.method ?? ""} /${rest.join("/")}`;
   fake.calls.push(stack === "register" ? "POST /register" : action);
   const fault = fake.fault(fake.calls.at(-1) ?? "");
-  if (fault) return answerJson(response, fault.status, { message: "injected" }, fault.headers);
-  if (tokenOf(call) !== fake.agentToken) return answerJson(response, 401, { message: "Unauthorized" });
+  if (fault) { answerJson(response, fault.status, { message: "injected" }, fault.headers); return; }
+  if (tokenOf(call) !== fake.agentToken) { answerJson(response, 401, { message: "Unauthorized" }); return; }
   const body = (call.body ?? {}) as Record<string, unknown>;
   const ids = (body["job_uuids"] ?? []) as string[];
-  if (ids.length > LIMIT) return answerJson(response, 422, { message: `at most ${LIMIT} jobs` });
+  if (ids.length > LIMIT) { answerJson(response, 422, { message: `at most ${LIMIT} jobs` }); return; }
 
   if (stack === "register") {
     const { key, queue_key: queueKey, metadata } = body;
     const known = fake.stacks.has(String(key));
     fake.stacks.add(String(key));
-    return answerJson(response, known ? 200 : 201, { key, type: "custom", cluster_queue_key: queueKey, metadata });
+    answerJson(response, known ? 200 : 201, { key, type: "custom", cluster_queue_key: queueKey, metadata }); return;
   }
-  if (!fake.stacks.has(stack)) return answerJson(response, 404, { message: "No stack found" });
+  if (!fake.stacks.has(stack)) { answerJson(response, 404, { message: "No stack found" }); return; }
   const finish = /^POST \/jobs\/([^/]+)\/finish$/.exec(action);
-  if (finish) return finishJob(fake, call, stack, finish[1] ?? "", body);
+  if (finish) { finishJob(fake, call, stack, finish[1] ?? "", body); return; }
   switch (action) {
     case "GET /scheduled-jobs":
-      return answerJson(response, 200, listing(fake, url.searchParams));
+      { answerJson(response, 200, listing(fake, url.searchParams)); return; }
     case "PUT /scheduled-jobs/batch-reserve": {
       const seconds = Number(body["reservation_expiry_seconds"] ?? 900);
       const reserved = ids.filter((id) => fake.reserve(id, stack, seconds));
-      return answerJson(response, 200, { reserved, not_reserved: ids.filter((id) => !reserved.includes(id)) });
+      answerJson(response, 200, { reserved, not_reserved: ids.filter((id) => !reserved.includes(id)) }); return;
     }
     case "POST /job-acquisition-tokens": {
       const seconds = Number(body["token_lifetime_seconds"] ?? 900);
@@ -40,17 +40,17 @@ export function serveStacksApi(fake: FakeBuildkite, call: FakeCall): void {
         return token === undefined ? [] : [{ job_uuid: id, job_acquisition_token: token }];
       });
       const names = new Set(issued.map((one) => one.job_uuid));
-      return answerJson(response, 201, {
+      answerJson(response, 201, {
         job_acquisition_tokens: issued,
         not_issued: ids.filter((id) => !names.has(id)),
-      });
+      }); return;
     }
     case "POST /jobs/get-states": {
       const known = ids.flatMap((id) => fake.jobs.get(id) ?? []);
-      return answerJson(response, 200, { states: Object.fromEntries(known.map((job) => [job.id, fake.stateOf(job)])) });
+      answerJson(response, 200, { states: Object.fromEntries(known.map((job) => [job.id, fake.stateOf(job)])) }); return;
     }
     default:
-      return answerJson(response, 404, { message: "Not Found" });
+      { answerJson(response, 404, { message: "Not Found" }); return; }
   }
 }
 
@@ -90,9 +90,9 @@ function finishJob(
   const job = fake.jobs.get(id);
   const detail = body["detail"];
   if (typeof detail !== "string" || detail.length > 4096)
-    return answerJson(response, 422, { message: "detail: 4 KB at most" });
+    { answerJson(response, 422, { message: "detail: 4 KB at most" }); return; }
   if (!job || fake.stateOf(job) !== "reserved" || job.reservation?.stack !== stack)
-    return answerJson(response, 422, { message: "the job is not reserved by this stack" });
+    { answerJson(response, 422, { message: "the job is not reserved by this stack" }); return; }
   job.state = "finished";
   job.exitStatus = Number(body["exit_status"] ?? -1);
   job.detail = detail;

@@ -5,7 +5,7 @@
  * and is guessed here, is marked "inferred".
  */
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serveAgentApi } from "./fake-buildkite-agent-api.ts";
 import { answerJson, readJson } from "./fake-buildkite-http.ts";
@@ -65,13 +65,7 @@ export class FakeBuildkite {
 
   async listen(host = "127.0.0.1"): Promise<this> {
     this.#server.on("request", (request, response) => {
-      void (async () => {
-        const url = new URL(request.url ?? "/", "http://fake");
-        if (!url.pathname.startsWith(`${PREFIX}/`)) return answerJson(response, 404, { message: "Not Found" });
-        url.pathname = url.pathname.slice(PREFIX.length);
-        const serve = url.pathname.startsWith("/stacks/") ? serveStacksApi : serveAgentApi;
-        await serve(this, { request, response, url, body: await readJson(request) });
-      })().catch((error: unknown) => {
+      this.#serve(request, response).catch((error: unknown) => {
         answerJson(response, 500, { message: String(error) });
       });
     });
@@ -84,6 +78,18 @@ export class FakeBuildkite {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://fake");
+    const body = await readJson(request);
+    if (!url.pathname.startsWith(`${PREFIX}/`)) {
+      answerJson(response, 404, { message: "Not Found" });
+      return;
+    }
+    url.pathname = url.pathname.slice(PREFIX.length);
+    const serve = url.pathname.startsWith("/stacks/") ? serveStacksApi : serveAgentApi;
+    serve(this, { request, response, url, body });
   }
 
   /** A new job that waits for an agent. */
