@@ -8,7 +8,8 @@ import { listOf, objectWith, optional, string, type Check } from "./shape.ts";
 export interface KnownImage {
   /**
    * The last components of the repository, so that mirrors match, and a tag: `docker:*dind*`, `buildkite/agent`, `distroless/*`.
-   * `*` stands for any characters but `/`. Without a tag any matches; an image without one has `latest`, or with a digest none.
+   * `*` stands for any characters but `/`. Without a tag any matches; an image without one has `latest`. A digest alone may stand
+   * for any tag: then only what all rows for the repository say is known.
    * A repository of one component is in `library/`, as at Docker Hub, so `library/node` is not everybody's `node`.
    */
   readonly image: string;
@@ -38,7 +39,9 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   // docker-library/docker, */dind/Dockerfile: ENTRYPOINT ["dockerd-entrypoint.sh"], CMD []
   { image: "docker:*dind*", entrypoint: ["dockerd-entrypoint.sh"], cmd: [], shell: sh, role: "sidecar" },
   // docker-library/docker, */cli/Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["sh"]
-  { image: "docker", entrypoint: ["docker-entrypoint.sh"], cmd: ["sh"], shell: sh },
+  { image: "docker:*cli*", entrypoint: ["docker-entrypoint.sh"], cmd: ["sh"], shell: sh },
+  // The same project's other tags, `latest` too, are the client before 23.0 and the daemon since (docker-library/docker#369)
+  { image: "docker", shell: sh },
   // buildkite/agent, packaging/docker/*/Dockerfile: ENTRYPOINT ["buildkite-agent-entrypoint"], CMD ["start"]; not in its sidecar
   { image: "buildkite/agent:*sidecar*", shell: sh, role: "sidecar" },
   { image: "buildkite/agent", entrypoint: ["buildkite-agent-entrypoint"], cmd: ["start"], shell: sh },
@@ -71,7 +74,6 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   { image: "distroless/*:*debug*", shell: "/busybox/sh" },
   { image: "distroless/*", shell: false },
   { image: "*distroless*", shell: false },
-  { image: "*:*distroless*", shell: false },
   // fluent/fluent-bit, dockerfiles/Dockerfile: distroless but for -debug; ENTRYPOINT and CMD differ between versions
   { image: "fluent/fluent-bit:*debug*", shell: sh, role: "sidecar" },
   { image: "fluent/fluent-bit", shell: false, role: "sidecar" },
@@ -79,6 +81,7 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   // vectordotdev/vector, distribution/docker/{alpine,debian}/Dockerfile
   { image: "timberio/vector:*alpine*", entrypoint: ["/usr/local/bin/vector"], cmd: [], shell: sh, role: "sidecar" },
   { image: "timberio/vector:*debian*", entrypoint: ["/usr/bin/vector"], cmd: [], shell: sh, role: "sidecar" },
+  { image: "timberio/vector:*distroless*", shell: false, role: "sidecar" },
   { image: "timberio/vector", role: "sidecar" },
   // open-telemetry/opentelemetry-collector-releases: FROM scratch; ENTRYPOINT and CMD differ between versions
   { image: "opentelemetry-collector*", shell: false, role: "sidecar" },
@@ -106,6 +109,7 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   ...BASES.join(" ")
     .split(" ")
     .map((name): KnownImage => ({ image: `library/${name}`, shell: sh })),
+  { image: "*:*distroless*", shell: false },
 ];
 
 const row: Check = objectWith({
@@ -126,73 +130,4 @@ export function parseKnownImages(
 ): { readonly rows: readonly KnownImage[] } | { readonly problem: string } {
   const problem = listOf(row)(value);
   return problem === undefined ? { rows: value as KnownImage[] } : { problem: problem.trimStart() };
-}
-
-/** The row for an image reference, if there is one. */
-export type ImageLookup = (image: string) => KnownImage | undefined;
-
-const lookups = new WeakMap<readonly KnownImage[], ImageLookup>();
-const noRows: readonly KnownImage[] = [];
-
-/** The look-up with the operator's rows before the built-in ones; compiled once for a list, as it serves each review. */
-export function imageLookup(operatorRows: readonly KnownImage[] = noRows): ImageLookup {
-  let lookUp = lookups.get(operatorRows);
-  if (!lookUp) lookups.set(operatorRows, (lookUp = compileAll(operatorRows)));
-  return lookUp;
-}
-
-function compileAll(operatorRows: readonly KnownImage[]): ImageLookup {
-  const compiled = [...operatorRows, ...KNOWN_IMAGES].map((known) => ({ known, matches: compile(known.image) }));
-  return (image) => {
-    const reference = split(image);
-    return compiled.find(({ matches }) => matches(reference))?.known;
-  };
-}
-
-interface Reference {
-  readonly components: readonly string[];
-  /** Undefined where only a digest is given. */
-  readonly tag: string | undefined;
-}
-
-function split(image: string): Reference {
-  const at = image.indexOf("@");
-  const named = at < 0 ? image : image.slice(0, at);
-  const colon = named.lastIndexOf(":");
-  const hasTag = colon > named.lastIndexOf("/");
-  const components = (hasTag ? named.slice(0, colon) : named).split("/");
-  if (components.length > 1 && /[.:]|^localhost$/.test(components[0] ?? "")) components.shift();
-  if (components.length === 1) components.unshift("library");
-  return {
-    components,
-    tag: hasTag ? named.slice(colon + 1) : at < 0 ? "latest" : undefined,
-  };
-}
-
-function compile(pattern: string): (reference: Reference) => boolean {
-  const colon = pattern.indexOf(":");
-  const components = (colon < 0 ? pattern : pattern.slice(0, colon)).split("/").map(glob);
-  const matchesTag = colon < 0 ? undefined : glob(pattern.slice(colon + 1));
-  return ({ components: actual, tag }) => {
-    const skipped = actual.length - components.length;
-    if (skipped < 0) return false;
-    if (!components.every((matches, index) => matches(actual[skipped + index] ?? ""))) return false;
-    return matchesTag === undefined || (tag !== undefined && matchesTag(tag));
-  };
-}
-
-function glob(pattern: string): (text: string) => boolean {
-  if (!pattern.includes("*")) return (text) => text === pattern;
-  const [head = "", ...rest] = pattern.split("*");
-  const tail = rest.pop() ?? "";
-  return (text) => {
-    if (text.length < head.length + tail.length || !text.startsWith(head) || !text.endsWith(tail)) return false;
-    let at = head.length;
-    for (const part of rest) {
-      const found = text.indexOf(part, at);
-      if (found < 0) return false;
-      at = found + part.length;
-    }
-    return at <= text.length - tail.length;
-  };
 }

@@ -1,7 +1,7 @@
 /** The plan for a Job's template, wherever it lies: Jobs and CronJobs need no second planner. */
 import { parseAnnotations, quote } from "./annotations.ts";
 import { isNativeSidecar, type Job } from "./job.ts";
-import { imageLookup } from "./known-images.ts";
+import { imageLookup } from "./image-lookup.ts";
 import { LIMITS } from "./limits.ts";
 import { nativeLimits, nativePatch } from "./native.ts";
 import { markInjected } from "./patch.ts";
