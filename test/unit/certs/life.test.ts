@@ -1,0 +1,246 @@
+/** The whole life of the certificates in a simulated cluster, with what can go wrong at every single step of it. */
+import { describe, expect, test } from "vitest";
+import { carryOut } from "../../../certs/carry-out.ts";
+import type { Step } from "../../../certs/plan.ts";
+import { Reconciler, type Cluster, type WriteOutcome } from "../../../certs/reconcile.ts";
+import { parseBundle } from "../../../certs/x509.ts";
+import { DAY, DELAYS, HOST, installedSecret, MINUTE, nextKeys, World } from "../../support/certificate-world.ts";
+
+const LIFETIMES = { authorityMs: 30 * DAY, certificateMs: 6 * DAY };
+
+interface Run {
+  readonly steps: string[];
+  readonly outcomes: WriteOutcome[];
+  /** Everything that could have failed a request, and when. */
+  readonly failures: string[];
+}
+
+function reconcilerOf(world: World, run: Run, cluster: Cluster = world): Reconciler {
+  return new Reconciler({
+    cluster,
+    delays: DELAYS,
+    lifetimes: LIFETIMES,
+    keys: nextKeys,
+    now: world.now,
+    monotonic: world.monotonic,
+    onStep: (step: Step, outcome) => {
+      run.steps.push(step.kind);
+      run.outcomes.push(outcome);
+    },
+  });
+}
+
+/** Runs rounds as the watch loop does: after each wait, at least every `poll`, and looks at every moment between for failures. */
+async function live(
+  world: World,
+  reconcilers: readonly Reconciler[],
+  run: Run,
+  lasts: number,
+  poll = 6 * 60 * MINUTE,
+): Promise<void> {
+  for (const end = world.elapsed + lasts; world.elapsed < end;) {
+    let wait = poll;
+    for (const reconciler of reconcilers) {
+      const { plan } = await reconciler.round();
+      wait = Math.min(wait, Math.max(plan.milliseconds, 1_000));
+    }
+    for (const moment of [0, 1, wait / 2, wait]) {
+      const before = world.elapsed;
+      world.elapsed += moment;
+      run.failures.push(...world.failures().map((failure) => `${world.elapsed}: ${failure}`));
+      world.elapsed = before;
+    }
+    world.elapsed += wait;
+  }
+}
+
+const emptyRun = (): Run => ({ steps: [], outcomes: [], failures: [] });
+
+/** Everything in place, with an authority of some age and a fresh certificate. */
+function installed(authorityAge = 0): World {
+  const world = new World();
+  const made = installedSecret(new Date(world.now().getTime() - authorityAge), [HOST], LIFETIMES);
+  const step = { kind: "issue-certificate", because: "certificate-due", names: [HOST] } as const;
+  world.secret = carryOut(step, made, { now: world.now(), lifetimes: LIFETIMES, keys: nextKeys() });
+  world.webhooks = world.webhooks.map((hook) => ({ ...hook, caBundle: made.bundle }));
+  return world;
+}
+
+test("a first installation takes three steps and waits for nothing", async () => {
+  const [world, run] = [new World(), emptyRun()];
+  await reconcilerOf(world, run).round();
+  expect(run.steps).toEqual(["create-authority", "publish", "issue-certificate"]);
+  world.elapsed += 2 * MINUTE;
+  expect(world.failures()).toEqual([]);
+});
+
+test("seventy days of renewals, three authorities among them, fail no request", async () => {
+  const [world, run] = [installed(), emptyRun()];
+  await live(world, [reconcilerOf(world, run)], run, 70 * DAY);
+  expect(run.failures).toEqual([]);
+  expect(run.steps.filter((step) => step === "create-authority")).toHaveLength(3);
+  expect(run.steps.filter((step) => step === "issue-certificate").length).toBeGreaterThan(14);
+  expect(parseBundle(world.webhooks[0]?.caBundle ?? "")).toHaveLength(1);
+});
+
+describe.each(["before", "after"] as const)("a crash just %s a write", (crash) => {
+  // Authority, publish, certificate, retire, publish: the writes of a rotation.
+  test.each([1, 2, 3, 4, 5])(
+    "of step %i of a rotation fails no request, and the next process goes on from there",
+    async (at) => {
+      const [world, run] = [installed(), emptyRun()];
+      await live(world, [reconcilerOf(world, run)], run, 19.9 * DAY);
+      const rotation = emptyRun();
+      let crashes = 0;
+      const cluster: Cluster = {
+        observe: () => world.observe(),
+        presented: () => world.presented(),
+        writeSecret: (...write) => world.writeSecret(...arm(write)),
+        publish: (...write) => world.publish(...arm(write)),
+      };
+      let writes = 0;
+      function arm<T>(write: T): T {
+        writes += 1;
+        if (writes === at) world.crash = crash;
+        return write;
+      }
+      while (crashes === 0) {
+        try {
+          await live(world, [reconcilerOf(world, rotation, cluster)], rotation, DAY);
+        } catch {
+          crashes += 1;
+        }
+      }
+      await live(world, [reconcilerOf(world, rotation)], rotation, 2 * DAY);
+      expect(rotation.failures).toEqual([]);
+      expect(parseBundle(world.secret?.bundle ?? "")).toHaveLength(1);
+      expect(world.webhooks.map(({ caBundle }) => parseBundle(caBundle).length)).toEqual([1, 1, 1]);
+    },
+  );
+});
+
+test("two processes at once do no harm, whichever reads first", async () => {
+  const [world, run] = [installed(), emptyRun()];
+  // Both read before either writes: every write of the slower one is a conflict.
+  const late: Cluster = {
+    observe: async () => {
+      const seen = await world.observe();
+      await faster.round();
+      return seen;
+    },
+    presented: () => world.presented(),
+    writeSecret: (...write) => world.writeSecret(...write),
+    publish: (...write) => world.publish(...write),
+  };
+  const faster = reconcilerOf(world, run);
+  await live(world, [reconcilerOf(world, run, late)], run, 25 * DAY);
+  expect(run.failures).toEqual([]);
+  expect(run.outcomes).toContain("conflict");
+  expect(run.steps.filter((step) => step === "create-authority").length).toBeGreaterThanOrEqual(1);
+});
+
+describe("trouble", () => {
+  test.each<[string, (world: World) => void]>([
+    [
+      "the Secret is deleted",
+      (world) => {
+        world.setSecret(undefined);
+      },
+    ],
+    [
+      "the Secret is emptied",
+      (world) => {
+        world.setSecret({ bundle: "", authorityKey: "", cert: "", key: "" });
+      },
+    ],
+    [
+      "the authority's key is lost",
+      (world) => {
+        if (world.secret) world.setSecret({ ...world.secret, authorityKey: "" });
+      },
+    ],
+    [
+      "the clock of curfew certs jumps five days ahead",
+      (world) => {
+        world.clockOffset = 5 * DAY;
+      },
+    ],
+    [
+      "the clock of curfew certs jumps a day back",
+      (world) => {
+        world.clockOffset = -DAY;
+      },
+    ],
+    [
+      "a stranger's authority is added to a caBundle",
+      (world) => {
+        const stranger = installedSecret(world.now()).bundle;
+        world.setWebhooks(world.webhooks.map((hook) => ({ ...hook, caBundle: hook.caBundle + stranger })));
+      },
+    ],
+  ])("fails no request: %s", async (_, strike) => {
+    const [world, run] = [installed(), emptyRun()];
+    const reconciler = reconcilerOf(world, run);
+    await live(world, [reconciler], run, 5 * DAY);
+    strike(world);
+    await live(world, [reconciler], run, 5 * DAY, 2 * 60 * MINUTE);
+    world.clockOffset = 0;
+    await live(world, [reconciler], run, 25 * DAY, DAY);
+    expect(run.failures).toEqual([]);
+    expect(world.webhooks.map(({ caBundle }) => parseBundle(caBundle).length)).toEqual([1, 1, 1]);
+  });
+
+  test.each<[string, (world: World) => void]>([
+    [
+      "caBundle is wiped",
+      (world) => {
+        world.setWebhooks(world.webhooks.map((hook) => ({ ...hook, caBundle: "" })));
+      },
+    ],
+    [
+      "the Service is renamed",
+      (world) => {
+        world.setWebhooks(world.webhooks.map((hook) => ({ ...hook, host: "renamed.curfew-system.svc" })));
+      },
+    ],
+    [
+      "Secret and caBundle are gone at once",
+      (world) => {
+        world.setSecret(undefined);
+        world.setWebhooks(world.webhooks.map((hook) => ({ ...hook, caBundle: "" })));
+      },
+    ],
+  ])("is repaired in one round: %s", async (_, strike) => {
+    const [world, run] = [installed(), emptyRun()];
+    const reconciler = reconcilerOf(world, run);
+    await live(world, [reconciler], run, DAY);
+    strike(world);
+    await reconciler.round();
+    // What kubelets and API servers have taken over after two minutes is good; nothing before can be.
+    world.elapsed += 2 * MINUTE;
+    expect(world.failures()).toEqual([]);
+  });
+});
+
+test("what a clock that is years ahead has spoilt is mended once it is right again", async () => {
+  const [world, run] = [installed(), emptyRun()];
+  const reconciler = reconcilerOf(world, run);
+  world.clockOffset = 1000 * DAY;
+  await live(world, [reconciler], run, DAY);
+  expect(world.failures()).not.toEqual([]);
+  world.clockOffset = 0;
+  await live(world, [reconciler], run, 3 * MINUTE);
+  expect(world.failures()).toEqual([]);
+});
+
+test("somebody who undoes every step is told, not fought for ever", async () => {
+  const [world, run] = [installed(), emptyRun()];
+  const undoing: Cluster = {
+    observe: () => world.observe(),
+    presented: () => world.presented(),
+    writeSecret: () => Promise.resolve("written"),
+    publish: () => Promise.resolve("written"),
+  };
+  world.setSecret(undefined);
+  await expect(reconcilerOf(world, run, undoing).round()).rejects.toThrow(/something else keeps changing/);
+});

@@ -1,0 +1,222 @@
+import { describe, expect, test } from "vitest";
+import { issueAuthority } from "../../../certs/authority.ts";
+import { planCertificates, type CertificateSecret, type Situation, type Webhook } from "../../../certs/plan.ts";
+import { issueServing } from "../../../certs/serving.ts";
+import { parseBundle } from "../../../certs/x509.ts";
+import { DAY, DELAYS, HOST, installedSecret, LIFETIMES, MINUTE, nextKeys } from "../../support/certificate-world.ts";
+
+const START = new Date("2027-01-01T00:00:00Z");
+const installed = installedSecret(START);
+const validity = { now: START, lifetimeMs: LIFETIMES.authorityMs };
+const other = issueAuthority(validity, nextKeys());
+/** The Secret in the middle of a rotation: a new authority signs, the certificate is still the old one's. */
+const rotating: CertificateSecret = { ...installed, bundle: other.cert + installed.bundle, authorityKey: other.key };
+const reissued: CertificateSecret = {
+  ...rotating,
+  ...issueServing(other, [HOST], { now: START, lifetimeMs: 30 * DAY }, nextKeys()),
+};
+
+const hooks = (caBundle: string, host = HOST): Webhook[] =>
+  ["jobs", "updates", "cronjobs"].map((name) => ({ name, host, caBundle }));
+
+/** Everything installed, agreed on and a day old, but for what the test changes. */
+function situation(changes: Partial<Situation> = {}): Situation {
+  return {
+    now: new Date(START.getTime() + DAY),
+    secret: installed,
+    webhooks: hooks(installed.bundle),
+    agreement: { webhooksForMs: DAY, podsForMs: DAY },
+    delays: DELAYS,
+    ...changes,
+  };
+}
+
+const after = (milliseconds: number): Date => new Date(START.getTime() + milliseconds);
+const edited = (changes: Partial<CertificateSecret>): CertificateSecret => ({ ...installed, ...changes });
+const truncate = (pem: string): string => pem.slice(0, pem.length / 2);
+
+describe("the next step", () => {
+  test.each<[string, Partial<Situation>, string, string]>([
+    ["first installation", { secret: undefined, webhooks: hooks("") }, "create-authority", "authority-missing"],
+    ["Secret before webhooks", { secret: undefined, webhooks: [] }, "wait", "no-webhook"],
+    ["webhooks deleted, certificate fresh", { webhooks: [] }, "wait", "settled"],
+    [
+      "webhooks deleted, certificate due",
+      { webhooks: [], now: after(25 * DAY) },
+      "issue-certificate",
+      "certificate-due",
+    ],
+    [
+      "authority made, nothing published",
+      { secret: edited({ cert: "", key: "" }), webhooks: hooks("") },
+      "publish",
+      "authority-unpublished",
+    ],
+    [
+      "first authority published",
+      { secret: edited({ cert: "", key: "" }), agreement: { webhooksForMs: 0, podsForMs: 0 } },
+      "issue-certificate",
+      "certificate-missing",
+    ],
+    ["installed", {}, "wait", "settled"],
+    ["certificate at 19 of 30 days", { now: after(19 * DAY) }, "wait", "settled"],
+    ["certificate at two thirds of its life", { now: after(20 * DAY) }, "issue-certificate", "certificate-due"],
+    ["certificate expired", { now: after(31 * DAY) }, "issue-certificate", "certificate-due"],
+    [
+      "certificate due, just restarted",
+      { now: after(20 * DAY), agreement: { webhooksForMs: 0, podsForMs: 0 } },
+      "wait",
+      "publishing",
+    ],
+    ["authority at two thirds of its life", { now: after(244 * DAY) }, "create-authority", "authority-due"],
+    ["authority expired", { now: after(400 * DAY) }, "create-authority", "authority-due"],
+    ["new authority, not published", { secret: rotating }, "publish", "authority-unpublished"],
+    [
+      "new authority, one webhook missed",
+      { secret: rotating, webhooks: [...hooks(rotating.bundle).slice(1), ...hooks(installed.bundle).slice(0, 1)] },
+      "publish",
+      "authority-unpublished",
+    ],
+    [
+      "new authority, published just now",
+      { secret: rotating, webhooks: hooks(rotating.bundle), agreement: { webhooksForMs: 29_999, podsForMs: DAY } },
+      "wait",
+      "publishing",
+    ],
+    [
+      "new authority, published for long enough",
+      { secret: rotating, webhooks: hooks(rotating.bundle), agreement: { webhooksForMs: 30_000, podsForMs: DAY } },
+      "issue-certificate",
+      "authority-replaced",
+    ],
+    [
+      "new certificate, Pods still behind",
+      { secret: reissued, webhooks: hooks(rotating.bundle), agreement: { webhooksForMs: DAY, podsForMs: 0 } },
+      "wait",
+      "rolling-out",
+    ],
+    [
+      "new certificate, Pods have it just now",
+      { secret: reissued, webhooks: hooks(rotating.bundle), agreement: { webhooksForMs: DAY, podsForMs: 9 * MINUTE } },
+      "wait",
+      "rolling-out",
+    ],
+    [
+      "new certificate, Pods have it for long enough",
+      { secret: reissued, webhooks: hooks(rotating.bundle) },
+      "retire-authorities",
+      "authority-superseded",
+    ],
+    [
+      "old authority retired, still published",
+      { secret: { ...reissued, bundle: other.cert }, webhooks: hooks(rotating.bundle) },
+      "publish",
+      "authority-superseded",
+    ],
+    [
+      "old authority retired, process restarted",
+      {
+        secret: { ...reissued, bundle: other.cert },
+        webhooks: hooks(rotating.bundle),
+        agreement: { webhooksForMs: 0, podsForMs: 0 },
+      },
+      "wait",
+      "rolling-out",
+    ],
+    ["Secret deleted", { secret: undefined }, "create-authority", "authority-missing"],
+    ["authority's key deleted", { secret: edited({ authorityKey: "" }) }, "create-authority", "authority-missing"],
+    [
+      "authority's key another's",
+      { secret: edited({ authorityKey: other.key }) },
+      "create-authority",
+      "authority-missing",
+    ],
+    [
+      "authority truncated",
+      { secret: edited({ bundle: truncate(installed.bundle) }) },
+      "create-authority",
+      "authority-missing",
+    ],
+    [
+      "authority replaced by what is none",
+      { secret: edited({ bundle: installed.cert, authorityKey: installed.key }) },
+      "create-authority",
+      "authority-missing",
+    ],
+    ["certificate deleted", { secret: edited({ cert: "" }) }, "issue-certificate", "certificate-missing"],
+    [
+      "certificate truncated",
+      { secret: edited({ cert: truncate(installed.cert) }) },
+      "issue-certificate",
+      "certificate-missing",
+    ],
+    ["certificate's key another's", { secret: edited({ key: other.key }) }, "issue-certificate", "certificate-missing"],
+    [
+      "certificate of an unknown authority",
+      { secret: edited({ cert: reissued.cert, key: reissued.key }) },
+      "issue-certificate",
+      "certificate-missing",
+    ],
+    ["Secret restored from another installation", { webhooks: hooks(other.cert) }, "publish", "authority-unpublished"],
+    ["caBundle wiped", { webhooks: hooks("") }, "publish", "authority-unpublished"],
+    ["caBundle replaced by garbage", { webhooks: hooks("garbage") }, "publish", "authority-unpublished"],
+    [
+      "caBundle with a stranger added",
+      { webhooks: hooks(installed.bundle + other.cert) },
+      "publish",
+      "authority-superseded",
+    ],
+    [
+      "Service renamed",
+      { webhooks: hooks(installed.bundle, "renamed.curfew-system.svc") },
+      "issue-certificate",
+      "service-unnamed",
+    ],
+    ["clock a month before the installation", { now: after(-31 * DAY) }, "issue-certificate", "certificate-due"],
+    ["clock years before the installation", { now: after(-400 * DAY) }, "create-authority", "authority-due"],
+  ])("%s", (_, changes, kind, because) => {
+    expect(planCertificates(situation(changes))).toMatchObject({ kind, because });
+  });
+});
+
+test("a renewed authority is trusted beside every one that a Pod may still present, even if the Secret was lost", () => {
+  const plan = planCertificates(situation({ secret: undefined, webhooks: hooks(rotating.bundle) }));
+  expect(plan).toMatchObject({ kind: "create-authority", trust: rotating.bundle });
+});
+
+test("a Secret from another installation is published beside what Pods present until they have it", () => {
+  const agreement = { webhooksForMs: DAY, podsForMs: 0 };
+  const plan = planCertificates(situation({ webhooks: hooks(other.cert), agreement }));
+  expect(plan.kind === "publish" && plan.caBundles.get("jobs")).toBe(installed.bundle + other.cert);
+});
+
+test("only the webhooks that lack something are written", () => {
+  const webhooks = hooks(installed.bundle).map((hook) => (hook.name === "jobs" ? { ...hook, caBundle: "" } : hook));
+  const plan = planCertificates(situation({ webhooks }));
+  expect(plan.kind === "publish" && [...plan.caBundles.keys()]).toEqual(["jobs"]);
+});
+
+test("a certificate names every Service that a webhook calls", () => {
+  const webhooks = [
+    ...hooks(installed.bundle),
+    { name: "fourth", host: "blue.curfew-system.svc", caBundle: installed.bundle },
+  ];
+  expect(planCertificates(situation({ webhooks }))).toMatchObject({ names: ["blue.curfew-system.svc", HOST] });
+});
+
+test("the wait ends when the certificate falls due", () => {
+  const plan = planCertificates(situation());
+  // A third of 30 days is left then, and one day is over now.
+  expect(plan.kind === "wait" && Math.round(plan.milliseconds / 3_600_000)).toBe(19 * 24);
+});
+
+test("two processes whose clocks are years apart do not fill the bundle without end", () => {
+  let bundle = installed.bundle;
+  for (let round = 0; round < 12; round += 1) {
+    const plan = planCertificates(situation({ secret: edited({ bundle }), now: after(400 * DAY) }));
+    if (plan.kind !== "create-authority") throw new Error(`planned ${plan.kind}`);
+    const authority = issueAuthority({ now: START, lifetimeMs: DAY }, nextKeys());
+    bundle = authority.cert + plan.trust;
+  }
+  expect(parseBundle(bundle)).toHaveLength(8);
+});
