@@ -67,7 +67,12 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
       const deadline = setTimeout(() => {
         server.closeAllConnections();
       }, deadlineMs);
+      // A connection that was busy when the drain began turns idle later, and nobody else would end it.
+      const idle = setInterval(() => {
+        server.closeIdleConnections();
+      }, 50);
       await new Promise((resolve) => server.close(resolve));
+      clearInterval(idle);
       clearTimeout(deadline);
     },
     close() {

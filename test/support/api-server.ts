@@ -45,6 +45,8 @@ export interface ApiServer {
   jobs(): JobObject[];
   /** How many Jobs were ever created under this name. */
   timesCreated(name: string): number;
+  /** How many connections were ever made. */
+  connections(): number;
   /** Merges into a Job's status, as the Job controller would, and tells the watches. False: there is no such Job. */
   setStatus(namespace: string, name: string, status: JobStatusObject): boolean;
   /** Removes a Job as the TTL controller would. */
@@ -72,6 +74,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   };
   const server = options.tls ? createHttpsServer(options.tls, listener) : createHttpServer(listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  let connections = 0;
+  server.on("connection", () => connections++);
   const url = `${options.tls ? "https" : "http"}://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   const api: ApiServer = {
@@ -82,6 +86,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     onDelete: () => undefined,
     jobs: () => store.list(),
     timesCreated: (name) => store.created.get(name) ?? 0,
+    connections: () => connections,
     setStatus: (namespace, name, status) => store.setStatus(namespace, name, status),
     remove: (namespace, name) => void store.delete(namespace, name),
     dropWatches: (forget = false) => {
