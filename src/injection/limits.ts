@@ -89,7 +89,7 @@ export const LIMITS = {
     strategy: "native",
     hardness: "hard",
     sentence:
-      "The Job's podFailurePolicy would need more than 20 rules, once those on exit codes each name a main container.",
+      "The Job's podFailurePolicy would need more than 20 rules, once those on exit codes each name a container other than the sidecars.",
     wayOut: "give the rules on exit codes a containerName",
   },
   "grace-period": {

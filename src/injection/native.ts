@@ -1,4 +1,5 @@
 /** Strategy native: sidecars become restartable init containers (KEP-753), which kubelet ends when the main containers have ended. */
+import { equal } from "./equal.ts";
 import type { Container, PodFailurePolicyRule } from "./job.ts";
 import { met } from "./met-limit.ts";
 import { add } from "./patch.ts";
@@ -71,25 +72,31 @@ function nameContainers(
   return patch;
 }
 
-/** What `nameContainers` makes of the rules, as values. */
-export function namedRules(
-  rules: readonly PodFailurePolicyRule[],
-  names: readonly string[],
-): readonly PodFailurePolicyRule[] {
-  return rules.flatMap((rule) =>
-    countsSidecars(rule)
-      ? names.map((containerName) => ({ ...rule, onExitCodes: { ...rule.onExitCodes, containerName } }))
-      : [rule],
-  );
+/** Whether `named` is what `nameContainers` made of the rules, whatever the names. */
+export function areNamedRules(named: readonly PodFailurePolicyRule[], rules: readonly PodFailurePolicyRule[]): boolean {
+  const split = rules.filter(countsSidecars).length;
+  const copies = (named.length - rules.length) / split + 1;
+  if (!Number.isInteger(copies) || copies < 1) return false;
+  const repeated = rules.flatMap((rule) => (countsSidecars(rule) ? new Array<typeof rule>(copies).fill(rule) : [rule]));
+  return repeated.every((rule, at) => {
+    if (!countsSidecars(rule)) return equal(rule, named[at]);
+    const { onExitCodes, ...others } = named[at] ?? {};
+    return (
+      onExitCodes?.containerName != null &&
+      equal(others, { ...rule, onExitCodes: null }) &&
+      equal(onExitCodes, rule.onExitCodes, "containerName")
+    );
+  });
 }
 
 function countsSidecars({ onExitCodes }: PodFailurePolicyRule): boolean {
   return onExitCodes != null && onExitCodes.containerName == null;
 }
 
-/** The containers whose exit codes a rule could see before. */
-function remainingNames({ containers }: Survey): readonly string[] {
-  return containers.filter(({ cast }) => cast.role !== "sidecar").map(({ container }) => container.name);
+/** The containers whose exit codes a rule saw before, and shall see. */
+function remainingNames({ containers, spec }: Survey): readonly string[] {
+  const remaining = containers.filter(({ cast }) => cast.role !== "sidecar").map(({ container }) => container);
+  return [...remaining, ...(spec.initContainers ?? [])].map(({ name }) => name);
 }
 
 function hasOwnRestarts({ restartPolicy, restartPolicyRules }: Container): boolean {

@@ -6,7 +6,7 @@
 import { quote } from "./annotations.ts";
 import { equal } from "./equal.ts";
 import { isNativeSidecar, parseJob, type Container, type Job, type Volume } from "./job.ts";
-import { namedRules } from "./native.ts";
+import { areNamedRules } from "./native.ts";
 import { add, escapeToken } from "./patch.ts";
 import { ENABLED_LABEL, INJECTED_ANNOTATION, MOUNT_PATH, type PatchOperation } from "./plan.ts";
 import { unwrap } from "./wrapper.ts";
@@ -23,12 +23,13 @@ export function planUpdate(oldJob: unknown, newJob: unknown): UpdatePlan {
   const before = parseJob(oldJob);
   const after = parseJob(newJob);
   if ("problem" in before || "problem" in after) return { patch: [], warnings: [] };
-  const moved = restoreMoved(before.job, after.job);
+  // What is native without Curfew is its author's.
+  const moved = wasMadeNative(before.job) ? restoreMoved(before.job, after.job) : { patch: [], warnings: [] };
   return {
     patch: [
       ...restoreWrapped(before.job, after.job),
       ...moved.patch,
-      ...restoreFailurePolicy(before.job, after.job),
+      ...(wasMadeNative(before.job) ? restoreFailurePolicy(before.job, after.job) : []),
       ...restoreMarkers(before.job, after.job),
     ],
     warnings: [...moved.warnings, ...lateSettings(before.job, after.job)],
@@ -102,9 +103,11 @@ function byIndexDescending(one: PatchOperation, other: PatchOperation): number {
 function restoreFailurePolicy(before: Job, after: Job): readonly PatchOperation[] {
   const old = before.spec.podFailurePolicy?.rules ?? [];
   const rules = after.spec.podFailurePolicy?.rules ?? [];
-  const names = before.spec.template.spec.containers.map(({ name }) => name);
-  const wasOurs = !equal(rules, old) && equal(namedRules(rules, names), old);
-  return wasOurs ? [add("/spec/podFailurePolicy/rules", old)] : [];
+  return areNamedRules(old, rules) ? [add("/spec/podFailurePolicy/rules", old)] : [];
+}
+
+function wasMadeNative({ metadata, spec }: Job): boolean {
+  return [metadata, spec.template.metadata].some((bearer) => bearer?.annotations?.[INJECTED_ANNOTATION] === "native");
 }
 
 function restoreMarkers(before: Job, after: Job): readonly PatchOperation[] {

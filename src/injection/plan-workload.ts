@@ -1,5 +1,5 @@
 /** The plan for a Job's template, wherever it lies: Jobs and CronJobs need no second planner. */
-import { parseAnnotations, quote } from "./annotations.ts";
+import { parseAnnotations } from "./annotations.ts";
 import { isNativeSidecar, type Job } from "./job.ts";
 import { imageLookup } from "./image-lookup.ts";
 import { LIMITS } from "./limits.ts";
@@ -16,7 +16,14 @@ import {
   type Strategy,
 } from "./plan.ts";
 import { LEAVE_REASONS, type LeaveReason, type RefuseReason } from "./reasons.ts";
-import { limitsRefusal, strangerNamed, strippedSidecars } from "./refusals.ts";
+import {
+  brokenWrapper,
+  limitsRefusal,
+  MAIN_CANNOT_BE_TOLD,
+  MAIN_IS_GONE,
+  strangerNamed,
+  strippedSidecars,
+} from "./refusals.ts";
 import { assignRoles, DEFAULT_CONTAINER_ANNOTATION } from "./roles.ts";
 import { contradiction, misplacedAnnotations, uselessSettings } from "./settings-advice.ts";
 import { containerPlans, surveyContainer, type Survey } from "./survey.ts";
@@ -38,9 +45,11 @@ export function planWorkload(base: string, job: Job, options: PlanOptions): Plan
   const unwrapped: (Unwrapped | undefined)[] = [];
   for (const container of spec.containers) {
     const original = unwrap(container);
-    if (original === "broken") return refuse("half-injected", brokenWrapper(container.name));
+    if (original === "broken") return refuse("half-injected", brokenWrapper(container));
     unwrapped.push(original);
   }
+  if (unwrapped.length > 0 && unwrapped.every((original) => original?.role === "sidecar"))
+    return refuse("half-injected", MAIN_IS_GONE);
   const isWrapped = unwrapped.some((original) => original !== undefined);
   const hasNativeSidecars = (spec.initContainers ?? []).some(isNativeSidecar);
   const wasNative = annotations[INJECTED_ANNOTATION] === "native" && hasNativeSidecars;
@@ -60,6 +69,8 @@ export function planWorkload(base: string, job: Job, options: PlanOptions): Plan
   const defaultContainer = template.metadata?.annotations?.[DEFAULT_CONTAINER_ANNOTATION];
   const roles = assignRoles(spec.containers, unwrapped, settings, defaultContainer, lookUp);
   if (roles.kind === "refuse") return refuse(roles.reason, roles.message);
+  if (wasNative && roles.casts.some(({ source }) => source === "first-candidate"))
+    return refuse("half-injected", MAIN_CANNOT_BE_TOLD);
   const containers = roles.casts.map(({ container, ...cast }, index) =>
     surveyContainer(container, index, cast, unwrapped[index], settings, lookUp(container.image ?? "")),
   );
@@ -132,7 +143,3 @@ const SINGLE_CONTAINER =
   "The Job has one container, so there is nothing for Curfew to end. What other webhooks add to its Pods (Istio, Linkerd) is not seen here.";
 
 const NOTHING_TO_STOP = `${LEAVE_REASONS["no-sidecars"]} If one of them does not end by itself, neither does the Job.`;
-
-function brokenWrapper(name: string): string {
-  return `${quote(name)} bears Curfew's wrapper, but not the arguments that belong to it. Restore its original command and args.`;
-}

@@ -3,6 +3,7 @@ import {
   COMMAND_PREFIX,
   GRACE_PERIOD_PREFIX,
   IGNORE_ANNOTATION,
+  MAIN_ANNOTATION,
   quote,
   SHELL_PREFIX,
   STRATEGY_ANNOTATION,
@@ -47,8 +48,13 @@ export function strippedSidecars(job: Job): string | undefined {
 }
 
 /** An annotation that names a container which is not there. Init containers count, as native sidecars are some. */
-export function strangerNamed({ commands, gracePeriods, shells, ignored }: Settings, job: Job): string | undefined {
+export function strangerNamed(
+  { mains, commands, gracePeriods, shells, ignored }: Settings,
+  job: Job,
+): string | undefined {
   const { containers, initContainers } = job.spec.template.spec;
+  const stranger = mains?.find((main) => !containers.some(({ name }) => name === main));
+  if (stranger !== undefined) return unknownContainer(MAIN_ANNOTATION, stranger, containers);
   const known = new Set([...containers, ...(initContainers ?? [])].map(({ name }) => name));
   const named: readonly (readonly [string, Iterable<string>])[] = [
     [COMMAND_PREFIX, commands.keys()],
@@ -64,8 +70,20 @@ export function strangerNamed({ commands, gracePeriods, shells, ignored }: Setti
   return undefined;
 }
 
-export function unknownContainer(annotation: string, name: string, containers: readonly Container[]): string {
+function unknownContainer(annotation: string, name: string, containers: readonly Container[]): string {
   const listed = containers.slice(0, 10).map((container) => quote(container.name));
   if (containers.length > 10) listed.push(`${containers.length - 10} more`);
   return `The annotation ${annotation} names ${quote(name)}, but the Job's containers are ${listed.join(", ")}.`;
 }
+
+export function brokenWrapper({ name }: Container): string {
+  return `${quote(name)} bears Curfew's wrapper, but not the arguments that belong to it. Restore its original command and args.`;
+}
+
+export const MAIN_IS_GONE =
+  "Every container bears Curfew's wrapper for sidecars, and the main one that they wait for is gone. Restore it, or restore their original command and args.";
+
+/** Of several candidates the first would be a guess, and the main container as a native sidecar would be restarted for ever. */
+export const MAIN_CANNOT_BE_TOLD =
+  "Sidecars were moved to initContainers already, and since then a container has been added, perhaps by another webhook. " +
+  `Which one is the main container cannot be told any more: name it with the annotation ${MAIN_ANNOTATION}.`;

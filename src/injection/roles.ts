@@ -4,7 +4,6 @@ import type { Container } from "./job.ts";
 import type { ImageLookup } from "./image-lookup.ts";
 import type { Role, RoleSource } from "./plan.ts";
 import type { RefuseReason } from "./reasons.ts";
-import { unknownContainer } from "./refusals.ts";
 import type { Unwrapped } from "./wrapper.ts";
 
 export interface Cast {
@@ -32,13 +31,6 @@ export function assignRoles(
   const ignoredNames = new Set(settings.ignored);
   const mains = new Set(settings.mains);
   for (const name of mains) {
-    if (!names.has(name)) {
-      return {
-        kind: "refuse",
-        reason: "unknown-container",
-        message: unknownContainer(MAIN_ANNOTATION, name, containers),
-      };
-    }
     if (ignoredNames.has(name)) {
       const message = `${MAIN_ANNOTATION} and ${IGNORE_ANNOTATION} both name ${quote(name)}: a container is one or the other.`;
       return { kind: "refuse", reason: "invalid-annotation", message };
