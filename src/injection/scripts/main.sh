@@ -1,9 +1,8 @@
-# shellcheck shell=sh disable=SC2064,SC2086,SC2154
 # Main container. Settings: main DIR NAME.
 _dir=$2 _name=$3 _code=137
 shift "$_count"
 
-# What sidecars trust: a FIFO that this process holds, one per run, seen only once held. The kernel ends it whatever kills us.
+# What sidecars trust: a FIFO that this shell holds, one per run, seen only once held. However we end, the kernel lets go of it.
 _run=1
 while [ -e "$_dir/run.$_name.$_run" ]; do _run=$((_run + 1)); done
 _fifo=$_dir/.run.$_name
@@ -12,33 +11,38 @@ if { [ -p "$_fifo" ] || mkfifo -m 666 "$_fifo"; } && exec 8<>"$_fifo" && mv "$_f
   true >"$_dir/run.$_name.$_run"
 fi
 
-# The hack's own mark, and how this run ended: as names of empty files, which a full disk still takes.
+# How this run ended, as names of empty files, which a full disk still takes; `done` is for what waits for it by hand. `succeeded`
+# comes last, so that it is there only if this shell does end so.
 finish() {
-  [ "$_code" != 0 ] || true >"$_dir/succeeded.$_name.$_run"
-  true >"$_dir/ended.$_name.$_run"
   true >"$_dir/done"
+  true >"$_dir/ended.$_name.$_run"
+  [ "$_code" != 0 ] || true >"$_dir/succeeded.$_name.$_run"
 }
 trap finish EXIT
 
-# Pending at most once each, as in the kernel, so that the pipe never fills.
+# Each signal is pending once at most, as in the kernel, so the pipe never fills.
 for _signal in $_signals; do
-  trap "case \$_pending_$_signal in '') _pending_$_signal=1; tell signal $_signal 1 ;; esac" "$_signal"
+  trap "case \${_pending_$_signal-} in '') _pending_$_signal=1; tell signal $_signal 1 ;; esac" "$_signal"
 done
-[ ! -t 0 ] || trap : 2 3 28 # a terminal signals its whole foreground group itself
+# A terminal signals its whole foreground group itself.
+[ ! -t 0 ] || trap : 2 3 28
 
+# The app gets the signals that it would have got as PID 1. A signal is never lost to one that is busy: it is looked at again.
 start "$@"
 while await _line; do
   case $_line in
-    signal*)
-      _try=${_line##* } _signal=${_line#signal } _signal=${_signal% *}
-      eval "_pending_$_signal="
-      if [ "$$" != 1 ] || [ ! -e /proc/1/wchan ]; then _heeds=yes; else heeds "$_app" "$_signal"; fi
-      case $_heeds$_try in
-        yes*) kill "-$_signal" "$_app" ;;
-        unsure[12]) (sleep 1; tell signal "$_signal" $((_try + 1))) & ;;
-      esac
+    exit*)
+      _code=${_line#exit }
+      break
       ;;
-    exit*) _code=${_line#exit }; break ;;
+  esac
+  _try=${_line##* } _signal=${_line#signal } _signal=${_signal% *}
+  eval "_pending_$_signal="
+  _heeds=yes
+  [ "$$" != 1 ] || [ ! -e /proc/1/wchan ] || heeds "$_app" "$_signal"
+  case $_heeds$_try in
+    yes* | unsure3) kill "-$_signal" "$_app" ;;
+    unsure* | busy[12]) (sleep 1; tell signal "$_signal" $((_try + 1))) 8>&- & ;;
   esac
 done
 exit "$_code"

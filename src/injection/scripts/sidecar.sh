@@ -1,17 +1,16 @@
-# shellcheck shell=sh disable=SC2046,SC2086,SC2094,SC2154
 # Sidecar. Settings: sidecar DIR MAINS POLICY GRACE HOLD START.
-_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _held='' _end=''
+_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _held='' _end='' _stopping=''
 shift "$_count"
 
-# When the Pod is deleted, a sidecar outlives main.
-trap 'tell hold' 2 3 15
+# TERM from kubelet, when the Pod is deleted, is held back: a sidecar outlives its mains.
+trap 'trap : 2 3 15; tell hold' 2 3 15
 
-# Follows each main run by run: says when the last has ended, or that one never came. With a TERM held it waits only for runs that
-# are there.
+# Follows the mains run by run, and tells when the last has ended, or that one has not come. With a TERM held back it waits only for
+# runs that are there.
 watch() {
   for _main in $_mains; do
     _run=0
-    until [ "$_run" != 0 ] && succeeded; do
+    until [ "$_run" != 0 ] && { [ "$_policy" = Never ] || [ -e "$_dir/succeeded.$_main.$_run" ]; }; do
       _run=$((_run + 1)) _waited=0
       until [ -e "$_dir/run.$_main.$_run" ]; do
         [ -z "$_held" ] || continue 3
@@ -23,68 +22,63 @@ watch() {
         sleep 1
         _waited=$((_waited + 1))
       done
-      follow "$_dir/run.$_main.$_run"
+      follow "$_dir/run.$_main.$_run" "$_dir/ended.$_main.$_run"
     done
   done
   tell end 0
 }
-succeeded() { [ "$_policy" = Never ] || [ -e "$_dir/succeeded.$_main.$_run" ]; }
-# EOF once nobody holds the FIFO. Opened read-write first, as to open it for reading would block where main is dead already.
-follow() {
+# Opened read-write first, as to open a FIFO for reading would block where main is dead already; then EOF says that nobody holds it.
+follow() { # FIFO MARK
   if [ -p "$1" ]; then
     exec 8<>"$1" 6<"$1" 8>&-
     read -r _line <&6
   else
-    until [ -e "$_dir/ended.$_main.$_run" ]; do sleep 1; done
+    until [ -e "$2" ]; do sleep 1; done
   fi
 }
 
-# From a process down, the topmost that heed TERM.
+# From a process down, the topmost that heed TERM: under a shell that does not, the daemons that it started.
 walk() { # PROCESS
   heeds "$1" 15
-  case $_heeds in
-    yes) _stopping="$_stopping $1" ;;
-    *)
-      for _children in /proc/"$1"/task/*/children; do
-        read -r _children <"$_children"
-        for _child in $_children; do walk "$_child"; done
-      done
-      ;;
-  esac
+  case $_heeds in yes | unsure) _stopping="$_stopping $1" && return ;; esac
+  for _children in /proc/"$1"/task/*/children; do
+    read -r _children <"$_children"
+    for _child in $_children; do walk "$_child"; done
+  done
 }
 alive() {
   for _process in $_stopping; do
     _stat=Z
     read -r _stat <"/proc/$_process/stat"
-    case ${_stat##*) } in [ZX]*) ;; *) return ;; esac
+    case ${_stat##*) } in [!ZX]*) return ;; esac
   done
   false
 }
 
+# By itself, a sidecar ends with its own code. Once the mains have ended: TERM, a look every second, after the grace period KILL, 0.
 start "$@"
 watch &
-# TERM, the grace period, KILL, then 0; by itself: its own code.
 while await _line; do
   case $_end$_line in
+    exit*) exit "${_line#exit }" ;;
     hold) _held=1; watch & (sleep "$_hold"; tell end 0) & ;;
     end*)
-      _end=${_line#end } _stopping=''
+      _end=${_line#end }
       walk "$_app"
       kill -TERM ${_stopping:-"$_app"}
       while sleep 1; do tell tick; done &
       ;;
+    ?exit*)
+      alive || exit "$_end"
+      _app=''
+      exec 7>/proc/self/fd/9 # in the dead helper's place, else the pipe would be at its end
+      ;;
     ?tick)
       _grace=$((_grace - 1))
-      alive || kill -TERM "$_app"
-      [ "$_grace" -gt 0 ] || kill -KILL "$_app" $_stopping
+      [ "$_grace" -gt 0 ] || { kill -KILL $_app $_stopping; exit "$_end"; }
+      # The daemons are gone: now the script that started them.
+      alive || { [ "$_app" ] || exit "$_end"; kill -TERM "$_app"; }
       ;;
-    *exit*) break ;;
   esac
-done
-case $_end$_line in exit*) exit "${_line#exit }" ;; esac
-while alive; do
-  [ "$_grace" -gt 0 ] || kill -KILL $_stopping
-  sleep 1
-  _grace=$((_grace - 1))
 done
 exit "${_end:-137}"
