@@ -45,7 +45,7 @@ export function parseAnnotations(annotations: Readonly<Record<string, string>>):
 
   for (const key in annotations) {
     const value = annotations[key];
-    if (value === undefined || !(key.startsWith("curfew.sh/") || key.includes(".curfew.sh/"))) continue;
+    if (value === undefined || !isCurfews(key)) continue;
     const wrong = (expected: string): void => {
       problems.push(`${quote(key)} is ${quote(value)}, but must be ${expected}`);
     };
@@ -89,6 +89,11 @@ export function parseAnnotations(annotations: Readonly<Record<string, string>>):
     settings: { mains, ignored, strategy, startTimeoutSeconds, commands, gracePeriods, shells },
     warnings,
   };
+}
+
+/** Whether an annotation is in Curfew's domain, known or not. */
+export function isCurfews(key: string): boolean {
+  return key.startsWith("curfew.sh/") || key.includes(".curfew.sh/");
 }
 
 /** A value as people may see it: in quotes, control characters escaped, at most 60 characters. */

@@ -13,9 +13,9 @@ export function leaveUnlabelled(job: unknown, { all = false }: PlanOptions): Lea
   const label = (job as Labelled).metadata?.labels?.[ENABLED_LABEL];
   if (label === "true") return undefined;
   const warnings =
-    typeof label === "string" && label !== "false"
-      ? [`The label ${ENABLED_LABEL} is ${quote(label)}, which enables nothing: it must be "true".`]
-      : [];
+    label == null || label === "false" || label === false
+      ? []
+      : [`The label ${ENABLED_LABEL} is ${describe(label)}, which enables nothing: it must be "true", in quotes.`];
   return {
     kind: "leave",
     reason: "not-enabled",
@@ -24,6 +24,12 @@ export function leaveUnlabelled(job: unknown, { all = false }: PlanOptions): Lea
     warnings,
     containers: [],
   };
+}
+
+/** The API server takes nothing but text; a manifest that it has not seen yet may hold the boolean. */
+function describe(label: unknown): string {
+  if (typeof label === "string") return quote(label);
+  return typeof label === "boolean" || typeof label === "number" ? String(label) : "no text";
 }
 
 export function refuseMalformed(kind: "Job" | "CronJob", problem: string): RefusePlan {

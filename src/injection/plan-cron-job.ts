@@ -2,6 +2,7 @@ import { parseCronJob } from "./job.ts";
 import { leaveUnlabelled, refuseMalformed } from "./opt-in.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
 import { planWorkload } from "./plan-workload.ts";
+import { misplacedAnnotations } from "./settings-advice.ts";
 
 /**
  * Plans the Jobs that a batch/v1 CronJob will create, by the label and annotations of its `jobTemplate`. The patch is for the
@@ -12,7 +13,8 @@ export function planCronJob(cronJob: unknown, options: PlanOptions = {}): Plan {
   const unlabelled = leaveUnlabelled(template, options);
   if (unlabelled) return unlabelled;
   const parsed = parseCronJob(cronJob);
-  return "problem" in parsed
-    ? refuseMalformed("CronJob", parsed.problem)
-    : planWorkload("/spec/jobTemplate", parsed.jobTemplate, options);
+  if ("problem" in parsed) return refuseMalformed("CronJob", parsed.problem);
+  const plan = planWorkload("/spec/jobTemplate", parsed.jobTemplate, options);
+  const { metadata } = cronJob as { readonly metadata?: { readonly annotations?: unknown } | null };
+  return { ...plan, warnings: [...plan.warnings, ...misplacedAnnotations(metadata?.annotations, "CronJob")] };
 }

@@ -3,7 +3,7 @@
  * hold what was injected. So an update gets back what the old object has, where the new one says what the original said; all else
  * is left to the API server's own verdict. Nothing is planned afresh, so this holds across versions of the wrapper.
  */
-import { quote } from "./annotations.ts";
+import { isCurfews, quote } from "./annotations.ts";
 import { equal } from "./equal.ts";
 import { isNativeSidecar, parseJob, type Container, type Job, type Volume } from "./job.ts";
 import { areNamedRules } from "./native.ts";
@@ -138,7 +138,7 @@ function lateSettings(before: Job, after: Job): readonly string[] {
 }
 
 function isSetting(key: string): boolean {
-  return (key.startsWith("curfew.sh/") || key.includes(".curfew.sh/")) && key !== INJECTED_ANNOTATION;
+  return isCurfews(key) && key !== INJECTED_ANNOTATION;
 }
 
 function changedSidecar({ name }: Container): string {

@@ -40,7 +40,7 @@ export function planWorkload(base: string, job: Job, options: PlanOptions): Plan
   const { settings } = parsed;
   const stranger = strangerNamed(settings, job);
   if (stranger !== undefined) return refuse("unknown-container", stranger);
-  const warnings = [...parsed.warnings, ...misplacedAnnotations(job)];
+  const warnings = [...parsed.warnings, ...misplacedAnnotations(template.metadata?.annotations, "Pod template")];
 
   const unwrapped: (Unwrapped | undefined)[] = [];
   for (const container of spec.containers) {

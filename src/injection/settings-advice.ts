@@ -1,17 +1,16 @@
 /** Annotations that are well formed and still do not say what their author may think. */
-import { COMMAND_PREFIX, GRACE_PERIOD_PREFIX, quote, SHELL_PREFIX } from "./annotations.ts";
-import { gracePeriodOf, type Job } from "./job.ts";
-import { INJECTED_ANNOTATION } from "./plan.ts";
+import { COMMAND_PREFIX, GRACE_PERIOD_PREFIX, isCurfews, quote, SHELL_PREFIX } from "./annotations.ts";
+import { gracePeriodOf } from "./job.ts";
+import { ENABLED_LABEL, INJECTED_ANNOTATION } from "./plan.ts";
 import type { Survey } from "./survey.ts";
 
-/** Curfew reads the Job's annotations, not its template's. */
-export function misplacedAnnotations({ spec }: Job): readonly string[] {
-  const misplaced = Object.keys(spec.template.metadata?.annotations ?? {}).filter(
-    (key) => (key.startsWith("curfew.sh/") || key.includes(".curfew.sh/")) && key !== INJECTED_ANNOTATION,
-  );
-  return misplaced
+/** Curfew reads the annotations beside its label: not those of the Pod template, nor those of a CronJob. */
+export function misplacedAnnotations(annotations: unknown, bearer: "Pod template" | "CronJob"): readonly string[] {
+  if (typeof annotations !== "object" || annotations === null) return [];
+  return Object.keys(annotations)
+    .filter((key) => isCurfews(key) && key !== INJECTED_ANNOTATION)
     .slice(0, 3)
-    .map((key) => `${quote(key)} has no effect on the Pod template: put it on the Job itself.`);
+    .map((key) => `${quote(key)} has no effect on the ${bearer}: put it beside the label ${ENABLED_LABEL}.`);
 }
 
 /** A command by annotation beside one in the manifest: which of the two is meant, nobody can tell. */
