@@ -1,0 +1,198 @@
+/** The cluster of {@link Cluster}, through its API server: one Secret and one MutatingWebhookConfiguration, both by name. */
+import {
+  AdmissionregistrationV1Api,
+  ApiException,
+  CoreV1Api,
+  DiscoveryV1Api,
+  PatchStrategy,
+  setHeaderOptions,
+  V1Secret,
+  type KubeConfig,
+  type V1EndpointSlice,
+  type V1MutatingWebhook,
+} from "@kubernetes/client-node";
+import type { CertificateSecret, Webhook } from "./plan.ts";
+import { presentedCertificates, type Endpoint } from "./presented.ts";
+import type { Cluster, Observed, WriteOutcome } from "./reconcile.ts";
+
+export interface Names {
+  readonly namespace: string;
+  readonly secret: string;
+  readonly webhookConfiguration: string;
+}
+
+/** Whose fields these are in `managedFields`: Argo CD, Flux and server-side apply leave a manager's fields to it. */
+const FIELD_MANAGER = "curfew-certs";
+
+/** As in a Secret of type kubernetes.io/tls, and as cert-manager has them; `ca.key` is the authority's own. */
+const SECRET_KEYS = { bundle: "ca.crt", authorityKey: "ca.key", cert: "tls.crt", key: "tls.key" } as const;
+
+const LABELS = { "app.kubernetes.io/part-of": "curfew", "app.kubernetes.io/component": "certs" };
+
+/** Far longer than an API server that is well takes for an object by name. */
+const TIMEOUT_MS = 15_000;
+
+export class KubernetesCluster implements Cluster {
+  readonly #names: Names;
+  readonly #core: CoreV1Api;
+  readonly #admission: AdmissionregistrationV1Api;
+  readonly #discovery: DiscoveryV1Api;
+
+  constructor(config: KubeConfig, names: Names) {
+    this.#names = names;
+    this.#core = config.makeApiClient(CoreV1Api);
+    this.#admission = config.makeApiClient(AdmissionregistrationV1Api);
+    this.#discovery = config.makeApiClient(DiscoveryV1Api);
+  }
+
+  async observe(): Promise<Observed> {
+    const { namespace, secret: name, webhookConfiguration } = this.#names;
+    const [secret, configuration] = await Promise.all([
+      unlessMissing(ask("read the Secret", this.#core.readNamespacedSecret({ namespace, name }))),
+      unlessMissing(
+        ask(
+          "read the MutatingWebhookConfiguration",
+          this.#admission.readMutatingWebhookConfiguration({ name: webhookConfiguration }),
+        ),
+      ),
+    ]);
+    return {
+      secret: secret && { ...decode(secret.data ?? {}), version: secret.metadata?.resourceVersion ?? "" },
+      webhooks: (configuration?.webhooks ?? []).flatMap((webhook) => ourWebhook(webhook, namespace)),
+      webhooksVersion: configuration?.metadata?.resourceVersion,
+    };
+  }
+
+  async writeSecret(secret: CertificateSecret, version: string | undefined): Promise<WriteOutcome> {
+    const { namespace, secret: name } = this.#names;
+    const data = encode(secret);
+    if (version === undefined) {
+      const body = Object.assign(new V1Secret(), { metadata: { name, labels: LABELS }, type: "Opaque", data });
+      const create = this.#core.createNamespacedSecret({ namespace, body, fieldManager: FIELD_MANAGER });
+      return unlessConflict(ask("create the Secret", create));
+    }
+    const body = { metadata: { resourceVersion: version }, data };
+    const patch = this.#core.patchNamespacedSecret(
+      { namespace, name, body, fieldManager: FIELD_MANAGER },
+      setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+    );
+    return unlessConflict(ask("write the Secret", patch));
+  }
+
+  async publish(caBundles: ReadonlyMap<string, string>, version: string): Promise<WriteOutcome> {
+    const webhooks = [...caBundles].map(([name, bundle]) => ({ name, clientConfig: { caBundle: base64(bundle) } }));
+    // A strategic merge finds the entries by their names and leaves the others, and whatever else is in these, alone.
+    const patch = this.#admission.patchMutatingWebhookConfiguration(
+      {
+        name: this.#names.webhookConfiguration,
+        body: { metadata: { resourceVersion: version }, webhooks },
+        fieldManager: FIELD_MANAGER,
+      },
+      setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch),
+    );
+    return unlessConflict(ask("write caBundle into the MutatingWebhookConfiguration", patch));
+  }
+
+  async presented(webhooks: readonly Webhook[]): Promise<readonly string[] | undefined> {
+    const hosts = [...new Set(webhooks.map(({ host }) => host))];
+    const endpoints = await Promise.all(hosts.map((host) => this.#endpoints(host)));
+    return presentedCertificates(endpoints.flat());
+  }
+
+  async #endpoints(host: string): Promise<readonly Endpoint[]> {
+    const { namespace } = this.#names;
+    const labelSelector = `kubernetes.io/service-name=${host.split(".")[0] ?? ""}`;
+    const list = this.#discovery.listNamespacedEndpointSlice({ namespace, labelSelector });
+    const { items } = await ask("list EndpointSlices", list);
+    return items.flatMap((slice) => endpointsOf(slice, host));
+  }
+}
+
+/** The name that the API server asks for when it calls a Service. */
+export function hostOf(service: string, namespace: string): string {
+  return `${service}.${namespace}.svc`;
+}
+
+/** Empty for an entry that calls a URL, or another namespace's Service: its certificate is somebody else's. */
+function ourWebhook({ name, clientConfig }: V1MutatingWebhook, namespace: string): Webhook[] {
+  const { service, caBundle = "" } = clientConfig;
+  if (service?.namespace !== namespace) return [];
+  return [{ name, host: hostOf(service.name, namespace), caBundle: text(caBundle) }];
+}
+
+function endpointsOf({ endpoints, ports }: V1EndpointSlice, host: string): Endpoint[] {
+  return (ports ?? []).flatMap(({ port }) =>
+    (endpoints ?? []).flatMap(({ addresses: [address], conditions }) =>
+      port === undefined || address === undefined
+        ? []
+        : [{ address, port, host, isServing: conditions?.serving ?? conditions?.ready ?? true }],
+    ),
+  );
+}
+
+function decode(data: Readonly<Record<string, string>>): CertificateSecret {
+  const read = (key: keyof CertificateSecret): string => text(data[SECRET_KEYS[key]] ?? "");
+  return { bundle: read("bundle"), authorityKey: read("authorityKey"), cert: read("cert"), key: read("key") };
+}
+
+/** Without the keys that have nothing yet, so that kubelet waits for a certificate instead of mounting an empty file. */
+function encode(secret: CertificateSecret): Record<string, string> {
+  const entries = Object.entries(SECRET_KEYS).map(([field, key]): [string, string] => [
+    key,
+    base64(secret[field as keyof CertificateSecret]),
+  ]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== ""));
+}
+
+async function ask<T>(what: string, request: Promise<T>): Promise<T> {
+  const timeout = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    timeout.reject(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
+  }, TIMEOUT_MS);
+  try {
+    return await Promise.race([request, timeout.promise]);
+  } catch (cause) {
+    if (cause instanceof ApiException && (cause.code === 404 || cause.code === 409)) throw cause;
+    throw new Error(`cannot ${what}: ${reasonOf(cause)}`, { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The API server's own sentence where it sent one: "secrets "x" is forbidden: User …". */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof ApiException) {
+    const body: unknown = cause.body;
+    const message = typeof body === "object" && body !== null && "message" in body ? body.message : undefined;
+    return typeof message === "string" ? message : `HTTP ${cause.code}`;
+  }
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+async function unlessMissing<T>(request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (error instanceof ApiException && error.code === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Conflicts are expected: somebody was faster, or the object went away in between. */
+async function unlessConflict(request: Promise<unknown>): Promise<WriteOutcome> {
+  try {
+    await request;
+    return "written";
+  } catch (error) {
+    if (error instanceof ApiException && (error.code === 409 || error.code === 404)) return "conflict";
+    throw error;
+  }
+}
+
+function base64(plain: string): string {
+  return Buffer.from(plain).toString("base64");
+}
+
+function text(encoded: string): string {
+  return Buffer.from(encoded, "base64").toString();
+}

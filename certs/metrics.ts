@@ -1,0 +1,57 @@
+/** The metrics of `curfew certs`. docs/reference.md lists them. */
+import { Counter, Gauge, type Registry } from "prom-client";
+import { servingCertificate, signingAuthority, type Step } from "./plan.ts";
+import type { Round } from "./reconcile.ts";
+import type { StepReason } from "./reasons.ts";
+import { parseBundle } from "./x509.ts";
+
+export interface CertsMetrics {
+  readonly stepTaken: (step: Step["kind"], because: StepReason) => void;
+  readonly roundEnded: (round: Round) => void;
+  readonly roundFailed: () => void;
+}
+
+export function createCertsMetrics(registry: Registry): CertsMetrics {
+  const registers = [registry];
+  const steps = new Counter({
+    name: "curfew_certs_steps_total",
+    help: "Steps that changed the Secret or the webhook configuration, by what they did and why.",
+    labelNames: ["step", "reason"] as const,
+    registers,
+  });
+  const rounds = new Counter({
+    name: "curfew_certs_rounds_total",
+    help: "Looks at the cluster that ended with nothing left to do but wait (ok), or with an error (failed).",
+    labelNames: ["outcome"] as const,
+    registers,
+  });
+  const expiry = new Gauge({
+    name: "curfew_certs_expiry_timestamp_seconds",
+    help: "When the certificates in the Secret expire, in seconds since 1970.",
+    labelNames: ["certificate"] as const,
+    registers,
+  });
+  const trusted = new Gauge({
+    name: "curfew_certs_trusted_authorities",
+    help: "Authorities in the Secret: more than one during a rotation only.",
+    registers,
+  });
+  for (const outcome of ["ok", "failed"]) rounds.inc({ outcome }, 0);
+  return {
+    stepTaken(step, reason) {
+      steps.inc({ step, reason });
+    },
+    roundEnded({ observed: { secret } }) {
+      rounds.inc({ outcome: "ok" });
+      const authorities = parseBundle(secret?.bundle ?? "");
+      const leaf = secret && servingCertificate(secret, authorities);
+      const authority = signingAuthority(secret);
+      trusted.set(authorities.length);
+      if (authority) expiry.set({ certificate: "authority" }, authority.validToDate.getTime() / 1000);
+      if (leaf) expiry.set({ certificate: "serving" }, leaf.validToDate.getTime() / 1000);
+    },
+    roundFailed() {
+      rounds.inc({ outcome: "failed" });
+    },
+  };
+}

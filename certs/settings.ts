@@ -1,0 +1,97 @@
+import { oneOf, parsePort, parseText, secondsUpTo, type ConfigOf, type Parsed, type Settings } from "../src/config.ts";
+import { LOG_LEVELS } from "../src/log.ts";
+
+const DAY_SECONDS = 86_400;
+const YEAR_SECONDS = 365 * DAY_SECONDS;
+/** Shorter than this no rotation could keep up with itself. */
+const MIN_LIFETIME_SECONDS = 10;
+
+function lifetimeUpTo(max: number): (text: string) => Parsed<number> {
+  const parse = secondsUpTo(max);
+  return (text) => {
+    const parsed = parse(text);
+    return "value" in parsed && parsed.value < MIN_LIFETIME_SECONDS
+      ? { problem: `is too short: give at least ${MIN_LIFETIME_SECONDS} seconds` }
+      : parsed;
+  };
+}
+
+/** Where to look, for `run` and `status` alike. */
+export const NAMES_SETTINGS = {
+  namespace: {
+    flag: "--namespace <name>",
+    env: "CURFEW_NAMESPACE",
+    help: "where Curfew runs",
+    fallback: "curfew-system",
+    parse: parseText,
+  },
+  secret: {
+    flag: "--secret <name>",
+    env: "CURFEW_CERTS_SECRET",
+    help: "Secret with the certificates",
+    fallback: "curfew-certificates",
+    parse: parseText,
+  },
+  webhookConfiguration: {
+    flag: "--webhook-configuration <name>",
+    env: "CURFEW_CERTS_WEBHOOK_CONFIGURATION",
+    help: "MutatingWebhookConfiguration whose caBundles are kept",
+    fallback: "curfew",
+    parse: parseText,
+  },
+} as const satisfies Settings;
+
+export const CERTS_SETTINGS = {
+  ...NAMES_SETTINGS,
+  host: {
+    flag: "--host <address>",
+    env: "CURFEW_HOST",
+    help: "address that the operations port is bound to (default: every one)",
+    optional: true,
+    parse: parseText,
+  },
+  opsPort: {
+    flag: "--ops-port <number>",
+    env: "CURFEW_OPS_PORT",
+    help: "port for /healthz, /readyz and /metrics, plain HTTP",
+    fallback: "8080",
+    parse: parsePort,
+  },
+  certificateLifetime: {
+    flag: "--certificate-lifetime <seconds>",
+    env: "CURFEW_CERTS_CERTIFICATE_LIFETIME_SECONDS",
+    help: "of a serving certificate; renewed when a third is left",
+    fallback: String(30 * DAY_SECONDS),
+    parse: lifetimeUpTo(YEAR_SECONDS),
+  },
+  authorityLifetime: {
+    flag: "--authority-lifetime <seconds>",
+    env: "CURFEW_CERTS_AUTHORITY_LIFETIME_SECONDS",
+    help: "of the authority that signs it; renewed when a third is left",
+    fallback: String(YEAR_SECONDS),
+    parse: lifetimeUpTo(10 * YEAR_SECONDS),
+  },
+  publishDelay: {
+    flag: "--publish-delay <seconds>",
+    env: "CURFEW_CERTS_PUBLISH_DELAY_SECONDS",
+    help: "how long every webhook must have trusted an authority before it signs",
+    fallback: "30",
+    parse: secondsUpTo(DAY_SECONDS),
+  },
+  rolloutDelay: {
+    flag: "--rollout-delay <seconds>",
+    env: "CURFEW_CERTS_ROLLOUT_DELAY_SECONDS",
+    help: "how long every Pod must have presented a new certificate before the old authority is no longer trusted",
+    fallback: "600",
+    parse: secondsUpTo(DAY_SECONDS),
+  },
+  logLevel: {
+    flag: "--log-level <level>",
+    env: "CURFEW_LOG_LEVEL",
+    help: `one of ${LOG_LEVELS.join(", ")}`,
+    fallback: "info",
+    parse: oneOf(...LOG_LEVELS),
+  },
+} as const satisfies Settings;
+
+export type CertsConfig = ConfigOf<typeof CERTS_SETTINGS>;
