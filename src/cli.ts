@@ -22,6 +22,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "turn Buildkite's webhooks into Jobs",
     load: async () => (await import("./dispatch/command.ts")).dispatchCommand(),
   },
+  certs: {
+    summary: "issue and rotate the webhook's certificates",
+    load: async () => (await import("../certs/command.ts")).certsCommand(),
+  },
   inject: {
     summary: "patch the Jobs in manifests, as the webhook would",
     load: async () => (await import("./offline/inject-command.ts")).injectCommand(),
