@@ -1,5 +1,6 @@
 /** What a Job's annotations ask for. They are hostile input: each has one strict form, and what is quoted back is cut short. */
 import { INJECTED_ANNOTATION, type Strategy } from "./plan.ts";
+import { quote } from "./quote.ts";
 
 export const MAIN_ANNOTATION = "curfew.sh/main";
 export const IGNORE_ANNOTATION = "curfew.sh/ignore";
@@ -94,11 +95,6 @@ export function parseAnnotations(annotations: Readonly<Record<string, string>>):
 /** Whether an annotation is in Curfew's domain, known or not. */
 export function isCurfews(key: string): boolean {
   return key.startsWith("curfew.sh/") || key.includes(".curfew.sh/");
-}
-
-/** A value as people may see it: in quotes, control characters escaped, at most 60 characters. */
-export function quote(value: string): string {
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
 function parseNames(value: string): readonly string[] | undefined {

@@ -1,7 +1,7 @@
 import type { Container } from "./job.ts";
 import { LIMITS, type LimitId } from "./limits.ts";
-import { quote } from "./annotations.ts";
 import type { MetLimit } from "./plan.ts";
+import { quote, showImage } from "./quote.ts";
 
 /** A limit as this container meets it, or the whole Job. */
 export function met(limit: LimitId, container?: Container): MetLimit {
@@ -12,10 +12,6 @@ export function met(limit: LimitId, container?: Container): MetLimit {
     limit,
     container: container.name,
     image,
-    message: `${quote(container.name)} (${shorten(image)}): ${sentence}`,
+    message: `${quote(container.name)} (${showImage(image)}): ${sentence}`,
   };
-}
-
-function shorten(image: string): string {
-  return image.length > 100 ? `…${image.slice(-100)}` : image;
 }

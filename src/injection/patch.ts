@@ -24,7 +24,12 @@ export function markInjected(base: string, job: Job, value: "trap" | "native" | 
   ];
 }
 
-function annotate(path: string, metadata: Metadata | null | undefined, value: string): readonly PatchOperation[] {
+/** Writes the marker into the metadata at `path`. */
+export function annotate(
+  path: string,
+  metadata: Metadata | null | undefined,
+  value: string,
+): readonly PatchOperation[] {
   if (!metadata) return [add(path, { annotations: { [INJECTED_ANNOTATION]: value } })];
   if (!metadata.annotations) return [add(`${path}/annotations`, { [INJECTED_ANNOTATION]: value })];
   if (metadata.annotations[INJECTED_ANNOTATION] === value) return [];

@@ -3,12 +3,13 @@
  * hold what was injected. So an update gets back what the old object has, where the new one says what the original said; all else
  * is left to the API server's own verdict. Nothing is planned afresh, so this holds across versions of the wrapper.
  */
-import { isCurfews, quote } from "./annotations.ts";
+import { isCurfews } from "./annotations.ts";
 import { equal } from "./equal.ts";
 import { isNativeSidecar, parseJob, type Container, type Job, type Volume } from "./job.ts";
 import { areNamedRules } from "./native.ts";
-import { add, escapeToken } from "./patch.ts";
+import { add, annotate } from "./patch.ts";
 import { ENABLED_LABEL, INJECTED_ANNOTATION, MOUNT_PATH, type PatchOperation } from "./plan.ts";
+import { quote } from "./quote.ts";
 import { unwrap } from "./wrapper.ts";
 
 export interface UpdatePlan {
@@ -117,10 +118,7 @@ function restoreMarkers(before: Job, after: Job): readonly PatchOperation[] {
   ] as const;
   return pairs.flatMap(([path, old, now]) => {
     const marker = old?.annotations?.[INJECTED_ANNOTATION];
-    if (marker === undefined || now?.annotations?.[INJECTED_ANNOTATION] === marker) return [];
-    if (!now) return [add(path, { annotations: { [INJECTED_ANNOTATION]: marker } })];
-    if (!now.annotations) return [add(`${path}/annotations`, { [INJECTED_ANNOTATION]: marker })];
-    return [add(`${path}/annotations/${escapeToken(INJECTED_ANNOTATION)}`, marker)];
+    return marker === undefined ? [] : annotate(path, now, marker);
   });
 }
 

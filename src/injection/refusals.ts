@@ -4,7 +4,6 @@ import {
   GRACE_PERIOD_PREFIX,
   IGNORE_ANNOTATION,
   MAIN_ANNOTATION,
-  quote,
   SHELL_PREFIX,
   STRATEGY_ANNOTATION,
   type Settings,
@@ -12,6 +11,7 @@ import {
 import { isNativeSidecar, type Container, type Job } from "./job.ts";
 import { LIMITS } from "./limits.ts";
 import { INJECTED_ANNOTATION, type MetLimit, type Strategy } from "./plan.ts";
+import { quote } from "./quote.ts";
 
 /** Enough to act on; the API server's answer should stay readable. */
 const MAX_SHOWN = 8;
@@ -54,26 +54,26 @@ export function strangerNamed(
 ): string | undefined {
   const { containers, initContainers } = job.spec.template.spec;
   const stranger = mains?.find((main) => !containers.some(({ name }) => name === main));
-  if (stranger !== undefined) return unknownContainer(MAIN_ANNOTATION, stranger, containers);
+  if (stranger !== undefined) return `${MAIN_ANNOTATION} names ${quote(stranger)}, but ${listNames(containers)}.`;
   const known = new Set([...containers, ...(initContainers ?? [])].map(({ name }) => name));
-  const named: readonly (readonly [string, Iterable<string>])[] = [
-    [COMMAND_PREFIX, commands.keys()],
-    [GRACE_PERIOD_PREFIX, gracePeriods.keys()],
-    [SHELL_PREFIX, shells.keys()],
-    [IGNORE_ANNOTATION, ignored],
+  const ignoredStranger = ignored.find((name) => !known.has(name));
+  if (ignoredStranger !== undefined)
+    return `${IGNORE_ANNOTATION} names ${quote(ignoredStranger)}, but ${listNames(containers)}.`;
+  const named = [
+    ...[...commands.keys()].map((name) => [COMMAND_PREFIX, name] as const),
+    ...[...gracePeriods.keys()].map((name) => [GRACE_PERIOD_PREFIX, name] as const),
+    ...[...shells.keys()].map((name) => [SHELL_PREFIX, name] as const),
   ];
-  for (const [annotation, names] of named) {
-    for (const name of names) {
-      if (!known.has(name)) return unknownContainer(annotation, name, containers);
-    }
+  for (const [prefix, name] of named) {
+    if (!known.has(name)) return `${quote(prefix + name)} is for no container here: ${listNames(containers)}.`;
   }
   return undefined;
 }
 
-function unknownContainer(annotation: string, name: string, containers: readonly Container[]): string {
-  const listed = containers.slice(0, 10).map((container) => quote(container.name));
+function listNames(containers: readonly Container[]): string {
+  const listed = containers.slice(0, 10).map(({ name }) => quote(name));
   if (containers.length > 10) listed.push(`${containers.length - 10} more`);
-  return `The annotation ${annotation} names ${quote(name)}, but the Job's containers are ${listed.join(", ")}.`;
+  return `the Job's containers are ${listed.join(", ")}`;
 }
 
 export function brokenWrapper({ name }: Container): string {

@@ -1,9 +1,10 @@
 /** Which containers a Job is about (main), which Curfew stops after them (sidecar), and which it does not touch (ignored). */
-import { IGNORE_ANNOTATION, MAIN_ANNOTATION, quote, type Settings } from "./annotations.ts";
+import { IGNORE_ANNOTATION, MAIN_ANNOTATION, type Settings } from "./annotations.ts";
 import type { Container } from "./job.ts";
 import type { ImageLookup } from "./image-lookup.ts";
 import type { Role, RoleSource } from "./plan.ts";
 import type { RefuseReason } from "./reasons.ts";
+import { quote } from "./quote.ts";
 import type { Unwrapped } from "./wrapper.ts";
 
 export interface Cast {

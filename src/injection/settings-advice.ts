@@ -1,7 +1,8 @@
 /** Annotations that are well formed and still do not say what their author may think. */
-import { COMMAND_PREFIX, GRACE_PERIOD_PREFIX, isCurfews, quote, SHELL_PREFIX } from "./annotations.ts";
+import { COMMAND_PREFIX, GRACE_PERIOD_PREFIX, isCurfews, SHELL_PREFIX } from "./annotations.ts";
 import { gracePeriodOf } from "./job.ts";
 import { ENABLED_LABEL, INJECTED_ANNOTATION } from "./plan.ts";
+import { quote } from "./quote.ts";
 import type { Survey } from "./survey.ts";
 
 /** Curfew reads the annotations beside its label: not those of the Pod template, nor those of a CronJob. */

@@ -1,4 +1,5 @@
 /** Checks of JSON values that build no path until something is wrong: they run on every review. */
+import { quote } from "./quote.ts";
 
 /** Undefined where the value fits, else the rest of its JSON Pointer and what is wrong there: `/name must be a string`. */
 export type Check = (value: unknown) => string | undefined;
@@ -43,7 +44,8 @@ export const mapOfStrings: Check = (value) => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return " must be an object";
   for (const key in value) {
     const problem = string((value as Record<string, unknown>)[key]);
-    if (problem !== undefined) return `/${key}${problem}`;
+    // A key may be anything and any length, so it is quoted, not made a part of the pointer.
+    if (problem !== undefined) return `: ${quote(key)}${problem}`;
   }
   return undefined;
 };

@@ -1,0 +1,122 @@
+import { describe, expect, test } from "vitest";
+import { DEFAULT_START_TIMEOUT_SECONDS, parseAnnotations } from "../../../src/injection/annotations.ts";
+
+const settingsOf = (annotations: Record<string, string>) => {
+  const parsed = parseAnnotations(annotations);
+  if (parsed.kind === "invalid") throw new Error(parsed.message);
+  return parsed.settings;
+};
+const messageOf = (annotations: Record<string, string>): string | undefined => {
+  const parsed = parseAnnotations(annotations);
+  return parsed.kind === "invalid" ? parsed.message : undefined;
+};
+
+test("no annotation, no settings", () => {
+  expect(parseAnnotations({ "corp.example/main": "x", "notcurfew.sh/main": "x" })).toEqual({
+    kind: "settings",
+    settings: {
+      mains: undefined,
+      ignored: [],
+      strategy: undefined,
+      startTimeoutSeconds: DEFAULT_START_TIMEOUT_SECONDS,
+      commands: new Map(),
+      gracePeriods: new Map(),
+      shells: new Map(),
+    },
+    warnings: [],
+  });
+});
+
+describe("well-formed values", () => {
+  test.each([
+    ["curfew.sh/main", "a", { mains: ["a"] }],
+    ["curfew.sh/main", " a , b-2,c ", { mains: ["a", "b-2", "c"] }],
+    ["curfew.sh/ignore", "a,a", { ignored: ["a", "a"] }],
+    ["curfew.sh/strategy", "native", { strategy: "native" }],
+    ["curfew.sh/start-timeout-seconds", "0", { startTimeoutSeconds: 0 }],
+    ["curfew.sh/start-timeout-seconds", "0060", { startTimeoutSeconds: 60 }],
+    ["curfew.sh/start-timeout-seconds", "2147483647", { startTimeoutSeconds: 2147483647 }],
+    ["command.curfew.sh/a", '["/x"]', { commands: new Map([["a", ["/x"]]]) }],
+    ["command.curfew.sh/a", ' ["/x", "", "$(Y) \\" \\u00e9"] ', { commands: new Map([["a", ["/x", "", '$(Y) " é']]]) }],
+    ["grace-period-seconds.curfew.sh/a", "5", { gracePeriods: new Map([["a", 5]]) }],
+    ["shell.curfew.sh/a", "/opt/bash-5.2/bin/bash", { shells: new Map([["a", "/opt/bash-5.2/bin/bash"]]) }],
+    ["shell.curfew.sh/a", "/nix/store/a..b/bin/...sh", { shells: new Map([["a", "/nix/store/a..b/bin/...sh"]]) }],
+    ["curfew.sh/injected", "anything", {}],
+  ])("%s: %j", (key, value, expected) => {
+    expect(settingsOf({ [key]: value })).toMatchObject(expected);
+  });
+});
+
+describe("a value that an annotation cannot have is refused", () => {
+  const names = ["", ",", "a,", "A", "a b", "-a", "a-", "a/b", "a.b", "é", "a".repeat(64), "$(X)", "`id`", "a\nb"];
+  const seconds = [
+    "",
+    " ",
+    "-1",
+    "+1",
+    "1.5",
+    "1e3",
+    "0x10",
+    "1 ",
+    "1h",
+    "2147483648",
+    "99999999999",
+    "NaN",
+    "٣",
+    "1\n",
+  ];
+  const commands = ["", "sh", '"sh"', "{}", "[]", '[""]', "[1]", '["a", null]', '[["a"]]', "['a']", '["a"', "null"];
+  const shells = [
+    ...["", "sh", "bin/sh", "/", "/bin/", "//bin/sh", "/bin/sh -x", "/bin/sh\n", "/../bin/sh", "/bin/..", "/./sh"],
+    ...["/bin/$(X)", "/bin/$0", "/bin/`id`", "/bin/'sh'", "/bin/é", "https://example.org/sh", `/${"a".repeat(255)}`],
+  ];
+  test.each([
+    ...names.flatMap((value) => [["curfew.sh/main", value] as const, ["curfew.sh/ignore", value] as const]),
+    ...["", "Trap", " trap", "none", "trap,native"].map((value) => ["curfew.sh/strategy", value] as const),
+    ...seconds.map((value) => ["curfew.sh/start-timeout-seconds", value] as const),
+    ...seconds.map((value) => ["grace-period-seconds.curfew.sh/a", value] as const),
+    ...commands.map((value) => ["command.curfew.sh/a", value] as const),
+    ...shells.map((value) => ["shell.curfew.sh/a", value] as const),
+  ])("%s: %j", (key, value) => {
+    expect(messageOf({ [key]: value })).toMatch(new RegExp(`^The annotation "${key}" is ".*, but must be `));
+  });
+});
+
+describe("what is wrong is told", () => {
+  test("all at once, five in full", () => {
+    const wrong = Object.fromEntries(
+      Array.from({ length: 40 }, (_, at) => [`shell.curfew.sh/c${at}`, "x".repeat(1e5)]),
+    );
+    const message = messageOf(wrong);
+    expect(message).toContain('"shell.curfew.sh/c4" is');
+    expect(message).toMatch(/; and 35 more\.$/);
+    expect(message?.length).toBeLessThan(1200);
+  });
+
+  test("without what a terminal would act on", () => {
+    const hostile = "\u001b[2J\u009b31m\u007f\r\n\u202ebackwards\u2028\ud800\u{e0041}";
+    const message = messageOf({ "curfew.sh/strategy": hostile, [`shell.curfew.sh/${hostile}`]: hostile }) ?? "";
+    expect(message).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+    expect(message).toContain(String.raw`"\u001b[2J\u009b31m\u007f\r\n\u202ebackwards\u2028\ud800\u{e0041}"`);
+  });
+});
+
+test("an annotation in Curfew's domain that it does not know is warned of", () => {
+  const parsed = parseAnnotations({ "curfew.sh/mian": "a", "timeout.curfew.sh/a": "5", "x.command.curfew.sh/a": "[]" });
+  expect(parsed).toMatchObject({
+    kind: "settings",
+    warnings: [
+      '"curfew.sh/mian" is no annotation that Curfew knows, so it has no effect.',
+      '"timeout.curfew.sh/a" is no annotation that Curfew knows, so it has no effect.',
+      '"x.command.curfew.sh/a" is no annotation that Curfew knows, so it has no effect.',
+    ],
+  });
+});
+
+test("names of what every object has are names as any other", () => {
+  const annotations = JSON.parse('{"__proto__":"x","command.curfew.sh/__proto__":"[\\"/x\\"]"}') as Record<
+    string,
+    string
+  >;
+  expect(settingsOf(annotations).commands).toEqual(new Map([["__proto__", ["/x"]]]));
+});
