@@ -49,7 +49,7 @@ export function planAcquireMode({
     if (!isToBeTaken(standing) || (view && view.phase !== "finished")) continue;
     const attempt = (view?.attempt ?? 0) + 1;
     if (attempt > maxAttempts) giveUp.push({ buildkiteJob, attempt: attempt - 1 });
-    else if (view && notBefore(view, retryMs) > now) postponed++;
+    else if (view && notBefore(view, view.attempt, retryMs) > now) postponed++;
     else create.push({ buildkiteJob, attempt });
   }
   const unfinished = views.filter((view) => view.phase !== "finished");

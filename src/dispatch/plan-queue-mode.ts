@@ -9,6 +9,8 @@ import type { BuildkiteJob, JobStanding } from "./buildkite-job.ts";
 import type { JobView } from "./job-mirror.ts";
 import { latestByBuildkiteJob, notBefore, type PlannedJob } from "./plan-reconcile.ts";
 
+const UNPAUSED_ATTEMPTS = 3;
+
 export interface QueueModeInput {
   /** What waits, in the order in which it is to be served. */
   readonly waiting: readonly BuildkiteJob[];
@@ -37,7 +39,7 @@ export function planQueueMode(input: QueueModeInput): QueueModePlan {
     .map((buildkiteJob) => {
       const view = latest.get(buildkiteJob.id);
       const attempt = (view?.attempt ?? 0) + 1;
-      return { buildkiteJob, attempt, view, due: view ? notBefore(view, retryMs) : 0 };
+      return { buildkiteJob, attempt, view, due: view ? due(view, retryMs) : 0 };
     })
     .filter(({ due }) => due <= now);
   // First those that have no Job to wait for.
@@ -46,6 +48,15 @@ export function planQueueMode(input: QueueModeInput): QueueModePlan {
   const ordered = [...candidates.filter((one) => !hasLiveJob(one)), ...candidates.filter(hasLiveJob)];
   const create = ordered.slice(0, missing).map(({ buildkiteJob, attempt }) => ({ buildkiteJob, attempt }));
   return { create, postponed: missing - create.length };
+}
+
+/**
+ * A Job that completed has most likely served another job, so the next one may come at once; but not again and again, or agents that
+ * leave without having worked would make Jobs without end.
+ */
+function due(view: JobView, retryMs: number): number {
+  if (view.phase !== "finished" || view.failed) return notBefore(view, view.attempt, retryMs);
+  return view.attempt <= UNPAUSED_ATTEMPTS ? 0 : notBefore(view, view.attempt - UNPAUSED_ATTEMPTS, retryMs);
 }
 
 /**

@@ -10,9 +10,12 @@ export interface PlannedJob {
 
 const LONGEST_RETRY_MS = 300_000;
 
-/** When the Job after this one may be made: the pause doubles with each attempt, or an image that does not start would make Jobs without end. */
-export function notBefore(view: JobView, retryMs: number): number {
-  return (view.finishedAt ?? view.createdAt) + Math.min(retryMs * 2 ** (view.attempt - 1), LONGEST_RETRY_MS);
+/**
+ * When the Job after this one may be made: `retryMs` after its end, doubled for each of `failures` beyond the first, or an image that does
+ * not start would make Jobs without end.
+ */
+export function notBefore(view: JobView, failures: number, retryMs: number): number {
+  return (view.finishedAt ?? view.createdAt) + Math.min(retryMs * 2 ** (failures - 1), LONGEST_RETRY_MS);
 }
 
 /** Higher priority first, then who has waited longer: Buildkite's own order. */

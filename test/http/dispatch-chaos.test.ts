@@ -1,0 +1,105 @@
+/**
+ * Everything that goes wrong in a bad week, in a few seconds: of 300 jobs a third of the webhooks are lost, a third come twice, some late;
+ * two replicas, one of which dies and comes back; Pods that die; an API server that is away, and watches that lose their place; Buildkite
+ * too busy; the queue paused and resumed. In the end each job has run exactly once, and no Job is left over.
+ */
+import { expect, test } from "vitest";
+import {
+  stacksOf,
+  testApiServer,
+  testBuildkite,
+  testConfig,
+  testDispatcher,
+  until,
+  type TestDispatcher,
+} from "../support/dispatch.ts";
+import { simulateAgents } from "../support/fake-buildkite-agents.ts";
+import type { FakeJob } from "../support/fake-buildkite.ts";
+
+const JOBS = 300;
+/** Another one finds other mishaps. */
+const SEED = Number(process.env["SEED"] ?? 2020);
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+test.for(["queue", "acquire"] as const)(
+  "runs each of 300 jobs exactly once in %s mode, and leaves no Job behind",
+  async (mode, { annotate }) => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const random = randomFrom(SEED);
+    const agents = simulateAgents(api, fake, {
+      startMs: () => 10 + random() * 60,
+      runMs: () => 5 + random() * 100,
+      idleMs: 400,
+      dies: () => random() < 0.05,
+      ttlMs: 2000,
+    });
+    const late = { webhook: { requestBudgetSeconds: 0.5, lateAfterSeconds: 0.5 } };
+    const config = testConfig(
+      { mode, retrySeconds: 0.05, reservationSeconds: 1 },
+      { ...late, ...stacksOf(fake, 0.25) },
+    );
+    const replicas: TestDispatcher[] = [await testDispatcher(api, config), await testDispatcher(api, config)];
+    const sent: Promise<unknown>[] = [];
+    const send = (job: FakeJob): void => {
+      const to = replicas[random() < 0.5 ? 0 : 1];
+      // Nobody sends it again: what fails here is lost, as at Buildkite.
+      sent.push(to?.send("job.scheduled", { ...job, state: "scheduled" }).catch(() => undefined) ?? Promise.resolve());
+    };
+
+    const mishaps = (async () => {
+      await sleep(300);
+      replicas[0]?.close();
+      await sleep(300);
+      replicas[0] = await testDispatcher(api, config);
+      api.fault = () => ({ kind: "hang-up" });
+      api.dropWatches();
+      await sleep(400);
+      api.fault = () => (random() < 0.1 ? { kind: "lost-answer" } : undefined);
+      fake.fault = () => (random() < 0.3 ? { status: 429 } : undefined);
+      api.dropWatches(true);
+      await sleep(300);
+      fake.fault = () => undefined;
+      fake.paused = true;
+      await sleep(400);
+      fake.paused = false;
+      api.fault = () => undefined;
+    })();
+    for (let index = 0; index < JOBS; index++) {
+      const job = fake.schedule({ priority: index % 3 });
+      const fate = random();
+      if (fate > 1 / 3) send(job);
+      if (fate > 2 / 3)
+        void sleep(random() * 300).then(() => {
+          send(job);
+        });
+      if (random() < 0.1)
+        void sleep(500 + random() * 2500).then(() => {
+          send(job);
+        });
+      await sleep(random() * 12);
+    }
+    await mishaps;
+
+    const jobs = [...fake.jobs.values()];
+    await until("every job has run", () => jobs.every(({ state }) => state === "finished"), 20_000);
+    await sleep(600);
+    await Promise.all(sent);
+    await until("every agent has left", () => agents.running === 0, 10_000);
+    expect(jobs.filter(({ runs, exitStatus }) => runs !== 1 || exitStatus !== 0)).toEqual([]);
+    expect(api.jobs().filter(({ status }) => status?.conditions === undefined)).toEqual([]);
+    expect(agents).toMatchObject({ ran: JOBS, killed: 0 });
+    await annotate(`agents: ${JSON.stringify(agents)}`);
+  },
+  40_000,
+);
+
+/** The same numbers in each run (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
