@@ -56,7 +56,7 @@ export function unwrap({ command, args }: Container): Unwrapped | "broken" | und
   if (command?.length !== 4 || command[1] !== "-c" || command[3] !== ARGV0) return undefined;
   const [version, split, count, role] = args ?? [];
   const parsed = /^(-?)(\d*)$/.exec(split ?? "");
-  if (!/^\d+$/.test(version ?? "") || !/^\d+$/.test(count ?? "") || !parsed || split === "") return "broken";
+  if (!/^\d+$/.test(version ?? "") || !/^[1-9]\d*$/.test(count ?? "") || !parsed || split === "") return "broken";
   if (role !== "main" && role !== "sidecar") return "broken";
   const argv = (args ?? []).slice(3 + Number(count));
   const leading = parsed[2] === "" ? argv.length : Number(parsed[2]);
