@@ -34,6 +34,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "say what would happen to the Jobs in manifests, and why",
     load: async () => (await import("./offline/explain-command.ts")).explainCommand(),
   },
+  demo: {
+    summary: "run a Job with a sidecar as local processes, with and without Curfew",
+    load: async () => (await import("../demo/command.ts")).demoCommand(),
+  },
 };
 
 const HELP = `
@@ -42,7 +46,7 @@ Exit codes:
   1  a Job was refused, or something failed that should not have
   2  the command line, the configuration or an input file is wrong
 
-curfew help COMMAND explains one of them.`;
+curfew help COMMAND explains one of them. For a first look: curfew demo`;
 
 /** Runs the command line `args` (without the interpreter and the script). Never rejects: outcomes end up in `process.exitCode`. */
 async function run(args: readonly string[]): Promise<void> {

@@ -1,0 +1,48 @@
+/** What the demo has for a cluster: a small API server, and beside it the real admission server, called over TLS. */
+import { createAdmissionMetrics } from "../src/admission/metrics.ts";
+import { createPlanner } from "../src/admission/planner.ts";
+import { startAdmissionServer } from "../src/admission/server.ts";
+import { ENABLED_LABEL } from "../src/injection/plan.ts";
+import { createLogger } from "../src/log.ts";
+import { createRegistry } from "../src/metrics.ts";
+import { startApiServer, type JobObject } from "../test/support/api-server.ts";
+import { createTestAuthority } from "../test/support/certificates.ts";
+
+export interface Cluster {
+  /** Creates a Job, as kubectl does. Resolves with the Job as it was stored, webhooks included. @throws where it is refused. */
+  readonly create: (job: JobObject) => Promise<JobObject>;
+  readonly close: () => Promise<void>;
+}
+
+export async function startCluster(): Promise<Cluster> {
+  const authority = createTestAuthority();
+  const admission = await startAdmissionServer({
+    host: "127.0.0.1",
+    port: 0,
+    planner: createPlanner({}),
+    metrics: createAdmissionMetrics(createRegistry()),
+    log: createLogger("admission", "silent"),
+  });
+  admission.setCertificate(authority.issue());
+  const webhook = {
+    name: "jobs.curfew.sh",
+    url: `https://127.0.0.1:${admission.port}/mutate`,
+    caBundle: authority.ca,
+    matchLabels: { [ENABLED_LABEL]: "true" },
+  };
+  const api = await startApiServer({ webhooks: [webhook] });
+  return {
+    async create(job) {
+      const url = `${api.url}/apis/batch/v1/namespaces/${job.metadata.namespace ?? "default"}/jobs`;
+      const headers = { "content-type": "application/json" };
+      const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(job) });
+      const body = (await response.json()) as JobObject & { readonly message?: string };
+      if (!response.ok) throw new Error(`the API server answered ${response.status}: ${String(body.message)}`);
+      return body;
+    },
+    async close() {
+      await api.close();
+      admission.close();
+    },
+  };
+}

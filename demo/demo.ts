@@ -1,0 +1,109 @@
+/** The demo: the same Job three ways, and main ending two ways, all at once; told as a timeline of what was measured. */
+import { styleText } from "node:util";
+import { isolation } from "../test/support/container.ts";
+import { startCluster } from "./cluster.ts";
+import { startRun, type Ending, type Run, type Variant } from "./run.ts";
+import { duration, outcome, timeline } from "./timeline.ts";
+
+const VARIANTS: readonly Variant[] = ["plain", "hack", "curfew"];
+const ENDINGS: readonly Ending[] = ["exit", "kill"];
+const TITLES: Readonly<Record<Ending, string>> = {
+  exit: "Main ends by itself, after two seconds",
+  kill: "Main is killed, as when it runs out of memory",
+};
+const FRAME_MS = 100;
+
+export interface Screen {
+  readonly write: (text: string) => unknown;
+  /** A terminal that lines can be drawn over in. */
+  readonly live: boolean;
+  readonly columns: number;
+}
+
+/** Runs to its end or until `signal` aborts; leaves no process and no file behind. Resolves with whether all went as it says. */
+export async function runDemo(screen: Screen, signal: AbortSignal): Promise<boolean> {
+  const cluster = await startCluster();
+  const runs: Run[] = [];
+  try {
+    const began = performance.now();
+    const pairs = ENDINGS.flatMap((ending) => VARIANTS.map((variant) => ({ ending, variant })));
+    for (const { ending, variant } of pairs) runs.push(await startRun(cluster, variant, ending));
+    screen.write(introduction(performance.now() - began));
+    await watch(runs, screen, signal);
+    if (!signal.aborted) screen.write(summary(runs));
+    return runs.every(asPromised);
+  } finally {
+    for (const run of runs) run.remove();
+    await cluster.close();
+  }
+}
+
+function introduction(milliseconds: number): string {
+  const where = isolation.kind === "none" ? "as processes" : "as processes in namespaces of their own";
+  return `
+A Buildkite agent with a docker:dind sidecar (demo/jobs). Six Jobs were created in ${duration(milliseconds)}, through an API server
+that asks Curfew's admission server over TLS. Their containers run here, ${where};
+scripts stand in for the agent and for dockerd, which takes 300 ms (▒) to shut down.
+`;
+}
+
+/** Draws over the last frame on a terminal; elsewhere draws once, at the end. */
+async function watch(runs: readonly Run[], screen: Screen, signal: AbortSignal): Promise<void> {
+  const bar = Math.max(Math.floor(Math.min(screen.columns - 68, 48) / 8) * 8, 24);
+  const frame = (): string[] =>
+    ENDINGS.flatMap((ending) => [
+      "",
+      styleText("bold", TITLES[ending]),
+      ...timeline(
+        runs.filter((run) => run.ending === ending),
+        bar,
+      ),
+    ]);
+  const aborted = new Promise<void>((resolve) => {
+    signal.addEventListener("abort", () => {
+      resolve();
+    });
+  });
+  let drawn = 0;
+  const draw = (): void => {
+    const lines = frame();
+    screen.write(
+      (drawn > 0 ? `\x1b[${drawn}A` : "") + lines.map((line) => `${line}${screen.live ? "\x1b[K" : ""}\n`).join(""),
+    );
+    drawn = lines.length;
+  };
+  const timer = screen.live ? setInterval(draw, FRAME_MS) : undefined;
+  await Promise.race([Promise.all(runs.map(({ finished }) => finished)), aborted]);
+  clearInterval(timer);
+  draw();
+}
+
+function summary(runs: readonly Run[]): string {
+  const row = (variant: Variant, label: string): string => {
+    const outcomes = ENDINGS.map((ending) => runs.find((run) => run.variant === variant && run.ending === ending));
+    return `  ${label.padEnd(18)}${outcomes.map((run) => (run ? outcome(run) : "").padEnd(22)).join("")}`.trimEnd();
+  };
+  return `
+${styleText("bold", "How long the sidecar goes on before it is told to stop, or ends")}
+  ${styleText("dim", "".padEnd(18) + "after main's exit".padEnd(22) + "after main was killed")}
+${row("plain", "plain")}
+${row("hack", "the hack of 2020")}
+${styleText("green", row("curfew", "Curfew"))}
+
+See what Curfew would do with a Job of yours: npx curfew explain -f job.yaml
+`;
+}
+
+/** What the demo claims, so that it cannot show something else without a word. */
+function asPromised(run: Run): boolean {
+  const [main, sidecar] = run.lanes();
+  const hangs = run.cutOffAt() !== undefined;
+  if (run.variant === "plain") return hangs;
+  if (run.variant === "hack") return hangs === (run.ending === "kill");
+  return (
+    !hangs &&
+    main?.end?.code === (run.ending === "kill" ? 137 : 0) &&
+    sidecar?.end?.code === 0 &&
+    sidecar.stopped === true
+  );
+}

@@ -1,0 +1,18 @@
+/** The demo's images: scripts with the names of the real commands, which behave like them as far as the end of a Job goes. */
+import { fileURLToPath } from "node:url";
+import type { Image } from "../test/support/pod.ts";
+
+const commandsOf = (name: string): string => fileURLToPath(new URL(`./images/${name}/`, import.meta.url));
+
+const IMAGES: Readonly<Record<string, Image>> = {
+  "buildkite/agent:3": {
+    entrypoint: ["buildkite-agent-entrypoint"],
+    cmd: ["start"],
+    commands: commandsOf("buildkite-agent"),
+  },
+  "docker:27-dind": { entrypoint: ["dockerd-entrypoint.sh"], cmd: [], commands: commandsOf("dind") },
+};
+
+export function pull(reference: string): Image | undefined {
+  return IMAGES[reference];
+}

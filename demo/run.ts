@@ -1,0 +1,108 @@
+/** One Job from its creation to its end, or until it is cut off because it has none. */
+import { readFile } from "node:fs/promises";
+import { parse } from "yaml";
+import { ENABLED_LABEL } from "../src/injection/plan.ts";
+import type { JobObject } from "../test/support/api-server.ts";
+import type { Container } from "../test/support/container.ts";
+import { startPod } from "../test/support/pod.ts";
+import type { Cluster } from "./cluster.ts";
+import { pull } from "./images.ts";
+
+/** plain: the Job without the label; hack: what people wrote by hand in 2020; curfew: the Job with the label. */
+export type Variant = "plain" | "hack" | "curfew";
+
+/** How main comes to its end: by itself, after two seconds, or killed before that, as by the kernel when memory runs out. */
+export type Ending = "exit" | "kill";
+
+/** All times are milliseconds since the Pod's start. */
+export interface Lane {
+  readonly container: "agent" | "dind";
+  readonly end?: { readonly at: number; readonly code: number };
+  /** When dockerd was told to stop. Whether it had stopped when its container ended. */
+  readonly termAt?: number;
+  readonly stopped?: boolean;
+}
+
+export interface Run {
+  readonly variant: Variant;
+  readonly ending: Ending;
+  /** As it is now. */
+  readonly lanes: () => readonly Lane[];
+  readonly elapsed: () => number;
+  /** When main was killed, or wrote its last line. Its exit is seen a little later, at times after what it led to. */
+  readonly mainEndedAt: () => number | undefined;
+  /** When the last container was killed for want of an end; undefined until then. */
+  readonly cutOffAt: () => number | undefined;
+  /** Resolves once nothing of the Pod is left. */
+  readonly finished: Promise<void>;
+  readonly remove: () => void;
+}
+
+export const CUT_OFF_MS = 8_000;
+const KILL_MS = 1_500;
+
+export async function startRun(cluster: Cluster, variant: Variant, ending: Ending): Promise<Run> {
+  const job = await cluster.create(await manifest(variant, `${variant}-${ending}`));
+  const startedAt = performance.now();
+  const elapsed = (): number => performance.now() - startedAt;
+  const pod = startPod(job.spec.template.spec, pull);
+  const containers = [...pod.containers.values()];
+  const ends = new Map<Container, { at: number; code: number }>();
+  const exits = containers.map(async (container) => {
+    const { at, code } = await container.exited;
+    ends.set(container, { at: at - startedAt, code });
+  });
+  let cutOffAt: number | undefined;
+  const ended = Promise.all(exits);
+  let killedAt: number | undefined;
+  const kill = setTimeout(() => {
+    killedAt = elapsed();
+    pod.containers.get("agent")?.kill("SIGKILL");
+  }, KILL_MS);
+  if (ending === "exit") clearTimeout(kill);
+  const cutOff = setTimeout(() => {
+    cutOffAt = elapsed();
+    pod.remove();
+  }, CUT_OFF_MS);
+
+  function lane(name: Lane["container"]): Lane {
+    const container = pod.containers.get(name);
+    const end = container && ends.get(container);
+    const term = container?.lines.find(({ text }) => text === "stopping");
+    return {
+      container: name,
+      ...(end ? { end } : {}),
+      ...(term ? { termAt: term.at - startedAt, stopped: container?.output.includes("stopped") ?? false } : {}),
+    };
+  }
+
+  return {
+    variant,
+    ending,
+    elapsed,
+    mainEndedAt() {
+      const last = pod.containers.get("agent")?.lines.find(({ text }) => text === "job finished");
+      return killedAt ?? (last && last.at - startedAt);
+    },
+    cutOffAt: () => cutOffAt,
+    lanes: () => [lane("agent"), lane("dind")],
+    finished: ended.then(() => {
+      clearTimeout(cutOff);
+      pod.remove();
+    }),
+    remove() {
+      clearTimeout(kill);
+      clearTimeout(cutOff);
+      pod.remove();
+    },
+  };
+}
+
+async function manifest(variant: Variant, name: string): Promise<JobObject> {
+  const file = new URL(`./jobs/${variant === "hack" ? "hack-2020" : "build"}.yaml`, import.meta.url);
+  const job = parse(await readFile(file, "utf8")) as JobObject;
+  const labels = Object.entries(job.metadata.labels ?? {}).filter(
+    ([key]) => variant === "curfew" || key !== ENABLED_LABEL,
+  );
+  return { ...job, metadata: { ...job.metadata, name, labels: Object.fromEntries(labels) } };
+}
