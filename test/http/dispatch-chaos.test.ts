@@ -23,6 +23,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 test.for(["queue", "acquire"] as const)(
   "runs each of 300 jobs exactly once in %s mode, and leaves no Job behind",
+  { timeout: 40_000 },
   async (mode, { annotate }) => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const random = randomFrom(SEED);
@@ -90,7 +91,6 @@ test.for(["queue", "acquire"] as const)(
     expect(agents).toMatchObject({ ran: JOBS, killed: 0 });
     await annotate(`agents: ${JSON.stringify(agents)}`);
   },
-  40_000,
 );
 
 /** The same numbers in each run (mulberry32). */

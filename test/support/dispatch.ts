@@ -2,15 +2,15 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { onTestFinished } from "vitest";
-import { stringify } from "yaml";
-import { parseConfig, type DispatchConfig } from "../../src/dispatch/config.ts";
+import type { DispatchConfig } from "../../src/dispatch/config.ts";
 import { startDispatcher, type Dispatcher } from "../../src/dispatch/dispatcher.ts";
 import { createLogger } from "../../src/log.ts";
+import { SECRET } from "./dispatch-config.ts";
 import { startApiServer, type ApiServer } from "./api-server.ts";
 import { deliver, webhookPayload, type DeliveredJob, type Delivery } from "./fake-buildkite-webhook.ts";
 import { FakeBuildkite } from "./fake-buildkite.ts";
 
-export const SECRET = "the webhook's token";
+export { SECRET, testConfig } from "./dispatch-config.ts";
 
 export interface TestDispatcher extends Dispatcher {
   readonly url: string;
@@ -21,26 +21,6 @@ export interface TestDispatcher extends Dispatcher {
   readonly send: (event: string, job: DeliveredJob) => Promise<Delivery>;
   /** A metric's value; labels as in the exposition, `{outcome="created",…}`, in any order; 0 where it is not there. */
   readonly metric: (name: string, labels?: Readonly<Record<string, string>>) => Promise<number>;
-}
-
-/** A configuration file's values with what every test has; `queue` goes into the only queue, `file` beside it. */
-export function testConfig(queue: Record<string, unknown> = {}, file: Record<string, unknown> = {}): DispatchConfig {
-  const { webhook, ...rest } = file as { webhook?: object };
-  const values = {
-    organization: "acme",
-    webhook: { secrets: [{ env: "SECRET" }], requestBudgetSeconds: 2, ...webhook },
-    queues: [{ name: "kubernetes", default: true, ...queue }],
-    ...rest,
-  };
-  const outside = {
-    env: { SECRET, AGENT_TOKEN: "bkct_fake" },
-    readFile: (path: string): string => {
-      throw new Error(`no file ${path} in this test`);
-    },
-  };
-  const parsed = parseConfig(stringify(values), outside);
-  if (parsed.kind === "invalid") throw new Error(parsed.problems.join("\n"));
-  return parsed.config;
 }
 
 /** `stacks` of a configuration that reaches the fake. */
