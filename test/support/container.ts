@@ -110,7 +110,7 @@ export class Container {
     let rest = "";
     this.#process.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
       const at = performance.now();
-      const texts = (rest + chunk).split("\n");
+      const texts = (rest + chunk).split(/\r?\n/);
       rest = texts.pop() ?? "";
       this.lines.push(...texts.map((text) => ({ text, at })));
     });
@@ -130,10 +130,17 @@ export class Container {
     );
     const exit = await at;
     await closed;
+    // util-linux before 2.39 trips over its own report when SIGKILL has ended PID 1.
+    const tripped = "unshare: sigprocmask unblock failed: Invalid argument\n";
+    if (this.stderr.endsWith(tripped)) {
+      this.stderr = this.stderr.slice(0, -tripped.length);
+      this.#exit = { code: 137, at: exit.at };
+    } else {
+      this.#exit = exit;
+    }
     if (rest !== "") this.lines.push({ text: rest, at: performance.now() });
-    this.#exit = exit;
     living.delete(this);
-    return exit;
+    return this.#exit;
   }
 
   get running(): boolean {

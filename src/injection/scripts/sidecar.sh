@@ -41,8 +41,9 @@ follow() { # FIFO MARK
 walk() { # PROCESS
   heeds "$1" 15
   case $_heeds in yes | unsure) _stopping="$_stopping $1" && return ;; esac
-  for _children in /proc/"$1"/task/*/children; do
-    read -r _children <"$_children"
+  for _file in /proc/"$1"/task/*/children; do
+    _children=''
+    read -r _children <"$_file"
     for _child in $_children; do walk "$_child"; done
   done
 }

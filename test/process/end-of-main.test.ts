@@ -1,0 +1,94 @@
+import { expect } from "vitest";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { children } from "../support/container.ts";
+import { promise } from "../support/shells.ts";
+import { fixture, sh } from "../support/wrapped-pod.ts";
+
+promise("stops a sidecar with TERM when main has ended, whatever its code, and the sidecar ends 0", async (pod) => {
+  const sidecar = pod.sidecar(fixture("daemon", "d", ".1"));
+  await sidecar.saw("d up");
+  const main = pod.main(sh("sleep 1.2; exit 5"));
+  const [ended, stopped] = await Promise.all([main.exited, sidecar.exited]);
+  expect([ended.code, stopped.code]).toEqual([5, 0]);
+  expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
+  expect(sidecar.stderr + main.stderr).toBe("");
+  expect(stopped.at).toBeGreaterThan(ended.at);
+});
+
+promise(
+  "stops a sidecar when main is killed: its PID 1 by SIGKILL",
+  async (pod) => {
+    const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
+    const main = pod.main(["sleep", "60"]);
+    await Promise.all([pod.running(), sidecar.saw("d up")]);
+    main.kill("SIGKILL");
+    expect((await main.exited).code).toBe(137);
+    expect((await sidecar.exited).code).toBe(0);
+    expect(pod.files).toEqual(["run.main.1"]);
+  },
+  { needs: ["namespaces"] },
+);
+
+promise("stops a sidecar when main is killed: the app by SIGKILL, as the OOM killer does", async (pod) => {
+  const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
+  const main = pod.main(sh("echo up; kill -9 $$"));
+  expect((await main.exited).code).toBe(137);
+  expect((await sidecar.exited).code).toBe(0);
+});
+
+promise("ends a sidecar that comes up when main is over already, killed or not", async (pod) => {
+  for (const script of ["exit 0", "kill -9 $$"]) {
+    await pod.main(sh(script), { name: "early" }).exited;
+    expect((await pod.sidecar(fixture("daemon", "d", "0"), { mains: "early" }).exited).code).toBe(0);
+  }
+});
+
+promise("ends sidecars of a main that lasts a few milliseconds", async (pod) => {
+  for (const run of [1, 2, 3]) {
+    const name = `main-${run}`;
+    const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: name });
+    const main = pod.main(["true"], { name });
+    expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([0, 0]);
+  }
+});
+
+promise("waits for the last of several mains, and stops all sidecars then", async (pod) => {
+  const sidecars = ["d", "e", "f"].map((name) => pod.sidecar(fixture("daemon", name, ".1"), { mains: "a b" }));
+  const a = pod.main(["sleep", ".2"], { name: "a" });
+  const b = pod.main(sh("sleep 1.5; exit 5"), { name: "b" });
+  expect([(await a.exited).code, (await b.exited).code]).toEqual([0, 5]);
+  const last = (await b.exited).at;
+  for (const sidecar of sidecars) {
+    expect((await sidecar.exited).code).toBe(0);
+    const stopped = sidecar.lines.find(({ text }) => text.endsWith("TERM"));
+    expect(stopped?.at).toBeGreaterThan(last - 100); // b's end and the TERM come by different ways
+  }
+});
+
+promise("touches done at main's end, for a hand-written loop that waits for it", async (pod) => {
+  const byHand = pod.plain(sh(`while ! test -f ${pod.dir}/done; do sleep .1; done; echo over`));
+  expect((await pod.main(["false"]).exited).code).toBe(1);
+  expect((await byHand.exited).code).toBe(0);
+  expect(pod.files).toEqual(["done", "ended.main.1", "run.main.1"]);
+});
+
+const switchesBelow = (pid: number): number => {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const own = [...status.matchAll(/ctxt_switches:\t(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+  return children(pid).reduce((sum, child) => sum + switchesBelow(child), own);
+};
+
+promise(
+  "sleeps while main runs: not one wake-up",
+  async (pod) => {
+    const containers = [pod.sidecar(["sleep", "60"]), pod.main(["sleep", "60"])];
+    const switches = (): number => containers.reduce((sum, { pid }) => sum + switchesBelow(pid ?? 0), 0);
+    await pod.running();
+    await sleep(2_500); // a sidecar looks for its main once a second
+    const before = switches();
+    await sleep(1_500);
+    expect(switches() - before).toBe(0);
+  },
+  { needs: ["namespaces"] },
+);

@@ -1,0 +1,88 @@
+import { expect } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { children } from "../support/container.ts";
+import { long, promise } from "../support/shells.ts";
+import { fixture, sh, type WrappedPod } from "../support/wrapped-pod.ts";
+
+const someCodes = [0, 1, 2, 126, 127, 128, 143, 255];
+const codes = long ? Array.from({ length: 256 }, (_, code) => code) : someCodes;
+
+promise("exits with main's code, 0 to 255", async (pod) => {
+  for (const code of codes) expect((await pod.main(sh(`exit ${code}`)).exited).code).toBe(code);
+});
+
+promise("exits with 128 + n when a signal has killed main, and says nothing of its own", async (pod) => {
+  for (const signal of [1, 2, 3, 6, 9, 11, 13, 15]) {
+    const main = pod.main(sh(`kill -${signal} $$`));
+    expect((await main.exited).code).toBe(128 + signal);
+    expect(main.stderr + main.output.join()).toBe("");
+  }
+});
+
+promise("exits with 127 when main's command does not exist, with 126 when it is no program", async (pod) => {
+  expect((await pod.main(["/no/such"]).exited).code).toBe(127);
+  expect((await pod.main(["/etc/passwd"]).exited).code).toBe(126);
+});
+
+promise("runs a program, never the shell's builtin of that name", async (pod) => {
+  expect((await pod.main(["read", "x"]).exited).code).toBe(127);
+});
+
+promise(
+  "exits with 137 and hangs nobody when its own helpers are killed",
+  async (pod) => {
+    const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
+    const main = pod.main(sh("echo up; exec sleep 60"));
+    await main.saw("up");
+    const below = (pids: readonly number[]): number[] => pids.flatMap(children);
+    const helpers = below([main.pid ?? 0]);
+    while (below(below(helpers)).length > 0) helpers.splice(0, Infinity, ...below([main.pid ?? 0])); // until the helper is an orphan
+    for (const helper of helpers) {
+      try {
+        process.kill(helper, "SIGKILL");
+      } catch {
+        // It went with the one before.
+      }
+    }
+    expect((await main.exited).code).toBe(137);
+    expect((await sidecar.exited).code).toBe(0);
+  },
+  { needs: ["namespaces"] },
+);
+
+/** Main catches the signals and exits with 7, so 7 it must be, however they come. */
+const hammer = async (pod: WrappedPod, times: number, signals: readonly NodeJS.Signals[]): Promise<void> => {
+  for (let count = 0; count < times; count++) {
+    const main = pod.main(fixture("exit7"));
+    await main.saw("up");
+    for (const signal of signals) {
+      if (!main.kill(signal)) break;
+      if (signals.length > 2) await sleep(Math.random() * 0.3);
+    }
+    expect((await main.exited).code, `run ${count}`).toBe(7);
+    main.remove();
+  }
+};
+
+promise("exits with main's code when TERM comes at main's first byte of output", (pod) =>
+  hammer(pod, long ? 1000 : 15, ["SIGTERM"]),
+);
+
+promise("exits with main's code when two TERMs come at once", (pod) =>
+  hammer(pod, long ? 600 : 15, ["SIGTERM", "SIGTERM"]),
+);
+
+promise("exits with main's code amid a burst of four signals", (pod) =>
+  hammer(pod, long ? 300 : 15, ["SIGUSR1", "SIGHUP", "SIGUSR2", "SIGTERM"]),
+);
+
+promise(
+  "reaps the zombies that main leaves",
+  async (pod) => {
+    const orphans = 'for i in 1 2 3 4 5 6 7 8 9; do sh -c "sleep .1 & :"; done; sleep .6';
+    const main = pod.main(sh(`${orphans}; grep -l "State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l; exit 5`));
+    expect((await main.exited).code).toBe(5);
+    expect(main.output).toEqual(["0"]);
+  },
+  { needs: ["namespaces"] },
+);

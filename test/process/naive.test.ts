@@ -1,0 +1,62 @@
+/** How the simple forms fail, so that nobody has to find out again. docs/wrappers.md refers to this. */
+import { expect } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promise } from "../support/shells.ts";
+import { fixture, sh, type WrappedPod } from "../support/wrapped-pod.ts";
+
+/** The wrapper that everybody writes first. */
+const forwardAndWait = 'trap \'kill -TERM "$app"\' TERM; "$@" & app=$!; wait "$app"';
+/** The one that they write next. */
+const waitAgain = `${forwardAndWait}; while kill -0 "$app" 2>/dev/null; do wait "$app"; done`;
+const naive = (pod: WrappedPod, script: string, argv: readonly string[], options = {}) =>
+  pod.plain([...pod.shell, "-c", script, "naive", ...argv], options);
+const app = sh("trap 'sleep .2; exit 7' TERM; echo up; while :; do sleep .05; done");
+
+promise('"$@" & wait: gives 143 for 7, as a signal ends the wait', async (pod) => {
+  const main = naive(pod, forwardAndWait, app);
+  await main.saw("up");
+  main.kill("SIGTERM");
+  expect((await main.exited).code).toBe(143);
+});
+
+promise('"$@" & wait: leaves INT and QUIT ignored, for ever and for all that the app starts', async (pod) => {
+  const main = naive(pod, waitAgain, ["grep", "-h", "SigIgn", "/proc/self/status"]);
+  await main.exited;
+  expect(main.output).toEqual(["SigIgn:\t0000000000000006"]);
+});
+
+promise('"$@" & wait: takes stdin from the app', async (pod) => {
+  const main = naive(pod, waitAgain, ["cat"], { stdin: { text: "hello\n" } });
+  await main.exited;
+  expect(main.output).toEqual([]);
+});
+
+promise(
+  '"$@" & wait: kills a script that would have outlived TERM as PID 1',
+  async (pod) => {
+    const script = sh("echo up; sleep 1; echo migrated");
+    const unwrapped = pod.plain(script);
+    const main = naive(pod, waitAgain, script);
+    await Promise.all([unwrapped.saw("up"), main.saw("up")]);
+    for (const container of [unwrapped, main]) container.kill("SIGTERM");
+    await Promise.all([unwrapped.exited, main.exited]);
+    expect(unwrapped.output).toEqual(["up", "migrated"]);
+    expect(main.output).toEqual(["up"]);
+  },
+  { needs: ["namespaces"] },
+);
+
+promise("kill the shell: a daemon under a script dies by SIGKILL, and the container reports 0", async (pod) => {
+  const sidecar = naive(pod, `${waitAgain}; exit 0`, sh(`${fixture("daemon", "d", "0").join(" ")} & wait`));
+  await sidecar.saw("d up");
+  sidecar.kill("SIGTERM");
+  expect((await sidecar.exited).code).toBe(0);
+  expect(sidecar.output).toEqual(["d up"]);
+});
+
+promise("read <fifo: hangs where main has ended before", async (pod) => {
+  await pod.plain(["mkfifo", `${pod.dir}/fifo`]).exited;
+  const sidecar = naive(pod, 'read -r line <"$1"', [`${pod.dir}/fifo`]);
+  await sleep(1_000);
+  expect(sidecar.running).toBe(true);
+});

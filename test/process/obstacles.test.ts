@@ -1,0 +1,91 @@
+import { expect } from "vitest";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promise } from "../support/shells.ts";
+import { fixture, sh } from "../support/wrapped-pod.ts";
+
+const oneLine = (pattern: RegExp): unknown => expect.stringMatching(new RegExp(`^${pattern.source}.*\n$`));
+
+promise(
+  "a user who is not root, and a read-only root filesystem, change nothing",
+  async (pod) => {
+    const options = { uid: 65_534, readOnlyRoot: true };
+    const sidecar = pod.sidecar(sh("trap 'echo TERM; exit 0' TERM; echo up; while :; do sleep .05; done"), options);
+    await sidecar.saw("up");
+    const main = pod.main(sh("id -u; touch /tmp/x 2>/dev/null || echo read-only; sleep 1.2; exit 5"), options);
+    expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([5, 0]);
+    expect(main.output).toEqual(["65534", "read-only"]);
+    expect(sidecar.output).toEqual(["up", "TERM"]);
+    expect(main.stderr + sidecar.stderr).toBe("");
+  },
+  { needs: ["root", "command setpriv"] },
+);
+
+promise(
+  "where main cannot write to the shared folder it runs all the same, and one line says so",
+  async (pod) => {
+    const main = pod.main(sh("echo ran; exit 5"), { readOnlyDir: true });
+    expect((await main.exited).code).toBe(5);
+    expect(main.output).toEqual(["ran"]);
+    expect(main.stderr).toEqual(oneLine(/curfew: no FIFO in /));
+  },
+  { needs: ["namespaces"] },
+);
+
+/** A PATH that holds nothing but these of busybox's applets: what a small image has. */
+const withOnly = async (applets: readonly string[], body: (PATH: string) => Promise<void>): Promise<void> => {
+  const folder = mkdtempSync(join(tmpdir(), "curfew-path-"));
+  try {
+    for (const applet of applets) symlinkSync("/bin/busybox", join(folder, applet));
+    await body(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+promise(
+  "where main's image has no mkfifo, one line says so, and sidecars look for main's mark every second",
+  async (pod, context) => {
+    if (pod.shell[0]?.endsWith("busybox")) context.skip("busybox ash has mkfifo in itself");
+    await withOnly(["sh", "mv", "tr", "env", "sleep"], async (PATH) => {
+      const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
+      const main = pod.main(["sleep", "1"], { env: { PATH } });
+      expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([0, 0]);
+      expect(main.stderr).toEqual(oneLine(/curfew: no FIFO in /));
+      expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
+    });
+  },
+  { needs: ["command busybox"] },
+);
+
+promise(
+  "where main's image has no tr, main runs, and one line says what is lost",
+  async (pod, context) => {
+    if (pod.shell[0]?.endsWith("busybox")) context.skip("busybox ash has tr in itself");
+    await withOnly(["sh", "mkfifo", "mv", "env", "sleep"], async (PATH) => {
+      const main = pod.main(["sh", "-c", "exit 5"], { env: { PATH, "a.b": "c" } });
+      expect((await main.exited).code).toBe(5);
+      expect(main.stderr).toEqual(oneLine(/curfew: no env or tr in this image/));
+    });
+  },
+  { needs: ["command busybox"] },
+);
+
+promise(
+  "a full volume changes nothing, with restarts too",
+  async (pod) => {
+    const pause = pod.plain(
+      sh(`mount -t tmpfs -o size=64k,mode=777 none ${pod.dir} && cat /dev/zero >${pod.dir}/full; echo up; sleep 60`),
+    );
+    await pause.saw("up");
+    const inside = { inNamespaceOf: pause };
+    const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { policy: "OnFailure", ...inside });
+    await sidecar.saw("d up");
+    expect((await pod.main(["false"], inside).exited).code).toBe(1);
+    expect((await pod.main(["true"], inside).exited).code).toBe(0);
+    expect((await sidecar.exited).code).toBe(0);
+    expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
+  },
+  { needs: ["root"] },
+);

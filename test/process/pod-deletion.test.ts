@@ -1,0 +1,55 @@
+import { expect } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promise } from "../support/shells.ts";
+import { fixture, sh } from "../support/wrapped-pod.ts";
+
+const survivor = sh("trap 'sleep 1; exit 4' TERM; echo up; while :; do sleep .05; done");
+
+promise("when the Pod is deleted a sidecar outlives main", async (pod) => {
+  const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
+  const main = pod.main(survivor);
+  await Promise.all([main.saw("up"), sidecar.saw("d up")]);
+  for (const container of [sidecar, main]) container.kill("SIGTERM");
+  const [ended, stopped] = await Promise.all([main.exited, sidecar.exited]);
+  expect([ended.code, stopped.code]).toEqual([4, 0]);
+  expect(stopped.at).toBeGreaterThan(ended.at);
+  expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
+});
+
+promise("TERM is held back for so long and no longer, so that the sidecar still has time to end", async (pod) => {
+  const sidecar = pod.sidecar(fixture("daemon", "d", ".1"), { hold: 1 });
+  const main = pod.main(sh("trap '' TERM; echo up; sleep 60"));
+  await Promise.all([main.saw("up"), sidecar.saw("d up")]);
+  sidecar.kill("SIGTERM");
+  expect((await sidecar.exited).code).toBe(0);
+  expect(main.running).toBe(true);
+});
+
+promise("TERM stops a sidecar at once where no main has started", async (pod) => {
+  const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { hold: 30 });
+  await sidecar.saw("d up");
+  sidecar.kill("SIGTERM");
+  expect((await sidecar.exited).code).toBe(0);
+  expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
+});
+
+promise("TERM stops a sidecar at once between two runs of its main", async (pod) => {
+  const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { policy: "OnFailure", hold: 30 });
+  await sidecar.saw("d up");
+  await pod.main(["false"]).exited;
+  await sleep(300);
+  expect(sidecar.output).toEqual(["d up"]);
+  sidecar.kill("SIGTERM");
+  expect((await sidecar.exited).code).toBe(0);
+});
+
+promise("TERM is held back while a second main runs, though the first has never come", async (pod) => {
+  const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: "a b" });
+  const main = pod.main(sh("echo up; sleep 1.2"), { name: "b" });
+  await Promise.all([main.saw("up"), sidecar.saw("d up")]);
+  for (let terms = 0; terms < 3; terms++) sidecar.kill("SIGTERM");
+  await sleep(300);
+  expect(sidecar.output).toEqual(["d up"]);
+  await main.exited;
+  expect((await sidecar.exited).code).toBe(0);
+});

@@ -1,0 +1,69 @@
+import { expect } from "vitest";
+import { promise } from "../support/shells.ts";
+import { fixture, sh } from "../support/wrapped-pod.ts";
+
+promise("a sidecar that ends first ends with its own code, and main goes on", async (pod) => {
+  const main = pod.main(sh("sleep 1.5; exit 6"));
+  const crashes = [pod.sidecar(sh("sleep .1; exit 3")), pod.sidecar(sh("kill -11 $$")), pod.sidecar(["/no/such"])];
+  expect((await Promise.all(crashes.map(({ exited }) => exited))).map(({ code }) => code)).toEqual([3, 139, 127]);
+  expect(main.running).toBe(true);
+  expect((await main.exited).code).toBe(6);
+});
+
+promise("a sidecar that ignores TERM is killed after its grace period, and ends 0", async (pod) => {
+  const sidecar = pod.sidecar(sh("trap '' TERM; while :; do sleep .2; done"), { grace: 2 });
+  const main = pod.main(["sleep", ".2"]);
+  const [ended, killed] = await Promise.all([main.exited, sidecar.exited]);
+  expect(killed.code).toBe(0);
+  expect(killed.at - ended.at).toBeGreaterThan(1_500);
+});
+
+promise(
+  "TERM goes to the top process alone where that heeds it, under tini too",
+  async (pod) => {
+    const child = fixture("daemon", "child", "0").join(" ");
+    const top = sh(`trap 'echo top TERM; exit 0' TERM; ${child} & while :; do sleep .05; done`);
+    const sidecars = [pod.sidecar(top), pod.sidecar(["tini", "-s", "--", ...top])];
+    await Promise.all(sidecars.map((sidecar) => sidecar.saw("child up")));
+    await pod.main(["sleep", ".3"]).exited;
+    for (const sidecar of sidecars) {
+      expect((await sidecar.exited).code).toBe(0);
+      expect(sidecar.output).toEqual(["child up", "top TERM"]);
+    }
+  },
+  { needs: ["namespaces", "command tini"] },
+);
+
+const daemon = fixture("daemon", "d", ".5").join(" ");
+const quick = fixture("daemon", "e", ".1").join(" ");
+const scripts = {
+  "daemon & wait": `${daemon} & wait`,
+  "setup; daemon; more": `sleep 0; ${daemon}; sleep 0`,
+  "daemon & while sleep; do …": `${daemon} & while sleep .3; do :; done`,
+  "nested scripts": `sh -c 'sleep 0; ${daemon}; :' & ${quick} & wait`,
+  "daemon & one more that ends first": `${daemon} & ${quick}; :`,
+};
+for (const [form, script] of Object.entries(scripts)) {
+  promise(`a daemon under a shell script gets one TERM and its time: ${form}`, async (pod) => {
+    const sidecar = pod.sidecar(sh(script));
+    await sidecar.saw("d up");
+    await pod.main(["sleep", ".3"]).exited;
+    expect((await sidecar.exited).code).toBe(0);
+    expect(sidecar.output.filter((line) => line.startsWith("d"))).toEqual(["d up", "d TERM", "d bye"]);
+  });
+}
+
+promise("a sidecar whose main never appears says so after the start timeout, stops and ends 1", async (pod) => {
+  const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { start: 2 });
+  expect((await sidecar.exited).code).toBe(1);
+  expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
+  expect(sidecar.stderr).toBe("curfew: main has not started within 2 s\n");
+});
+
+promise("without a start timeout a sidecar waits for its main", async (pod) => {
+  const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { start: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  expect(sidecar.running).toBe(true);
+  await pod.main(["true"]).exited;
+  expect((await sidecar.exited).code).toBe(0);
+});

@@ -1,0 +1,98 @@
+import { expect } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { long, need, promise } from "../support/shells.ts";
+import { fixture, sh } from "../support/wrapped-pod.ts";
+
+const CATCHABLE = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 18, 23, 24, 25, 26, 27, 28, 29, 30, 31];
+
+promise("passes on every signal that main catches, once each", async (pod) => {
+  const main = pod.main(fixture("signals"));
+  await main.saw("ready");
+  for (const signal of CATCHABLE) {
+    main.kill(signal);
+    await main.saw(`${signal}`);
+  }
+  expect(main.output).toEqual(["ready", ...CATCHABLE.map(String)]);
+});
+
+promise(
+  "drops what PID 1 would not have got: a script that catches nothing survives TERM, HUP and USR1",
+  async (pod, context) => {
+    need(context, "bash");
+    for (const shell of ["sh", "bash"]) {
+      const main = pod.main([shell, "-c", "echo up; sleep 1; echo migrated; exit 3"]);
+      await main.saw("up");
+      for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR1"] as const) main.kill(signal);
+      expect((await main.exited).code).toBe(3);
+      expect(main.output).toEqual(["up", "migrated"]);
+    }
+  },
+  { needs: ["namespaces"] },
+);
+
+promise(
+  "drops TERM for a program that never sleeps",
+  async (pod) => {
+    const main = pod.main(
+      ["node", "-e", "console.log('up'); for (const end = Date.now() + 4000; Date.now() < end; );"],
+      {
+        env: { PATH: process.env["PATH"] ?? "" },
+      },
+    );
+    await main.saw("up");
+    main.kill("SIGTERM");
+    expect((await main.exited).code).toBe(0);
+  },
+  { needs: ["namespaces"], onlyLong: true },
+);
+
+promise(
+  "drops TERM in the midst of forks, where a shell blocks every signal for a moment",
+  async (pod) => {
+    for (let count = 0; count < (long ? 60 : 2); count++) {
+      const script = "echo up; i=0; while [ $i -lt 150 ]; do /bin/true; i=$((i+1)); done; exit 4";
+      const main = pod.main([count % 2 === 0 ? "sh" : "bash", "-c", script]);
+      await main.saw("up");
+      for (let terms = 0; terms < 8; terms++) {
+        main.kill("SIGTERM");
+        await sleep(12);
+      }
+      expect((await main.exited).code).toBe(4);
+    }
+  },
+  { needs: ["namespaces", "command bash"] },
+);
+
+for (const init of ["tini", "dumb-init"]) {
+  promise(
+    `passes TERM on to ${init}, which waits for signals that it blocks`,
+    async (pod) => {
+      for (let count = 0; count < (long ? 50 : 3); count++) {
+        const main = pod.main([init, "--", ...fixture("exit7")]);
+        await main.saw("up");
+        main.kill("SIGTERM");
+        expect((await main.exited).code).toBe(7);
+      }
+    },
+    { needs: [`command ${init}`] },
+  );
+}
+
+promise("where it is not PID 1, passes every signal on, as the kernel would", async (pod) => {
+  const main = pod.main(sh("echo up; exec sleep 60"), { plain: true });
+  await main.saw("up");
+  main.kill("SIGTERM");
+  expect((await main.exited).code).toBe(143);
+});
+
+promise("gives main and sidecars INT and QUIT with their default disposition", async (pod) => {
+  const argv = ["grep", "-h", "SigIgn", "/proc/self/status"];
+  for (const container of [pod.main(argv), pod.sidecar(argv, { mains: "other" })]) {
+    expect((await container.exited).code).toBe(0);
+    expect(container.output).toEqual([`SigIgn:\t${"0".repeat(16)}`]);
+  }
+  const main = pod.main(sh('trap "exit 4" INT; echo up; while :; do sleep .05; done'));
+  await main.saw("up");
+  main.kill("SIGINT");
+  expect((await main.exited).code).toBe(4);
+});

@@ -1,0 +1,39 @@
+import { expect } from "vitest";
+import { promise } from "../support/shells.ts";
+import { fixture, sh } from "../support/wrapped-pod.ts";
+
+promise("gives main and sidecars their stdin", async (pod) => {
+  for (const container of [
+    pod.main(["cat"], { stdin: { text: "hello\n" } }),
+    pod.sidecar(["cat"], { stdin: { text: "hello\n" }, mains: "other" }),
+  ]) {
+    expect((await container.exited).code).toBe(0);
+    expect(container.output).toEqual(["hello"]);
+  }
+});
+
+promise("leaves main no file descriptor but stdin, stdout and stderr", async (pod) => {
+  const main = pod.main(sh("ls /proc/$$/fd; echo error >&2"));
+  expect((await main.exited).code).toBe(0);
+  expect(main.output.slice(0, 3)).toEqual(["0", "1", "2"]);
+  expect(main.output.every((fd) => Number(fd) < 3 || Number(fd) >= 10)).toBe(true); // a shell keeps its own at 10
+  expect(main.stderr).toBe("error\n");
+});
+
+promise(
+  "on a terminal gives main each signal exactly once: Ctrl-C, Ctrl-\\, TERM",
+  async (pod) => {
+    const main = pod.main(sh('stty -echo; exec "$@"', ...fixture("signals")), { tty: true });
+    await main.saw("ready");
+    main.stdin.write("\x03");
+    await main.saw("2");
+    main.stdin.write("\x1c");
+    await main.saw("3");
+    main.kill("SIGTERM");
+    await main.saw("15");
+    main.kill("SIGUSR1");
+    await main.saw("10");
+    expect(main.output).toEqual(["ready", "2", "3", "15", "10"]);
+  },
+  { needs: ["root", "command script", "command setsid"] },
+);
