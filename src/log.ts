@@ -32,8 +32,12 @@ export function createLogger(
 function stdoutByTurn(): DestinationStream & { flushSync(): void } {
   const stdout = pino.destination({ dest: 1, sync: true, minLength: 8 * 1024 });
   let scheduled = false;
-  const flushSync = (): void => {
+  const flush = (): void => {
     scheduled = false;
+    // Not flushSync(), which waits for the disk (fsync) where stdout is a file.
+    stdout.flush();
+  };
+  const flushSync = (): void => {
     stdout.flushSync();
   };
   process.once("exit", flushSync);
@@ -42,7 +46,7 @@ function stdoutByTurn(): DestinationStream & { flushSync(): void } {
       stdout.write(line);
       if (scheduled) return;
       scheduled = true;
-      setImmediate(flushSync);
+      setImmediate(flush);
     },
     flushSync,
   };

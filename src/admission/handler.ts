@@ -27,8 +27,9 @@ export function createHandler({ planner, metrics, log, isDraining }: HandlerOpti
     const send = (code: number, body: string): void => {
       // Now, and not when the request came: it may have been on its way for a while.
       if (isDraining()) response.shouldKeepAlive = false;
-      response.writeHead(code, ["Content-Type", "application/json", "Content-Length", String(Buffer.byteLength(body))]);
-      response.end(body);
+      // ASCII has as many bytes as characters; said to be latin1 it is written as it is.
+      response.writeHead(code, ["Content-Type", "application/json", "Content-Length", String(body.length)]);
+      response.end(body, "latin1");
     };
     const fail = (code: ErrorCode, reason: FailureReason, message: string): void => {
       metrics.failed(reason);

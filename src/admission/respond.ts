@@ -1,5 +1,6 @@
-/** Decisions and errors as the JSON that the API server reads. */
-import type { PatchOperation } from "../injection/plan.ts";
+/** Decisions and errors as the JSON that the API server reads, all of it ASCII. */
+import { asciiJson } from "./ascii-json.ts";
+import { encodePatch } from "./encode-patch.ts";
 import type { Decision } from "./review.ts";
 import { boundWarnings } from "./warnings.ts";
 
@@ -9,20 +10,16 @@ import { boundWarnings } from "./warnings.ts";
  */
 export function respond(uid: string, decision: Decision): string {
   const { outcome, reason, patch, warnings } = decision;
-  let response = `"uid":${JSON.stringify(uid)},"allowed":${outcome === "refused" ? "false" : "true"}`;
+  let response = `"uid":${asciiJson(uid)},"allowed":${outcome === "refused" ? "false" : "true"}`;
   if (outcome === "refused") {
     const status = { status: "Failure", code: 422, reason: "Invalid", message: decision.message };
-    response += `,"status":${JSON.stringify(status)}`;
+    response += `,"status":${asciiJson(status)}`;
   }
   if (patch.length > 0) response += `,"patchType":"JSONPatch","patch":"${encodePatch(patch)}"`;
-  if (warnings.length > 0) response += `,"warnings":${JSON.stringify(boundWarnings(warnings))}`;
+  if (warnings.length > 0) response += `,"warnings":${asciiJson(boundWarnings(warnings))}`;
   // Constants of this code, so nothing is to be escaped. The API server puts the webhook's name before the keys.
   response += `,"auditAnnotations":{"outcome":"${outcome}","reason":"${reason}"}`;
   return `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","response":{${response}}}`;
-}
-
-function encodePatch(patch: readonly PatchOperation[]): string {
-  return Buffer.from(JSON.stringify(patch)).toString("base64");
 }
 
 /** The reasons of a meta/v1 Status for the codes that this server answers with. */
@@ -45,5 +42,5 @@ export type ErrorCode = keyof typeof STATUS_REASONS;
  */
 export function statusBody(code: ErrorCode, message: string): string {
   const reason = STATUS_REASONS[code];
-  return JSON.stringify({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", code, reason, message });
+  return asciiJson({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", code, reason, message });
 }

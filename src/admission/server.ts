@@ -98,6 +98,6 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   const body = statusBody(code, message);
   socket.end(
     `HTTP/1.1 ${code} ${code === 400 ? "Bad Request" : "Refused"}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
   );
 }
