@@ -4,8 +4,11 @@ import { encodePatch } from "../../src/admission/encode-patch.ts";
 import type { PatchOperation } from "../../src/injection/plan.ts";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../src/injection/scripts.generated.ts";
 
-const path = fc.string({ unit: "binary" });
-const element = fc.oneof(fc.jsonValue(), fc.string({ unit: "binary" }), fc.constantFrom(MAIN_SCRIPT, SIDECAR_SCRIPT));
+/** Any UTF-16 code unit, half a pair too. */
+const codeUnit = fc.oneof(fc.nat(0x7f), fc.nat(0xffff)).map((code) => String.fromCharCode(code));
+
+const path = fc.string({ unit: codeUnit });
+const element = fc.oneof(fc.jsonValue(), fc.string({ unit: codeUnit }), fc.constantFrom(MAIN_SCRIPT, SIDECAR_SCRIPT));
 const value: fc.Arbitrary<unknown> = fc.oneof(fc.jsonValue(), fc.constant(MAIN_SCRIPT), fc.array(element));
 const operation = fc.oneof(
   fc.record({ op: fc.constantFrom("add", "replace"), path, value }),
