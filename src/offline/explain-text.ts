@@ -2,16 +2,20 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 import type { Hunk } from "./diff.ts";
 import type { ExplainedContainer, Explanation } from "./explain.ts";
+import { limitTexts } from "./limits-text.ts";
 
 /** One explanation; `width` is the terminal's, in columns. */
 export function explanationText(explanation: Explanation, hunks: readonly Hunk[], width: number): string {
-  const { kind, namespace, name, file, document, limits, containers, ending, changes, warnings } = explanation;
+  const { outcome, kind, namespace, name, file, document, limits, containers, ending, changes, warnings } = explanation;
   const title = styleText("bold", `${kind} ${namespace ? `${namespace}/` : ""}${name}`);
   const blocks = [
     [
       `${title}  ${styleText("dim", `${file}, document ${document}`)}`,
       ...fold(verdict(explanation), width),
-      ...limits.flatMap(({ limit, message }) => fold(`${styleText("yellow", limit)}: ${message}`, width, 4)),
+      ...limitTexts(limits).flatMap(({ limit, text, wayOut }) => [
+        ...fold(`${styleText("yellow", limit)}: ${text}`, width, 4),
+        ...(outcome === "refuse" ? fold(`way out: ${wayOut}`, width, 6) : []),
+      ]),
     ],
     containers.length > 0 ? table(containers, width) : [],
     ending.flatMap((sentence) => fold(sentence, width)),
@@ -55,10 +59,8 @@ function table(containers: readonly ExplainedContainer[], width: number): string
 /** One element of an argv as a shell would take it, on one line. */
 function quoted(element: string): string {
   if (/^[\w@%+=:,./$()-]+$/.test(element)) return element;
-  return `'${element
-    .trimEnd()
-    .replaceAll("'", String.raw`'\''`)
-    .replaceAll("\n", String.raw`\n`)}'`;
+  const line = element.trimEnd().replaceAll("\n", String.raw`\n`);
+  return line.includes("'") ? `"${line}"` : `'${line}'`;
 }
 
 function cut(text: string, width: number): string {

@@ -1,6 +1,7 @@
 /** `curfew explain`: a plan as a person, or with --json a machine, can read it. Values only; explain-text.ts lays them out. */
 import type { ContainerPlan, MetLimit, Plan } from "../injection/plan.ts";
 import { changesOf } from "./changes.ts";
+import { refusalOf } from "./limits-text.ts";
 import type { PlannedJob } from "./plan-manifests.ts";
 
 export interface Explanation {
@@ -14,6 +15,8 @@ export interface Explanation {
   readonly verdict: string;
   readonly strategy?: "trap" | "native";
   readonly reason?: string;
+  /** What the webhook would tell the person who creates the Job. */
+  readonly message?: string;
   readonly limits: readonly MetLimit[];
   readonly containers: readonly ExplainedContainer[];
   /** Sentences: what happens at the Job's end. */
@@ -30,7 +33,7 @@ export interface ExplainedContainer extends ContainerPlan {
 }
 
 export function explain(planned: PlannedJob): Explanation {
-  const { manifest, kind, namespace, name, plan, patch, pointer, misplacedLabel } = planned;
+  const { manifest, kind, namespace, name, plan, patch, jobPointer, misplacedLabel } = planned;
   const misplaced = plan.kind === "leave" && misplacedLabel ? [`${misplacedLabel}.`] : [];
   return {
     file: manifest.file,
@@ -40,18 +43,18 @@ export function explain(planned: PlannedJob): Explanation {
     name,
     outcome: plan.kind,
     verdict: verdictOf(plan),
-    ...(plan.kind === "patch" ? { strategy: plan.strategy } : { reason: plan.reason }),
+    ...(plan.kind === "patch" ? { strategy: plan.strategy } : { reason: plan.reason, message: plan.message }),
     limits: plan.kind === "leave" ? [] : plan.limits,
     containers: plan.containers.map(explainContainer),
     ending: plan.kind === "patch" ? endingOf(plan.strategy, plan.containers) : [],
-    changes: changesOf(manifest.value, patch, pointer),
+    changes: changesOf(manifest.value, patch, jobPointer),
     warnings: [...plan.warnings, ...misplaced],
     patch,
   };
 }
 
 function verdictOf(plan: Plan): string {
-  if (plan.kind === "refuse") return `refused: ${plan.message}`;
+  if (plan.kind === "refuse") return `refused: ${refusalOf(plan)}`;
   if (plan.kind === "leave") return `left alone: ${plan.message}`;
   const why = {
     job: "the Job asks for it",

@@ -5,49 +5,50 @@ export interface FoundJob {
   readonly kind: "Job" | "CronJob";
   readonly name: string;
   readonly namespace?: string;
-  /** JSON Pointer (RFC 6901) of `job` in the manifest; empty where the manifest is the Job. */
+  /** The Job or CronJob, of whatever shape, and where it lies in the manifest: a JSON Pointer (RFC 6901), empty for all of it. */
+  readonly object: unknown;
   readonly pointer: string;
-  /** Shaped like a Job as far as it has the fields of one: a Job, or a CronJob's `spec.jobTemplate`. */
-  readonly job: unknown;
+  /** Where what is shaped like a Job lies: the Job itself, or a CronJob's `spec.jobTemplate`. */
+  readonly jobPointer: string;
+  /** Whether the label opts it in or out; undefined where it does not say. */
+  readonly label: boolean | undefined;
   /** A sentence where the label stands where it has no effect. */
   readonly misplacedLabel?: string;
 }
 
-/** The Jobs of batch/v1 in a manifest, in their order. Everything else is nobody's business. */
+/** The Jobs and CronJobs of batch/v1 in a manifest, in their order. Everything else is nobody's business. */
 export function findJobs(value: unknown, pointer = ""): FoundJob[] {
   if (!isObject(value)) return [];
   const { kind, apiVersion, items } = value;
   if (typeof kind === "string" && kind.endsWith("List") && Array.isArray(items)) {
     return items.flatMap((item: unknown, index) => findJobs(item, `${pointer}/items/${index}`));
   }
-  if (apiVersion !== "batch/v1") return [];
-  if (kind === "Job") return [found(value, "Job", value, pointer)];
-  const jobTemplate = get(value, "spec", "jobTemplate");
-  if (kind !== "CronJob" || !isObject(jobTemplate)) return [];
-  return [found(value, "CronJob", jobTemplate, `${pointer}/spec/jobTemplate`)];
+  if (apiVersion !== "batch/v1" || (kind !== "Job" && kind !== "CronJob")) return [];
+  const job = kind === "Job" ? value : get(value, "spec", "jobTemplate");
+  const name = get(value, "metadata", "name") ?? get(value, "metadata", "generateName");
+  const namespace = get(value, "metadata", "namespace");
+  const label = labelOf(job);
+  const misplacedLabel = label === undefined ? misplaced(value, kind, job) : undefined;
+  return [
+    {
+      kind,
+      name: typeof name === "string" ? name : "(without a name)",
+      ...(typeof namespace === "string" ? { namespace } : {}),
+      object: value,
+      pointer,
+      jobPointer: kind === "Job" ? pointer : `${pointer}/spec/jobTemplate`,
+      label,
+      ...(misplacedLabel === undefined ? {} : { misplacedLabel }),
+    },
+  ];
 }
 
-/** Whether the label opts this Job in (true) or out (false); undefined where it does not say. */
-export function labelOf(job: unknown): boolean | undefined {
-  const label = get(job, "metadata", "labels", ENABLED_LABEL);
+function labelOf(labelled: unknown): boolean | undefined {
+  const label = get(labelled, "metadata", "labels", ENABLED_LABEL);
   return label === undefined ? undefined : label === "true";
 }
 
-function found(owner: object, kind: FoundJob["kind"], job: object, pointer: string): FoundJob {
-  const name = get(owner, "metadata", "name") ?? get(owner, "metadata", "generateName");
-  const namespace = get(owner, "metadata", "namespace");
-  const misplacedLabel = labelOf(job) === undefined ? misplaced(owner, kind, job) : undefined;
-  return {
-    kind,
-    name: typeof name === "string" ? name : "(without a name)",
-    ...(typeof namespace === "string" ? { namespace } : {}),
-    pointer,
-    job,
-    ...(misplacedLabel === undefined ? {} : { misplacedLabel }),
-  };
-}
-
-function misplaced(owner: object, kind: FoundJob["kind"], job: object): string | undefined {
+function misplaced(owner: object, kind: FoundJob["kind"], job: unknown): string | undefined {
   const right = kind === "Job" ? "metadata.labels" : "spec.jobTemplate.metadata.labels";
   const template = kind === "Job" ? "spec.template.metadata" : "spec.jobTemplate.spec.template.metadata";
   const labelled = [

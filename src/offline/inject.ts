@@ -1,5 +1,6 @@
 /** `curfew inject`: manifests in, the same manifests with every opted-in Job patched out; or nothing, where one is refused. */
 import { applyPatch, editYaml } from "./edit-yaml.ts";
+import { limitTexts, refusalOf } from "./limits-text.ts";
 import { manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
 import { describeJob, planManifest, type PlannedJob, type Planner, type Scope } from "./plan-manifests.ts";
 import { renderYaml } from "./yaml-dialect.ts";
@@ -20,7 +21,7 @@ export function inject(
   for (const manifest of files.flatMap(manifestsOf)) planned.set(manifest, planManifest(manifest, planner, scope));
   const jobs = [...planned.values()].flat();
   const notes = jobs.flatMap(notesOf);
-  const refusals = jobs.flatMap(refusalOf);
+  const refusals = jobs.flatMap(refusalsOf);
   if (refusals.length > 0) return { kind: "refused", notes, refusals };
   if (format === "patch") return { kind: "injected", output: toPatches(jobs), notes };
 
@@ -36,9 +37,13 @@ function notesOf(job: PlannedJob): string[] {
   return [...job.plan.warnings, ...misplaced].map((note) => `${describeJob(job)}: warning: ${note}`);
 }
 
-function refusalOf(job: PlannedJob): string[] {
+function refusalsOf(job: PlannedJob): string[] {
   if (job.plan.kind !== "refuse") return [];
-  return [`${describeJob(job)}: refused (${job.plan.reason}): ${job.plan.message}`];
+  const limits = limitTexts(job.plan.limits).flatMap(({ limit, text, wayOut }) => [
+    `  ${limit}: ${text}`,
+    `    way out: ${wayOut}`,
+  ]);
+  return [[`${describeJob(job)}: refused (${job.plan.reason}): ${refusalOf(job.plan)}`, ...limits].join("\n")];
 }
 
 type PatchOf = (manifest: Manifest) => PlannedJob["patch"];

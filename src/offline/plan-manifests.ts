@@ -1,10 +1,10 @@
 /** The planner's answer to every Job in some manifests, with patches that fit the manifests. */
 import type { PatchOperation, Plan, PlanOptions } from "../injection/plan.ts";
-import { findJobs, labelOf, type FoundJob } from "./find-jobs.ts";
+import { findJobs, type FoundJob } from "./find-jobs.ts";
 import type { Manifest } from "./manifests.ts";
 
-/** `planJob`, with the operator's settings filled in. */
-export type Planner = (job: unknown, options: Pick<PlanOptions, "all">) => Plan;
+/** `planJob` and `planCronJob`, with the operator's settings filled in. */
+export type Planner = (kind: FoundJob["kind"], object: unknown, options: Pick<PlanOptions, "all">) => Plan;
 
 export interface PlannedJob extends FoundJob {
   readonly manifest: Manifest;
@@ -21,7 +21,7 @@ export interface Scope {
 /** Plans every Job in `manifest`, in order. */
 export function planManifest(manifest: Manifest, planner: Planner, { all = false }: Scope = {}): PlannedJob[] {
   return findJobs(manifest.value).map((found) => {
-    const plan = planner(found.job, { all: all && labelOf(found.job) !== false });
+    const plan = planner(found.kind, found.object, { all: all && found.label !== false });
     const patch = plan.kind === "refuse" ? [] : plan.patch;
     return { ...found, manifest, plan, patch: patch.map((operation) => below(found.pointer, operation)) };
   });

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parse } from "yaml";
 import { parseKnownImages, type KnownImage } from "../injection/known-images.ts";
+import { planCronJob } from "../injection/plan-cron-job.ts";
 import { planJob } from "../injection/plan-job.ts";
 import type { PlanOptions } from "../injection/plan.ts";
 import type { Planner } from "./plan-manifests.ts";
@@ -59,7 +60,13 @@ export async function prepare(paths: readonly string[], options: OfflineOptions)
   }
   const { strategy, nativeSidecars } = options;
   const planOptions: PlanOptions = { strategy, nativeSidecars, knownImages: known.rows };
-  return { kind: "ready", files: read.files, planner: (job, scope) => planJob(job, { ...planOptions, ...scope }) };
+  return { kind: "ready", files: read.files, planner: createPlanner(planOptions) };
+}
+
+/** The functions that the webhook calls, with what its operator has decided. */
+export function createPlanner(options: PlanOptions): Planner {
+  const plans = { Job: planJob, CronJob: planCronJob };
+  return (kind, object, scope) => plans[kind](object, { ...options, ...scope });
 }
 
 async function readKnownImages(path: string): Promise<{ rows: readonly KnownImage[] } | { problem: string }> {

@@ -1,0 +1,136 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const CURFEW = join(import.meta.dirname, "../../bin/curfew.js");
+const JOB = `apiVersion: batch/v1
+kind: Job
+metadata:
+  name: build
+  labels:
+    curfew.sh/enabled: "true"
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: agent
+          image: buildkite/agent:3
+        - name: dind
+          image: docker:27-dind
+`;
+const REFUSED = JOB.replace("buildkite/agent:3", "registry.example/tool");
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "curfew-cli-"));
+  writeFileSync(join(folder, "a.yaml"), JOB);
+  writeFileSync(join(folder, "b.json"), "{}\n");
+  writeFileSync(join(folder, "README.md"), "not a manifest: [");
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Without a terminal, so without colours, unless FORCE_COLOR asks for them. */
+function curfew(args: readonly string[], { input = "", env = {} } = {}) {
+  const base = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/COLOR|^CURFEW_/.test(name)));
+  return spawnSync(process.execPath, [CURFEW, ...args], { input, env: { ...base, ...env }, encoding: "utf8" });
+}
+
+describe("curfew", () => {
+  test("lists its subcommands and exit codes", () => {
+    const { status, stdout } = curfew(["--help"]);
+    expect(status).toBe(0);
+    for (const name of ["admission", "dispatch", "certs", "inject", "explain", "demo"]) {
+      expect(stdout).toMatch(new RegExp(`^  ${name} +\\w`, "m"));
+    }
+    expect(stdout).toContain("Exit codes:");
+  });
+
+  test.each(["admission", "dispatch", "certs", "inject", "explain", "demo"])("help %s tells its options", (name) => {
+    const { status, stdout } = curfew(["help", name]);
+    expect(status).toBe(0);
+    expect(stdout).toContain(`Usage: curfew ${name}`);
+  });
+
+  test.each([[[]], [["nothing"]], [["inject", "--nothing"]], [["inject", "-o", "xml"]]])(
+    "%j ends with 2 and says why",
+    (args) => {
+      const { status, stdout, stderr } = curfew(args);
+      expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+      expect(stderr).not.toBe("");
+    },
+  );
+});
+
+describe("curfew inject", () => {
+  test("reads standard input and writes standard output, fit for kubectl apply -f -", () => {
+    const { status, stdout, stderr } = curfew(["inject"], { input: JOB });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout.startsWith(JOB.slice(0, JOB.indexOf("spec:")))).toBe(true);
+    expect(stdout).toContain("curfew.sh/injected: trap");
+  });
+
+  test("reads a directory as kubectl does, and several files", () => {
+    const { status, stdout } = curfew(["inject", "-o", "json", "-f", folder, "-f", join(folder, "a.yaml")]);
+    expect(status).toBe(0);
+    expect((JSON.parse(stdout) as { items: { kind?: string }[] }).items.map(({ kind }) => kind)).toEqual([
+      "Job",
+      undefined,
+      "Job",
+    ]);
+  });
+
+  test("ends with 1 and writes nothing to standard output where a Job is refused", () => {
+    const { status, stdout, stderr } = curfew(["inject", "--strategy=trap", "-f", "-"], {
+      input: `${JOB}---\n${REFUSED}`,
+    });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/^curfew: standard input, document 2, Job build: refused \(limits-met\)/);
+  });
+
+  test.each([
+    ["a file that is not there", ["-f", "nowhere.yaml"], "", /cannot read nowhere\.yaml/],
+    ["broken YAML", [], "a: [", /standard input:1:\d+: /],
+    ["broken rows of known images", ["--known-images", "nowhere.yaml"], JOB, /cannot read nowhere\.yaml/],
+  ])("ends with 2 for %s", (_, args, input, message) => {
+    const { status, stdout, stderr } = curfew(["inject", ...args], { input });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(message);
+  });
+
+  test("knows the operator's own images, and takes his settings from the environment as the webhook does", () => {
+    const rows = join(folder, "images.rows");
+    writeFileSync(rows, "- image: tool\n  entrypoint: [/tool]\n  cmd: []\n  shell: /bin/sh\n");
+    const env = { CURFEW_KNOWN_IMAGES: rows, CURFEW_STRATEGY: "trap" };
+    expect(curfew(["inject"], { input: REFUSED, env })).toMatchObject({ status: 0, stderr: "" });
+  });
+});
+
+describe("curfew explain", () => {
+  test("is coloured only where colours are wanted", () => {
+    const coloured = (env: Record<string, string>) => curfew(["explain"], { input: JOB, env }).stdout.includes("\x1b[");
+    expect(coloured({})).toBe(false);
+    expect(coloured({ FORCE_COLOR: "1" })).toBe(true);
+    expect(coloured({ NO_COLOR: "1" })).toBe(false);
+  });
+
+  test("gives machines one entry for each Job, and ends with 1 where one would be refused", () => {
+    const { status, stdout } = curfew(["explain", "--json", "--strategy=trap"], { input: `${JOB}---\n${REFUSED}` });
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject([
+      { document: 1, name: "build", outcome: "patch", strategy: "trap" },
+      { document: 2, name: "build", outcome: "refuse", reason: "limits-met" },
+    ]);
+  });
+
+  test("says so where there is no Job", () => {
+    expect(curfew(["explain"], { input: "kind: Service\n" })).toMatchObject({
+      status: 0,
+      stdout: "There is no Job or CronJob in this.\n",
+    });
+  });
+});
