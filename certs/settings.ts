@@ -6,13 +6,11 @@ const YEAR_SECONDS = 365 * DAY_SECONDS;
 /** Shorter than this no rotation could keep up with itself. */
 const MIN_LIFETIME_SECONDS = 10;
 
-function lifetimeUpTo(max: number): (text: string) => Parsed<number> {
+function secondsFrom(min: number, max: number): (text: string) => Parsed<number> {
   const parse = secondsUpTo(max);
   return (text) => {
     const parsed = parse(text);
-    return "value" in parsed && parsed.value < MIN_LIFETIME_SECONDS
-      ? { problem: `is too short: give at least ${MIN_LIFETIME_SECONDS} seconds` }
-      : parsed;
+    return "value" in parsed && parsed.value < min ? { problem: `is too short: give at least ${min} s` } : parsed;
   };
 }
 
@@ -62,28 +60,28 @@ export const CERTS_SETTINGS = {
     env: "CURFEW_CERTS_CERTIFICATE_LIFETIME_SECONDS",
     help: "of a serving certificate; renewed when a third is left",
     fallback: String(30 * DAY_SECONDS),
-    parse: lifetimeUpTo(YEAR_SECONDS),
+    parse: secondsFrom(MIN_LIFETIME_SECONDS, YEAR_SECONDS),
   },
   authorityLifetime: {
     flag: "--authority-lifetime <seconds>",
     env: "CURFEW_CERTS_AUTHORITY_LIFETIME_SECONDS",
     help: "of the authority that signs it; renewed when a third is left",
     fallback: String(YEAR_SECONDS),
-    parse: lifetimeUpTo(10 * YEAR_SECONDS),
+    parse: secondsFrom(MIN_LIFETIME_SECONDS, 10 * YEAR_SECONDS),
   },
   publishDelay: {
     flag: "--publish-delay <seconds>",
     env: "CURFEW_CERTS_PUBLISH_DELAY_SECONDS",
     help: "how long every webhook must have trusted an authority before it signs",
     fallback: "30",
-    parse: secondsUpTo(DAY_SECONDS),
+    parse: secondsFrom(1, DAY_SECONDS),
   },
   rolloutDelay: {
     flag: "--rollout-delay <seconds>",
     env: "CURFEW_CERTS_ROLLOUT_DELAY_SECONDS",
     help: "how long every Pod must have presented a new certificate before the old authority is no longer trusted",
     fallback: "600",
-    parse: secondsUpTo(DAY_SECONDS),
+    parse: secondsFrom(1, DAY_SECONDS),
   },
   logLevel: {
     flag: "--log-level <level>",

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTestAuthority } from "../../support/certificates.ts";
+import { request, type KubernetesObject } from "../support/api.ts";
+import { kubectl, kubectlOutput } from "../support/kubectl.ts";
+import { asList, renamedManifests } from "../support/renamed-manifests.ts";
+
+const namespace = "manifests-test";
+const configuration = `curfew-${namespace}`;
+
+let objects: KubernetesObject[];
+beforeAll(async () => {
+  objects = await renamedManifests(namespace);
+  await kubectlOutput(["apply", "-f", "-"], asList(objects));
+});
+afterAll(async () => {
+  await kubectlOutput(["delete", "--ignore-not-found", "--wait=false", "-f", "-"], asList(objects));
+});
+
+/** Every object's generation or, where it has none, its resourceVersion. */
+async function versions(): Promise<string> {
+  const path =
+    "{range .items[*]}{.kind}/{.metadata.name} {.metadata.generation}{.metadata.resourceVersion}{'\\n'}{end}";
+  return kubectlOutput(
+    ["get", "-f", "-", "-o", `jsonpath=${path}`],
+    asList(objects.filter(({ kind }) => kind !== "Deployment" && kind !== "PodDisruptionBudget")),
+  );
+}
+
+async function caBundles(): Promise<string> {
+  return kubectlOutput([
+    "get",
+    "mutatingwebhookconfiguration",
+    configuration,
+    "-o",
+    "jsonpath={.webhooks[*].clientConfig.caBundle}",
+  ]);
+}
+
+/** `curfew certs` as its ServiceAccount. */
+async function mayCerts(...what: string[]): Promise<boolean> {
+  const as = `--as=system:serviceaccount:${namespace}:curfew-certs`;
+  return (await kubectl(["auth", "can-i", ...what, as, "-n", namespace])).status === 0;
+}
+
+describe.each(["default", "cert-manager"])("manifests/%s", (folder) => {
+  it("passes the API server's strict validation", async () => {
+    const known = (await renamedManifests(namespace, folder)).filter(
+      ({ apiVersion }) => apiVersion !== "cert-manager.io/v1",
+    );
+    const { stderr, status } = await kubectl(
+      ["apply", "--dry-run=server", "--validate=strict", "-f", "-"],
+      asList(known),
+    );
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+  });
+});
+
+describe("applying the manifests again", () => {
+  it("changes nothing", async () => {
+    const before = await versions();
+    await kubectlOutput(["apply", "-f", "-"], asList(objects));
+    expect(await versions()).toBe(before);
+  });
+
+  it.each([
+    ["client-side", ["apply", "-f", "-"]],
+    ["server-side", ["apply", "--server-side", "--force-conflicts", "-f", "-"]],
+  ])("leaves the caBundle that somebody else has written: %s", async (_, command) => {
+    const webhooks = (objects.find(({ kind }) => kind === "MutatingWebhookConfiguration")?.["webhooks"] ?? []) as {
+      name: string;
+    }[];
+    const authority = Buffer.from(createTestAuthority().ca).toString("base64");
+    const patch = { webhooks: webhooks.map(({ name }) => ({ name, clientConfig: { caBundle: authority } })) };
+    const written = await kubectl([
+      "patch",
+      "mutatingwebhookconfiguration",
+      configuration,
+      "--patch",
+      JSON.stringify(patch),
+    ]);
+    expect(written.status).toBe(0);
+    await kubectlOutput(command, asList(objects));
+    expect(await caBundles()).toBe([authority, authority, authority].join(" "));
+  });
+});
+
+it("the Pods satisfy the restricted Pod Security level that their namespace enforces", async () => {
+  const deployments = objects.filter(({ kind }) => kind === "Deployment");
+  expect(deployments).toHaveLength(2);
+  for (const deployment of deployments) {
+    const { template } = deployment["spec"] as { template: { metadata: object } };
+    const pod = { ...template, metadata: { ...template.metadata, name: deployment.metadata.name } };
+    const { body, status } = await request("POST", `/api/v1/namespaces/${namespace}/pods?dryRun=All`, {
+      apiVersion: "v1",
+      kind: "Pod",
+      ...pod,
+    });
+    expect(body.message).toBeUndefined();
+    expect(status).toBe(201);
+  }
+});
+
+describe("RBAC", () => {
+  it.each([
+    ["get", "secrets/curfew-certificates"],
+    ["watch", "secrets/curfew-certificates"],
+    ["patch", "secrets/curfew-certificates"],
+    ["create", "secrets"],
+    ["list", "endpointslices.discovery.k8s.io"],
+    ["get", `mutatingwebhookconfigurations.admissionregistration.k8s.io/${configuration}`],
+    ["watch", `mutatingwebhookconfigurations.admissionregistration.k8s.io/${configuration}`],
+    ["patch", `mutatingwebhookconfigurations.admissionregistration.k8s.io/${configuration}`],
+  ])("lets curfew certs %s %s", async (...what) => {
+    expect(await mayCerts(...what)).toBe(true);
+  });
+
+  it.each([
+    ["get", "secrets/another"],
+    ["get", "secrets"],
+    ["list", "secrets"],
+    ["delete", "secrets/curfew-certificates"],
+    ["get", "secrets/curfew-certificates", "--subresource=status"],
+    ["get", "pods"],
+    ["create", "pods"],
+    ["create", "serviceaccounts/curfew-certs", "--subresource=token"],
+    ["update", `mutatingwebhookconfigurations.admissionregistration.k8s.io/${configuration}`],
+    ["delete", `mutatingwebhookconfigurations.admissionregistration.k8s.io/${configuration}`],
+    ["patch", "mutatingwebhookconfigurations.admissionregistration.k8s.io/curfew"],
+    ["create", "mutatingwebhookconfigurations.admissionregistration.k8s.io"],
+    ["patch", "validatingadmissionpolicies.admissionregistration.k8s.io/curfew-jobs"],
+  ])("does not let curfew certs %s %s", async (...what) => {
+    expect(await mayCerts(...what)).toBe(false);
+  });
+
+  /** The rules of an account beyond those that every account has. */
+  async function ownRules(account: string): Promise<string[]> {
+    const [own = [], everybodys = []] = await Promise.all(
+      [account, "default"].map(async (name) => {
+        const as = `--as=system:serviceaccount:${namespace}:${name}`;
+        const rules = await kubectlOutput(["auth", "can-i", "--list", "--no-headers", as, "-n", namespace]);
+        return rules.split("\n").map((line) => line.replaceAll(/\s+/g, " ").trim());
+      }),
+    );
+    return own.filter((rule) => !everybodys.includes(rule)).sort();
+  }
+
+  it("gives curfew certs exactly these rules", async () => {
+    expect(await ownRules("curfew-certs")).toEqual([
+      "endpointslices.discovery.k8s.io [] [] [list]",
+      `mutatingwebhookconfigurations.admissionregistration.k8s.io [] [${configuration}] [get watch patch]`,
+      "secrets [] [] [create]",
+      "secrets [] [curfew-certificates] [get watch patch]",
+    ]);
+  });
+
+  it("gives the admission server none", async () => {
+    expect(await ownRules("curfew-admission")).toEqual([]);
+  });
+});
+
+it("deleting the manifests leaves no webhook, policy, role or namespace behind", async () => {
+  await kubectlOutput(["delete", "-f", "-"], asList(objects));
+  const left = await kubectlOutput(["get", "--ignore-not-found", "-o", "name", "-f", "-"], asList(objects));
+  expect(left).toBe("");
+});
