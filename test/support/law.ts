@@ -1,0 +1,10 @@
+import fc from "fast-check";
+import { test } from "vitest";
+
+/** As many as run in a few seconds; more by the environment variable RUNS. */
+export const law = <T extends [unknown, ...unknown[]]>(title: string, property: fc.IPropertyWithHooks<T>): void => {
+  const numRuns = Number(process.env["RUNS"] ?? 300);
+  test(title, { timeout: 60_000 + 100 * numRuns }, () => {
+    fc.assert(property, { numRuns });
+  });
+};

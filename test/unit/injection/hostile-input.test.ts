@@ -1,0 +1,116 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { planCronJob } from "../../../src/injection/plan-cron-job.ts";
+import { planJob } from "../../../src/injection/plan-job.ts";
+import { planUpdate } from "../../../src/injection/plan-update.ts";
+import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../../src/injection/scripts.generated.ts";
+import { arbitraryJob, type GeneratedJob } from "../../support/arbitrary-job.ts";
+import { podSpecOf } from "../../support/expect-patched.ts";
+import { applied } from "../../support/json-patch.ts";
+import { law } from "../../support/law.ts";
+
+const keys = fc.constantFrom(
+  ...[
+    "curfew.sh/main",
+    "curfew.sh/ignore",
+    "curfew.sh/strategy",
+    "curfew.sh/start-timeout-seconds",
+    "curfew.sh/injected",
+  ],
+  ...["command.curfew.sh/tests", "grace-period-seconds.curfew.sh/dind", "shell.curfew.sh/dind", "curfew.sh/enabled"],
+  ...["kubectl.kubernetes.io/default-container", "__proto__", "constructor", "command.curfew.sh/__proto__"],
+);
+const value = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.json(),
+  fc.constantFrom("tests", "trap", "9", "/bin/sh", "/bin/$(X)", '["$(X)", "`id`"]', "'; rm -rf / #", '["\\u0000"]'),
+);
+law(
+  "what annotations hold neither throws nor reaches a script or a setting",
+  fc.property(fc.dictionary(keys, value), fc.dictionary(keys, value), (onJob, onTemplate) => {
+    const job = {
+      metadata: { labels: { "curfew.sh/enabled": "true" }, annotations: onJob },
+      spec: {
+        template: {
+          metadata: { annotations: onTemplate },
+          spec: {
+            restartPolicy: "Never",
+            containers: [
+              { name: "tests", image: "corp.example/x" },
+              { name: "dind", image: "docker:dind" },
+              { name: "db", image: "alpine", command: ["sh"] },
+            ],
+          },
+        },
+      },
+    };
+    const plan = planJob(job);
+    if (plan.kind !== "patch") return;
+    for (const { command, args } of podSpecOf(applied(job, plan.patch) as GeneratedJob).containers) {
+      if (command?.[3] !== "curfew") continue;
+      expect([MAIN_SCRIPT, SIDECAR_SCRIPT]).toContain(command[2]);
+      expect(command[0]).toMatch(/^[\w./+-]+$/);
+      expect(args?.slice(0, 3 + Number(args[2])).join("\n")).toMatch(/^[\w./\n -]+$/);
+    }
+  }),
+);
+
+const damaged = fc
+  .tuple(arbitraryJob, fc.jsonValue({ maxDepth: 3 }), fc.nat())
+  .map(([job, junk, at]) => damage(job, junk, at));
+const anything = fc.oneof(fc.jsonValue(), damaged);
+law(
+  "JSON of any shape is planned without throwing",
+  fc.property(anything, fc.boolean(), (object, all) => {
+    const cronJob = { spec: { jobTemplate: object } };
+    expect(["patch", "leave", "refuse"]).toContain(planJob(object, { all }).kind);
+    expect(["patch", "leave", "refuse"]).toContain(planCronJob(object, { all }).kind);
+    const plan = planCronJob(cronJob, { all });
+    if (plan.kind !== "refuse") applied(cronJob, plan.patch);
+  }),
+);
+
+law(
+  "JSON of any shape is updated without throwing, by a valid patch",
+  fc.property(anything, anything, (before, after) => {
+    applied(after, planUpdate(before, after).patch);
+  }),
+);
+
+test("JSON of any depth is planned and updated without throwing", () => {
+  const deep = (): unknown => JSON.parse(`${"[".repeat(100_000)}${"]".repeat(100_000)}`);
+  const metadata = { labels: { "curfew.sh/enabled": "true" }, annotations: { "curfew.sh/injected": "native" } };
+  const jobOf = (spec: object): object => ({ metadata, spec: { template: { spec } } });
+  const sidecar = (): object => ({ name: "x", restartPolicy: "Always", deep: deep() });
+  const moved = jobOf({ initContainers: [sidecar()], containers: [{ name: "y", deep: deep() }] });
+  const manifest = jobOf({ containers: [sidecar(), { name: "y", deep: deep() }] });
+  for (const object of [
+    deep(),
+    { metadata: deep() },
+    { metadata: { labels: { "curfew.sh/enabled": deep() } } },
+    moved,
+  ]) {
+    expect(() => planJob(object)).not.toThrow();
+  }
+  expect(() => planUpdate(deep(), deep())).not.toThrow();
+  expect(planUpdate(moved, manifest)).toMatchObject({
+    patch: [],
+    warnings: [expect.stringContaining("manifest changes it")],
+  });
+});
+
+/** Puts junk in the place of one of the object's values. */
+function damage(object: unknown, junk: unknown, at: number): unknown {
+  const copy = structuredClone(object);
+  const places: (() => void)[] = [];
+  const walk = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, member] of Object.entries(value)) {
+      places.push(() => Object.assign(value, { [key]: junk }));
+      walk(member);
+    }
+  };
+  walk(copy);
+  places[at % places.length]?.();
+  return copy;
+}
