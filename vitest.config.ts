@@ -6,7 +6,16 @@ export default defineConfig({
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
       { test: { name: "http", include: ["test/http/**/*.test.ts"] } },
-      { test: { name: "process", include: ["test/process/**/*.test.ts"], testTimeout: 60_000 } },
+      // Processes sleep most of the time, so many at once.
+      {
+        test: {
+          name: "process",
+          include: ["test/process/**/*.test.ts"],
+          testTimeout: 60_000,
+          maxConcurrency: 12,
+          maxWorkers: 4,
+        },
+      },
     ],
   },
 });

@@ -34,10 +34,11 @@ promise('"$@" & wait: takes stdin from the app', async (pod) => {
 promise(
   '"$@" & wait: kills a script that would have outlived TERM as PID 1',
   async (pod) => {
-    const script = sh("echo up; sleep 1; echo migrated");
+    const script = sh("echo up; sleep 1.5; echo migrated");
     const unwrapped = pod.plain(script);
     const main = naive(pod, waitAgain, script);
     await Promise.all([unwrapped.saw("up"), main.saw("up")]);
+    await sleep(500); // it learns its app's PID only after it has started it
     for (const container of [unwrapped, main]) container.kill("SIGTERM");
     await Promise.all([unwrapped.exited, main.exited]);
     expect(unwrapped.output).toEqual(["up", "migrated"]);

@@ -47,8 +47,6 @@ export interface PromiseOptions {
   readonly needs?: readonly ("namespaces" | "root" | `command ${string}`)[];
   /** Only in `npm run test:long`. */
   readonly onlyLong?: boolean;
-  /** Not beside other tests: it loads the machine itself. */
-  readonly alone?: boolean;
   /** Default: 60. */
   readonly seconds?: number;
 }
@@ -59,10 +57,9 @@ export const promise = (
   body: (pod: WrappedPod, context: TestContext) => Promise<void>,
   options: PromiseOptions = {},
 ): void => {
-  const run = options.alone === true ? test : test.concurrent;
-  describe.skipIf(options.onlyLong === true && !long)(title, () => {
+  describe(title, { concurrent: true, skip: options.onlyLong === true && !long }, () => {
     for (const shell of shells) {
-      run(
+      test(
         `under ${shell.name}`,
         async (context) => {
           need(context, shell.argv[0]);
