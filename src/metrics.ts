@@ -2,7 +2,7 @@
  * Metrics that every process has. Label values come from closed sets in this code, never from what users send: each new value is a
  * time series for good.
  */
-import { Gauge, Registry } from "prom-client";
+import { Gauge, Registry } from "./prometheus.ts";
 
 /** From 100 µs, a review at rest, to 10 s, beyond what any caller waits for. */
 export const LATENCY_BUCKETS_SECONDS = [

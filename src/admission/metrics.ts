@@ -1,5 +1,5 @@
 /** The admission server's metrics. docs/reference.md lists them. */
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "../prometheus.ts";
 import { LATENCY_BUCKETS_SECONDS } from "../metrics.ts";
 import type { InvalidReview, Operation } from "./admission-review.ts";
 import type { Decision } from "./review.ts";

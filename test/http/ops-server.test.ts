@@ -1,4 +1,4 @@
-import { Registry } from "prom-client";
+import { connect } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createRegistry } from "../../src/metrics.ts";
 import { startOpsServer, type OpsServer, type Readiness } from "../../src/ops-server.ts";
@@ -38,7 +38,7 @@ test("/metrics speaks Prometheus' text format", async () => {
 });
 
 test("a metric that cannot be collected is a 500 in JSON, and the next scrape is served", async () => {
-  const registry = new Registry();
+  const registry = createRegistry();
   registry.metrics = () => Promise.reject(new Error("no"));
   const broken = await startOpsServer({ host: "127.0.0.1", port: 0, registry, readiness: () => readiness });
   const response = await fetch(`http://127.0.0.1:${broken.port}/metrics`);
@@ -60,4 +60,37 @@ test.each([
 test("a port that is taken is an error that names it", async () => {
   const again = { host: "127.0.0.1", port: ops.port, registry: createRegistry(), readiness: () => readiness };
   await expect(startOpsServer(again)).rejects.toThrow(`cannot listen on 127.0.0.1 ${ops.port}`);
+});
+
+test("HEAD gets the headers alone", async () => {
+  const response = await get("/healthz", { method: "HEAD" });
+  expect(response.status).toBe(200);
+  expect(response.headers.get("content-length")).toBe("16");
+  expect(await response.text()).toBe("");
+});
+
+test.each([
+  ["in pieces", ["GET /hea", "lthz HTTP/1.1\r\nHost: a\r\n", "\r\n"], "200 OK"],
+  ["with a query", ["GET /healthz?verbose HTTP/1.0\r\n\r\n"], "200 OK"],
+  ["no HTTP", ["\0\r\n\r\n"], "400 Bad Request"],
+  ["too long", [`GET / HTTP/1.1\r\nX: ${"x".repeat(9000)}`], "400 Bad Request"],
+])("a request %s is answered, and the connection ends", async (_, pieces, status) => {
+  const socket = connect(ops.port, "127.0.0.1");
+  let answer = "";
+  socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
+  const ended = new Promise((resolve) => socket.on("close", resolve));
+  for (const piece of pieces) {
+    socket.write(piece);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await ended;
+  expect(answer.split("\r\n")[0]).toBe(`HTTP/1.1 ${status}`);
+});
+
+test("a client that resets its connection does no harm", async () => {
+  const socket = connect(ops.port, "127.0.0.1");
+  await new Promise((resolve) => socket.on("connect", resolve));
+  socket.write("GET /metrics HTTP/1.1\r\n\r\n");
+  socket.resetAndDestroy();
+  expect((await get("/healthz")).status).toBe(200);
 });
