@@ -45,13 +45,13 @@ export const LIMITS = {
     strategy: "trap",
     hardness: "hard",
     sentence: "The Pod runs on Windows, and the wrapper is a POSIX shell script.",
-    wayOut: "none but strategy native",
+    wayOut: "run the Pod on Linux",
   },
   "shell-not-evident": {
     strategy: "trap",
     hardness: "soft",
     sentence: "Nothing shows that the image has a shell: without one the container could not start.",
-    wayOut: "name it with shell.curfew.sh/CONTAINER, as in /bin/sh",
+    wayOut: "say with shell.curfew.sh/CONTAINER where its shell is, as in /bin/sh",
   },
   "pre-stop": {
     strategy: "trap",

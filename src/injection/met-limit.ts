@@ -12,6 +12,6 @@ export function met(limit: LimitId, container?: Container): MetLimit {
     limit,
     container: container.name,
     image,
-    message: `${quote(container.name)} (${showImage(image)}): ${sentence}`,
+    message: `${quote(container.name)}${image === "" ? "" : ` (${showImage(image)})`}: ${sentence}`,
   };
 }

@@ -116,7 +116,7 @@ function choose(survey: Survey, begun: Strategy | undefined, options: PlanOption
     chosenBy,
     limits: [...trap, ...native],
     warnings: told,
-    containers: containerPlans(survey),
+    containers: containerPlans(survey, strategy),
     patch: [...patch, ...mark],
   };
 }

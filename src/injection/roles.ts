@@ -78,9 +78,10 @@ export function assignRoles(
 }
 
 function guessed(main: Container, casts: readonly Cast[]): string {
-  const stopped = casts.filter(({ role }) => role === "sidecar").map(({ container }) => quote(container.name));
+  const sidecars = casts.filter(({ role }) => role === "sidecar").map(({ container }) => quote(container.name));
+  const stopped = sidecars.length > 3 ? `${sidecars.slice(0, 3).join(", ")} and others` : sidecars.join(", ").replace(/, ([^,]*)$/, " and $1");
   return (
-    `Took ${quote(main.name)} for the main container, as the first: when it ends, ${stopped.join(" and ")} ` +
-    `will be stopped. Name the main containers with the annotation ${MAIN_ANNOTATION}.`
+    `${quote(main.name)} is taken for the main container, as the first: when it ends, ${stopped} will be stopped. ` +
+    `If that is wrong, name the main ones in ${MAIN_ANNOTATION}.`
   );
 }

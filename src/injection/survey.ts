@@ -3,7 +3,7 @@ import { argvOf, shellOf, type Argv, type Shell } from "./argv.ts";
 import type { Settings } from "./annotations.ts";
 import { gracePeriodOf, type Container, type Job, type PodSpec } from "./job.ts";
 import type { KnownImage } from "./known-images.ts";
-import type { ContainerPlan } from "./plan.ts";
+import type { ContainerPlan, Strategy } from "./plan.ts";
 import type { Cast } from "./roles.ts";
 import type { Unwrapped } from "./wrapper.ts";
 
@@ -55,7 +55,10 @@ export function sidecarGracePeriod({ spec, settings }: Pick<Survey, "spec" | "se
 }
 
 /** The containers as a plan tells people of them. */
-export function containerPlans(survey: Survey): readonly ContainerPlan[] {
+export function containerPlans(survey: Survey, strategy?: Strategy): readonly ContainerPlan[] {
+  // kubelet knows no grace period but the Pod's.
+  const gracePeriod = (name: string): number =>
+    strategy === "native" ? gracePeriodOf(survey.spec) : sidecarGracePeriod(survey, name);
   return survey.containers.map(({ container, cast, argv }) => ({
     name: container.name,
     image: container.image ?? "",
@@ -63,6 +66,6 @@ export function containerPlans(survey: Survey): readonly ContainerPlan[] {
     roleSource: cast.source,
     argv: argv?.elements ?? [],
     argvSource: argv?.source ?? "unknown",
-    ...(cast.role === "sidecar" ? { gracePeriodSeconds: sidecarGracePeriod(survey, container.name) } : {}),
+    ...(cast.role === "sidecar" ? { gracePeriodSeconds: gracePeriod(container.name) } : {}),
   }));
 }

@@ -39,7 +39,7 @@ describe("an opted-in Job", () => {
       JSON.stringify(job("guessed", withSidecar)),
     );
     expect(stderr).toMatch(
-      /^Warning: Took "main" for the main container, as the first: when it ends, "sidecar" will be stopped\./m,
+      /^Warning: "main" is taken for the main container, as the first: when it ends, "sidecar" will be stopped\./m,
     );
     expect(status).toBe(0);
   });
@@ -140,7 +140,7 @@ describe("a CronJob whose Jobs are opted in", () => {
       ["apply", "-n", namespace, "-f", "-"],
       JSON.stringify(cronJob("warned", withSidecar)),
     );
-    expect(stderr).toMatch(/^Warning: Took "main" for the main container/m);
+    expect(stderr).toMatch(/^Warning: "main" is taken for the main container/m);
     expect(status).toBe(0);
     const { body } = await request("GET", `/apis/batch/v1/namespaces/${namespace}/cronjobs/warned`);
     expect(JSON.stringify(body)).not.toContain("curfew.sh/injected");

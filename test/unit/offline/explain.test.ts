@@ -92,7 +92,7 @@ test("says why a Job is left alone", () => {
 
 test("shows the planner's warnings, and a label that has no effect", () => {
   const guessed = explained(job(AGENT + TOOL.replace("registry.example/tool", "alpine, command: [sleep]")));
-  expect(guessed.text).toContain('  warning: Took "agent" for the main container');
+  expect(guessed.text).toContain('  warning: "agent" is taken for the main container');
   const misplaced = job(AGENT + DIND)
     .replace(/ *labels:.*\n/, "")
     .replace("  template:\n", '  template:\n    metadata: { labels: { curfew.sh/enabled: "true" } }\n');
