@@ -11,7 +11,15 @@ export function demoCommand(): Command {
     .action(run);
 }
 
+/** In a narrower terminal lines break, and cannot be drawn over. */
+const MIN_COLUMNS = 80;
+
 async function run(): Promise<void> {
+  if (process.platform !== "linux") {
+    console.error("curfew demo: the wrappers read /proc, so it needs Linux. In a container it runs on any system.");
+    process.exitCode = 2;
+    return;
+  }
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => {
@@ -22,7 +30,7 @@ async function run(): Promise<void> {
   const { stdout } = process;
   const screen = {
     write: (text: string) => stdout.write(text),
-    live: stdout.isTTY && process.env["TERM"] !== "dumb",
+    live: stdout.isTTY && stdout.columns >= MIN_COLUMNS && process.env["TERM"] !== "dumb",
     columns: stdout.columns || 120,
   };
   const asPromised = await runDemo(screen, abort.signal);

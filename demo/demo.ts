@@ -39,17 +39,19 @@ export async function runDemo(screen: Screen, signal: AbortSignal): Promise<bool
 }
 
 function introduction(milliseconds: number): string {
-  const where = isolation.kind === "none" ? "as processes" : "as processes in namespaces of their own";
+  const where = isolation.kind === "none" ? "" : " in namespaces";
   return `
-A Buildkite agent with a docker:dind sidecar (demo/jobs). Six Jobs were created in ${duration(milliseconds)}, through an API server
-that asks Curfew's admission server over TLS. Their containers run here, ${where};
-scripts stand in for the agent and for dockerd, which takes 300 ms (▒) to shut down.
+A Job with two containers: a Buildkite agent, and docker:dind beside it. Six such
+Jobs were created in ${duration(milliseconds)}, through a small API server that asks Curfew's
+admission server over TLS. Their containers are local processes${where}.
+Scripts stand in for the agent, and for dockerd, which takes 300 ms (▒) to stop.
 `;
 }
 
 /** Draws over the last frame on a terminal; elsewhere draws once, at the end. */
 async function watch(runs: readonly Run[], screen: Screen, signal: AbortSignal): Promise<void> {
-  const bar = Math.max(Math.floor(Math.min(screen.columns - 68, 48) / 8) * 8, 24);
+  // The longest line is the hack's: two thirds of the bar, then 65 columns of words.
+  const bar = Math.max(Math.floor(Math.min((screen.columns - 65) / 0.65, 48) / 8) * 8, 24);
   const frame = (): string[] =>
     ENDINGS.flatMap((ending) => [
       "",
@@ -59,11 +61,6 @@ async function watch(runs: readonly Run[], screen: Screen, signal: AbortSignal):
         bar,
       ),
     ]);
-  const aborted = new Promise<void>((resolve) => {
-    signal.addEventListener("abort", () => {
-      resolve();
-    });
-  });
   let drawn = 0;
   const draw = (): void => {
     const lines = frame();
@@ -73,9 +70,18 @@ async function watch(runs: readonly Run[], screen: Screen, signal: AbortSignal):
     drawn = lines.length;
   };
   const timer = screen.live ? setInterval(draw, FRAME_MS) : undefined;
-  await Promise.race([Promise.all(runs.map(({ finished }) => finished)), aborted]);
+  await Promise.race([Promise.all(runs.map(({ finished }) => finished)), aborted(signal)]);
   clearInterval(timer);
   draw();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => {
+      resolve();
+    });
+  });
 }
 
 function summary(runs: readonly Run[]): string {

@@ -22,7 +22,7 @@ function axis(bar: number): string {
 function lanes(run: Run, bar: number): string[] {
   return run.lanes().map((lane, index) => {
     const label = `  ${(LABELS[run.variant][index] ?? "").padEnd(10)}${lane.container.padEnd(LABEL_WIDTH - 12)}`;
-    const end = lane.end?.at ?? run.elapsed();
+    const end = Math.min(lane.end?.at ?? run.elapsed(), CUT_OFF_MS);
     const cells = (from: number, to: number): number =>
       Math.round((to / CUT_OFF_MS) * bar) - Math.round((from / CUT_OFF_MS) * bar);
     const term = lane.termAt ?? end;

@@ -1,0 +1,92 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { startCluster } from "../../demo/cluster.ts";
+import { startRun, type Ending } from "../../demo/run.ts";
+import { children } from "../support/container.ts";
+
+const CURFEW = join(import.meta.dirname, "../../bin/curfew.js");
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "curfew-demo-test-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+test.each<[Ending, number]>([
+  ["exit", 0],
+  ["kill", 137],
+])(
+  "the Job of 2020 without its hack ends, from the AdmissionReview to its last process, when main's end is: %s",
+  async (ending, code) => {
+    const cluster = await startCluster();
+    try {
+      const run = await startRun(cluster, "curfew", ending);
+      await run.finished;
+      expect(run.cutOffAt()).toBeUndefined();
+      expect(run.lanes()).toMatchObject([
+        { container: "agent", end: { code } },
+        { container: "dind", end: { code: 0 }, stopped: true },
+      ]);
+    } finally {
+      await cluster.close();
+    }
+  },
+);
+
+test("curfew demo shows what it claims, without a terminal as plain text, and leaves nothing behind", async () => {
+  const demo = startDemo();
+  const [output, errors] = await Promise.all([textOf(demo.stdout), textOf(demo.stderr), ended(demo)]);
+  expect(errors).toBe("");
+  expect(demo.exitCode).toBe(0);
+  expect(output.match(/▶ hangs, cut off/g)).toHaveLength(3);
+  expect(output.match(/TERM \d+ ms after agent; shut down, exit 0/g)).toHaveLength(2);
+  expect(output).not.toContain("\x1b");
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("curfew demo ends at Ctrl-C and leaves no process and no file behind", async () => {
+  const demo = startDemo();
+  const output = textOf(demo.stdout);
+  while (descendants(demo.pid).length < 12) await sleep(20);
+  const processes = descendants(demo.pid);
+  expect(readdirSync(folder)).not.toEqual([]);
+  demo.kill("SIGINT");
+  await ended(demo);
+  expect(demo.exitCode).toBe(130);
+  expect(await output).not.toContain("How long");
+  expect(readdirSync(folder)).toEqual([]);
+  const deadline = performance.now() + 5_000;
+  while (processes.some((pid) => existsSync(`/proc/${pid}`)) && performance.now() < deadline) await sleep(20);
+  expect(processes.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
+});
+
+function startDemo(): ChildProcess {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.includes("COLOR")));
+  return spawn(process.execPath, [CURFEW, "demo"], {
+    env: { ...env, TMPDIR: folder },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+function ended(demo: ChildProcess): Promise<void> {
+  return new Promise((resolve) =>
+    demo.once("exit", () => {
+      resolve();
+    }),
+  );
+}
+
+function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
+  return stream ? text(stream) : Promise.resolve("");
+}
+
+function descendants(pid = 0): number[] {
+  return children(pid).flatMap((child) => [child, ...descendants(child)]);
+}
