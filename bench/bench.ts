@@ -5,9 +5,10 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { admission } from "./admission.ts";
+import { dispatch } from "./dispatch.ts";
 import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
 
-const BENCHES: Readonly<Record<string, Bench>> = { admission };
+const BENCHES: Readonly<Record<string, Bench>> = { admission, dispatch };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

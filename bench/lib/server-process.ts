@@ -10,15 +10,21 @@ export interface ServerProcess {
   /** From its start to the line that says it is ready. */
   readonly startMilliseconds: number;
   readonly residentMiB: () => Promise<number>;
+  /** The most that was ever resident. */
+  readonly peakMiB: () => Promise<number>;
   readonly stop: () => Promise<void>;
 }
 
 /**
- * Starts a Node program on the server's core and waits until it prints a JSON line with a `port`. Its output goes to the file
+ * Starts a Node program, on the server's core unless another is given, and waits until it prints a JSON line with a `port`. Its output goes to the file
  * `logPath`: to read it as it comes would take time from what is measured.
  */
-export async function startServer(args: readonly string[], logPath: string): Promise<ServerProcess> {
-  const [command = "", ...rest] = [...CORES.server, process.execPath, ...args];
+export async function startServer(
+  args: readonly string[],
+  logPath: string,
+  core: readonly string[] = CORES.server,
+): Promise<ServerProcess> {
+  const [command = "", ...rest] = [...core, process.execPath, ...args];
   const log = openSync(logPath, "w");
   const start = performance.now();
   const child = spawn(command, rest, { stdio: ["ignore", log, "inherit"] });
@@ -30,10 +36,8 @@ export async function startServer(args: readonly string[], logPath: string): Pro
       return {
         port,
         startMilliseconds: performance.now() - start,
-        async residentMiB() {
-          const status = await readFile(`/proc/${String(child.pid)}/status`, "utf8");
-          return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
-        },
+        residentMiB: () => memoryMiB(child.pid, "VmRSS"),
+        peakMiB: () => memoryMiB(child.pid, "VmHWM"),
         async stop() {
           child.kill("SIGKILL");
           await ended;
@@ -43,6 +47,12 @@ export async function startServer(args: readonly string[], logPath: string): Pro
     if (child.exitCode !== null) throw new Error(`${args.join(" ")} ended before it was ready`);
     await sleep(2);
   }
+}
+
+/** https://www.kernel.org/doc/html/latest/filesystems/proc.html: VmRSS is resident now, VmHWM at the peak. */
+async function memoryMiB(pid: number | undefined, field: "VmRSS" | "VmHWM"): Promise<number> {
+  const status = await readFile(`/proc/${String(pid)}/status`, "utf8");
+  return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;
 }
 
 function portIn(log: string): number | undefined {

@@ -1,8 +1,9 @@
 /** One dispatcher process put together: the public port, and for each queue its dispatcher, its view of the Jobs, its reconcile loop. */
-import type { KubeConfig } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import type { Registry } from "prom-client";
 import type { Logger } from "../log.ts";
 import type { DispatchConfig, QueueConfig, StacksConfig } from "./config.ts";
+import { describeError } from "./describe-error.ts";
 import { Deliveries, type ServedQueue } from "./deliveries.ts";
 import { DispatchMetrics } from "./dispatch-metrics.ts";
 import { JobCreator } from "./job-creator.ts";
@@ -88,7 +89,7 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
       namespace,
       onFinished: (view) => reconcilers.get(view.queue)?.onJobFinished(view),
       onError: (error) => {
-        log.warn({ namespace, err: error }, "cannot list or watch Jobs");
+        log.warn({ namespace, ...describeError(error) }, "cannot list or watch Jobs");
       },
     });
   }

@@ -1,5 +1,4 @@
 /** Jobs at the Kubernetes API server: what a creation's answer means, lists in pages, watches, deletion of exactly this Job. */
-import { HttpMethod } from "@kubernetes/client-node";
 import { KubeUnreachableError, type KubeClient, type KubeResponse } from "./kube-client.ts";
 import { JOB_LABEL, type AgentJob } from "./plan-agent-job.ts";
 
@@ -57,7 +56,12 @@ export class JobsApi {
   async create(job: AgentJob, timeoutMs = this.#timeoutMs): Promise<CreateOutcome> {
     try {
       const signal = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
-      const response = await this.#client.request(HttpMethod.POST, path(job.metadata.namespace), job, signal);
+      const response = await this.#client.request({
+        method: "POST",
+        path: path(job.metadata.namespace),
+        body: job,
+        signal,
+      });
       const text = await response.text();
       if (response.code >= 200 && response.code < 300) return { kind: "created", job: JSON.parse(text) as StoredJob };
       return judge(response, messageOf(text));
@@ -79,12 +83,11 @@ export class JobsApi {
         limit: String(PAGE),
         ...(token && { continue: token }),
       });
-      const response = await this.#client.request(
-        HttpMethod.GET,
-        `${path(namespace)}?${query.toString()}`,
-        undefined,
+      const response = await this.#client.request({
+        method: "GET",
+        path: `${path(namespace)}?${query.toString()}`,
         signal,
-      );
+      });
       const text = await response.text();
       if (response.code !== 200)
         throw new Error(`cannot list Jobs in ${namespace}: ${response.code} ${messageOf(text)}`);
@@ -104,18 +107,17 @@ export class JobsApi {
       allowWatchBookmarks: "true",
       timeoutSeconds: "300",
     });
-    const response = await this.#client.request(
-      HttpMethod.GET,
-      `${path(namespace)}?${query.toString()}`,
-      undefined,
+    const response = await this.#client.request({
+      method: "GET",
+      path: `${path(namespace)}?${query.toString()}`,
       signal,
-    );
+    });
     if (response.code !== 200)
       throw new Error(`cannot watch Jobs in ${namespace}: ${response.code} ${messageOf(await response.text())}`);
     const decoder = new TextDecoder();
     let rest = "";
     try {
-      for await (const chunk of response.stream() ?? []) {
+      for await (const chunk of response.stream()) {
         const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
         rest = lines.pop() ?? "";
         for (const line of lines) if (line !== "") yield JSON.parse(line) as WatchEvent;
@@ -134,7 +136,12 @@ export class JobsApi {
       propagationPolicy: "Background",
     };
     const signal = AbortSignal.timeout(this.#timeoutMs);
-    const response = await this.#client.request(HttpMethod.DELETE, `${path(namespace)}/${name}`, options, signal);
+    const response = await this.#client.request({
+      method: "DELETE",
+      path: `${path(namespace)}/${name}`,
+      body: options,
+      signal,
+    });
     const text = await response.text();
     if (response.code === 404 || response.code === 409) return false;
     if (response.code >= 300)

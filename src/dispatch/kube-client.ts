@@ -1,92 +1,147 @@
 /**
- * HTTP to the Kubernetes API server with client-node's credentials. client-node's own typed API is passed by for two reasons: it drops
- * the fields of a Job that its models don't know, and it makes a new connection pool for each request, so that no connection lives on.
+ * HTTP to the Kubernetes API server with client-node's credentials. client-node's own typed API is passed by for three reasons: it drops
+ * fields of a Job that its models don't know, it makes a new connection pool for each request, so that no connection lives on, and its
+ * thousand models take 80 MiB.
  */
-import { createConfiguration, HttpMethod, RequestContext, type KubeConfig } from "@kubernetes/client-node";
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions, type RequestOptions } from "node:https";
+import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 
 export interface KubeResponse {
   readonly code: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: IncomingMessage["headers"];
   text(): Promise<string>;
-  stream(): ReadableStream<Uint8Array> | null;
+  stream(): AsyncIterable<Uint8Array>;
 }
 
 /** No answer came: refused, reset, timed out, TLS. The API server may or may not have carried the request out. */
 export class KubeUnreachableError extends Error {
   constructor(cause: unknown) {
-    const why =
-      cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause);
-    super(`the Kubernetes API server did not answer: ${why}`, { cause });
+    super(`the Kubernetes API server did not answer: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }
 
-/** Tokens are good for an hour and are renewed at 80 % of that; certificates and CA bundles change far more rarely. */
-const CREDENTIALS_MS = 30_000;
-const CONNECTIONS_MS = 3_600_000;
+export interface KubeRequest {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  readonly body?: unknown;
+  readonly signal: AbortSignal;
+}
 
-type Dispatcher = NonNullable<ReturnType<RequestContext["getDispatcher"]>>;
+/** Tokens are good for an hour and kubelet renews them long before; certificates and CA bundles change far more rarely. */
+const CREDENTIALS_MS = 30_000;
+/** Of all requests but watches, which come and go in no time; the API server's own limit is 400 for all its clients. */
+const MAX_SOCKETS = 64;
+
+interface Access {
+  readonly agent: HttpAgent | HttpsAgent;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 export class KubeClient {
   readonly #config: KubeConfig;
-  readonly #http = createConfiguration().httpApi;
-  readonly #server: string;
-  #headers: Promise<Readonly<Record<string, string>>> | undefined;
-  #headersUntil = 0;
-  #dispatcher: Dispatcher | undefined;
-  #dispatcherUntil = 0;
+  readonly #server: URL;
+  #access: Promise<Access> | undefined;
+  #accessUntil = 0;
+  #agent: { readonly key: string; readonly agent: HttpAgent | HttpsAgent } | undefined;
 
   /** @throws where the kubeconfig has no current cluster. */
   constructor(config: KubeConfig) {
     const server = config.getCurrentCluster()?.server;
     if (server === undefined) throw new Error("the kubeconfig has no current cluster");
     this.#config = config;
-    this.#server = server.replace(/\/+$/, "");
+    this.#server = new URL(server);
   }
 
   /** @throws KubeUnreachableError */
-  async request(method: HttpMethod, path: string, body: unknown, signal: AbortSignal): Promise<KubeResponse> {
+  async request({ method, path, body, signal }: KubeRequest): Promise<KubeResponse> {
     try {
-      const context = new RequestContext(this.#server + path, method);
-      for (const [name, value] of Object.entries(await this.#credentials())) context.setHeaderParam(name, value);
-      if (this.#dispatcher) context.setDispatcher(this.#dispatcher);
-      context.setHeaderParam("Accept", "application/json");
-      if (body !== undefined) {
-        context.setHeaderParam("Content-Type", "application/json");
-        context.setBody(JSON.stringify(body));
-      }
-      context.setSignal(signal);
-      const response = await this.#http.send(context).toPromise();
-      if (response.httpStatusCode === 401) this.#headers = undefined;
+      const { agent, headers } = await this.#credentials();
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      const response = await send(
+        this.#server,
+        { method, path, agent, signal, headers: { ...headers, ...headersFor(text) } },
+        text,
+      );
+      if (response.statusCode === 401) this.#access = undefined;
       return {
-        code: response.httpStatusCode,
+        code: response.statusCode ?? 0,
         headers: response.headers,
-        text: () => response.body.text(),
-        stream: () => response.body.stream(),
+        text: () => readText(response),
+        stream: () => response,
       };
     } catch (cause) {
       throw new KubeUnreachableError(cause);
     }
   }
 
-  #credentials(): Promise<Readonly<Record<string, string>>> {
+  #credentials(): Promise<Access> {
     const now = Date.now();
-    if (this.#headers === undefined || now > this.#headersUntil) {
-      this.#headers = this.#readCredentials(now);
-      this.#headersUntil = now + CREDENTIALS_MS;
+    if (this.#access === undefined || now > this.#accessUntil) {
+      this.#access = this.#readCredentials();
+      this.#accessUntil = now + CREDENTIALS_MS;
       // What failed is tried again by the next request; this one's caller sees the error.
-      this.#headers.catch(() => (this.#headers = undefined));
+      this.#access.catch(() => (this.#access = undefined));
     }
-    return this.#headers;
+    return this.#access;
   }
 
-  async #readCredentials(now: number): Promise<Readonly<Record<string, string>>> {
-    const context = new RequestContext(this.#server, HttpMethod.GET);
-    await this.#config.applySecurityAuthentication(context);
-    if (this.#dispatcher === undefined || now > this.#dispatcherUntil) {
-      // The old pool's requests end as they would; its idle connections close by themselves.
-      this.#dispatcher = context.getDispatcher();
-      this.#dispatcherUntil = now + CONNECTIONS_MS;
+  async #readCredentials(): Promise<Access> {
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized, auth } = options;
+    const tls = { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized };
+    const given = options.headers as Record<string, string> | undefined;
+    const headers = {
+      ...given,
+      ...(auth != null && { authorization: `Basic ${Buffer.from(auth).toString("base64")}` }),
+    };
+    return { agent: this.#agentFor(tls), headers };
+  }
+
+  /** The same agent, with its connections, as long as the credentials in it are the same. */
+  #agentFor(tls: AgentOptions): HttpAgent | HttpsAgent {
+    const key = JSON.stringify(tls);
+    if (this.#agent?.key !== key) {
+      const known = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
+      const options = { keepAlive: true, maxSockets: Infinity, maxFreeSockets: MAX_SOCKETS };
+      const agent =
+        this.#server.protocol === "http:" ? new HttpAgent(options) : new HttpsAgent({ ...options, ...known });
+      this.#agent = { key, agent };
     }
-    return context.getHeaders();
+    return this.#agent.agent;
+  }
+}
+
+function headersFor(body: string | undefined): Record<string, string | number> {
+  const accept = { accept: "application/json" };
+  return body === undefined
+    ? accept
+    : { ...accept, "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+}
+
+function send(server: URL, options: RequestOptions, body: string | undefined): Promise<IncomingMessage> {
+  const { protocol, hostname, port, pathname } = server;
+  const target = {
+    hostname: hostname.replace(/^\[|\]$/g, ""),
+    port,
+    path: pathname.replace(/\/+$/, "") + (options.path ?? ""),
+  };
+  return new Promise((resolve, reject) => {
+    const request = (protocol === "http:" ? httpRequest : httpsRequest)({ ...options, ...target }, resolve);
+    request.on("error", reject).end(body);
+  });
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  try {
+    let text = "";
+    response.setEncoding("utf8");
+    for await (const chunk of response) text += chunk as string;
+    return text;
+  } catch (cause) {
+    throw new KubeUnreachableError(cause);
   }
 }

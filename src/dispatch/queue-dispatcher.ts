@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { Batch } from "./batch.ts";
 import type { BuildkiteJob, JobStanding } from "./buildkite-job.ts";
 import type { QueueConfig, TaggedTemplate } from "./config.ts";
+import { describeError } from "./describe-error.ts";
 import type { DispatchMetrics, Source } from "./dispatch-metrics.ts";
 import type { JobCreator } from "./job-creator.ts";
 import type { JobMirror, JobView } from "./job-mirror.ts";
@@ -104,7 +105,7 @@ export class QueueDispatcher {
       return await this.#create(wanted, source, budgetMs - (performance.now() - started), token);
     } catch (error) {
       this.#options.log.warn(
-        { ...this.#about(wanted), err: error },
+        { ...this.#about(wanted), ...describeError(error) },
         "cannot reserve the job; the reconcile loop will try again",
       );
       this.#options.metrics.job(this.queue.name, source, "unavailable");
@@ -186,7 +187,7 @@ export class QueueDispatcher {
       this.reserved.delete(buildkiteJob.id);
       log.error(about, "finished the Buildkite job with a reason: it cannot be run");
     } catch (error) {
-      log.warn({ ...about, err: error }, "cannot finish the Buildkite job");
+      log.warn({ ...about, ...describeError(error) }, "cannot finish the Buildkite job");
     }
   }
 

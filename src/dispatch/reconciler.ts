@@ -11,6 +11,7 @@ import { planAcquireMode } from "./plan-acquire-mode.ts";
 import { planQueueMode } from "./plan-queue-mode.ts";
 import { inOrder, type PlannedJob } from "./plan-reconcile.ts";
 import type { BringOutcome, QueueDispatcher } from "./queue-dispatcher.ts";
+import { describeError } from "./describe-error.ts";
 import { routeInQueue } from "./route.ts";
 import { StacksError, type StacksApi } from "./stacks-api.ts";
 import type { Logger } from "../log.ts";
@@ -83,7 +84,7 @@ export class Reconciler {
           if (error.code === 404) this.#registered = false;
         }
         metrics.pass(queue, "failed", now());
-        log.warn({ queue, err: error, failures: this.#failures }, "a reconcile pass failed");
+        log.warn({ queue, ...describeError(error), failures: this.#failures }, "a reconcile pass failed");
       }
       await this.#sleep(retryAfterMs);
     }

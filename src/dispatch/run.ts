@@ -1,4 +1,4 @@
-import { KubeConfig } from "@kubernetes/client-node";
+import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import type { ConfigOf } from "../config.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { createRegistry } from "../metrics.ts";

@@ -86,7 +86,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
     fake.schedule();
     await until("it is created", () => api.jobs().length === 1);
-    expect(dispatcher.log()).toContain("reconciling again");
+    await until("it says so", () => dispatcher.log().includes("reconciling again"));
   });
 
   test("registers again where Buildkite has forgotten the stack", async () => {

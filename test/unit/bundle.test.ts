@@ -5,12 +5,18 @@ import { bundle, licences, loadedWith, packagesOf } from "../../scripts/bundle.t
 let metafile: Metafile;
 beforeAll(async () => {
   ({ metafile } = await bundle(false));
-});
+}, 60_000);
 
 test("curfew admission loads no Kubernetes client and no express", () => {
   const packages = packagesOf(loadedWith("src/admission/command.ts", metafile));
   expect(packages).toContain("pino");
   expect(packages.filter((name) => name.startsWith("@kubernetes/") || name === "express")).toEqual([]);
+});
+
+test("curfew dispatch loads Kubernetes' configuration, and none of its thousand models", () => {
+  const loaded = [...loadedWith("src/dispatch/command.ts", metafile)];
+  expect(packagesOf(loaded)).toContain("@kubernetes/client-node");
+  expect(loaded.filter((path) => path.includes("/gen/models/V1"))).toEqual([]);
 });
 
 test("curfew --help loads commander and nothing else", () => {

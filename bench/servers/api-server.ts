@@ -1,0 +1,7 @@
+/** The small Kubernetes API server of the tests in a process of its own, for benches without a real one. Prints its kubeconfig. */
+import { startApiServer } from "../../test/support/api-server.ts";
+import { createTestAuthority } from "../../test/support/certificates.ts";
+
+const authority = createTestAuthority();
+const { url, kubeconfig } = await startApiServer({ tls: { ...authority.issue(), ca: authority.ca } });
+console.log(JSON.stringify({ port: Number(new URL(url).port), kubeconfig }));
