@@ -1,7 +1,7 @@
 /** The ValidatingAdmissionPolicies: what holds even where the webhook's failurePolicy is Ignore, or another webhook undoes its work. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { accepted, create, pathOf, request } from "../support/api.ts";
-import { getJob, type Job } from "../support/jobs.ts";
+import { create, pathOf, request } from "../support/api.ts";
+import { createJob, type Job } from "../support/jobs.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
 import { addWebhook, pauseWebhooks } from "../support/webhooks.ts";
@@ -14,9 +14,7 @@ describe("with the webhook out of the way", () => {
   let resume: () => Promise<void>;
   let patched: Job;
   beforeAll(async () => {
-    patched = accepted(
-      await create(namespace, job("patched", containers, { annotations, spec: { suspend: true } })),
-    ) as unknown as Job;
+    patched = await createJob(namespace, job("patched", containers, { annotations, spec: { suspend: true } }));
     resume = await pauseWebhooks();
   });
   afterAll(async () => {
@@ -57,7 +55,7 @@ describe("with the webhook out of the way", () => {
   }
 
   it("the Pod of a patched Job is let through", async () => {
-    const { metadata, spec } = patched.spec.template as unknown as { metadata: object; spec: object };
+    const { metadata, spec } = patched.spec.template;
     const pod = { apiVersion: "v1", kind: "Pod", metadata: { ...metadata, name: "of-patched" }, spec };
     expect((await create(namespace, pod, "?dryRun=All")).status).toBe(201);
   });
@@ -106,18 +104,13 @@ describe("a webhook that drops restartPolicy from native sidecars", () => {
 
   it("on Pods is caught, and the Job's events tell of it", async () => {
     const remove = await addWebhook("zz-strips", "pods", (object) => {
-      const { spec } = object as unknown as { spec: { initContainers?: { restartPolicy?: string }[] } };
+      const { spec } = object as { spec: { initContainers?: { restartPolicy?: string }[] } };
       const path = "/spec/initContainers/0/restartPolicy";
       return spec.initContainers?.[0]?.restartPolicy === undefined ? [] : [{ op: "remove", path }];
     });
     try {
-      const { spec } = accepted(
-        await create(namespace, job("pod-stripped", containers, { annotations: native })),
-      ) as unknown as Job;
-      expect(spec.template.spec.initContainers?.[0]?.restartPolicy).toBe("Always");
-      const { template } = (await getJob(namespace, "pod-stripped")).spec as unknown as {
-        template: { metadata: object; spec: object };
-      };
+      const { template } = (await createJob(namespace, job("pod-stripped", containers, { annotations: native }))).spec;
+      expect(template.spec.initContainers?.[0]?.restartPolicy).toBe("Always");
       const pod = {
         apiVersion: "v1",
         kind: "Pod",

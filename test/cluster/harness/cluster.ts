@@ -52,7 +52,8 @@ export function findCluster(state: string): Cluster | undefined {
 /** A new folder for a cluster that lives as long as its test run. Removes what earlier runs that were killed left behind. */
 export async function temporaryState(): Promise<string> {
   for (const stale of globSync(path.join(tmpdir(), "curfew-cluster-*"))) {
-    if (findCluster(stale) === undefined) await removeState(stale);
+    // Without a PID it may be another run's that is about to start.
+    if (existsSync(path.join(stale, "pid")) && findCluster(stale) === undefined) await removeState(stale);
   }
   return mkdtempSync(path.join(tmpdir(), "curfew-cluster-"));
 }

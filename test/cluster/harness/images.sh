@@ -31,7 +31,7 @@ start_dockerd() {
 debian_rootfs() {
   local root=$context/rootfs mirror
   mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1)
-  debootstrap --variant=minbase --include=docker.io,tini,bash,git,ca-certificates,procps bookworm "$root" ${mirror:+"$mirror"} >"$context.debootstrap.log"
+  debootstrap --variant=minbase --include=tini,bash,ca-certificates,procps bookworm "$root" ${mirror:+"$mirror"} >"$context.debootstrap.log"
   rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}
   cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" # builds inside trust what this machine trusts
   tar -C "$root" --exclude='./dev/*' -cf "$context/rootfs.tar" .
@@ -79,7 +79,7 @@ test_images() {
     case $stage in '#' | '') continue ;; esac
     arguments=()
     for tag in $names; do arguments+=(--tag "$tag") && tags+=("$tag"); done
-    docker build --quiet --network none --target "$stage" "${arguments[@]}" "$context" >/dev/null
+    docker build --quiet --network host --target "$stage" "${arguments[@]}" "$context" >/dev/null
   done <"$here/images/tags"
   docker save "${tags[@]}" --output "$archive.part"
   mv "$archive.part" "$archive"

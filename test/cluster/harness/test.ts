@@ -1,13 +1,13 @@
 /**
  * `npm run test:cluster [-- api|node] [-- vitest's arguments]`: the tests against a real Kubernetes.
  *
- * With KUBECONFIG (and CURFEW_IMAGE, an image that the cluster can run) set: against that cluster. Else against the one that
- * `npm run cluster:up` has started, else against one that is built, started and removed again.
+ * With KUBECONFIG (and CURFEW_IMAGE, an image that the cluster can run) set: the node tier against that cluster. Else against
+ * clusters that are built, started and removed again; for the node tier, against that of `npm run cluster:up` if it is up.
  */
 import { spawn } from "node:child_process";
 import path from "node:path";
 import { findCluster, inNetworkOf, runScript, startCluster, stopCluster, temporaryState } from "./cluster.ts";
-import { untilReady, versions, type Cluster } from "./cluster.ts";
+import { untilReady, versions, type Cluster, type Tier } from "./cluster.ts";
 import { importImage } from "./image.ts";
 
 const [first, ...others] = process.argv.slice(2);
@@ -18,7 +18,7 @@ const vitestArguments = only === undefined && first !== undefined ? [first, ...o
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => (process.exitCode = 130));
 
 /** Runs one tier's tests; true if all passed. */
-async function runTests(tier: "api" | "node", command: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
+async function runTests(tier: Tier, command: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
   if (process.exitCode === 130) return false;
   const vitest = path.join(import.meta.dirname, "../../../node_modules/vitest/vitest.mjs");
   const config = path.join(import.meta.dirname, "../../../vitest.cluster.config.ts");
@@ -32,21 +32,32 @@ async function runTests(tier: "api" | "node", command: readonly string[], env: N
   });
 }
 
-/** A cluster of ours: the API tier's tests run while the node comes up and the image is built. */
-async function testOwn(cluster: Cluster): Promise<boolean> {
+/** The API tier: a cluster without a node, in seconds, always a new one. */
+async function testApi(): Promise<boolean> {
+  return withCluster("api", (cluster) => runIn(cluster, "api", {}));
+}
+
+/** The node tier. The image is built while the node comes up. */
+async function testNode(cluster: Cluster): Promise<boolean> {
   const image = "curfew:test";
+  await Promise.all([untilReady(cluster, "node"), importImage(cluster, image)]);
+  return runIn(cluster, "node", { CURFEW_IMAGE: image, CURFEW_TEST_CLUSTER: cluster.state });
+}
+
+async function runIn(cluster: Cluster, tier: Tier, more: NodeJS.ProcessEnv): Promise<boolean> {
   const { args, env } = inNetworkOf(cluster, []);
-  const tests = { ...env, CURFEW_IMAGE: image, CURFEW_TEST_CLUSTER: cluster.state };
-  const node = only === "api" ? undefined : untilReady(cluster, "node").then(() => importImage(cluster, image));
-  node?.catch(() => undefined); // awaited below, after the API tier's tests
-  let passed = true;
-  if (only !== "node") {
-    await untilReady(cluster, "api");
-    passed = await runTests("api", args, tests);
+  return runTests(tier, args, { ...env, ...more });
+}
+
+/** Runs something with a cluster that is there for it alone. */
+async function withCluster<T>(tier: Tier, use: (cluster: Cluster) => Promise<T>): Promise<T> {
+  const cluster = startCluster(await temporaryState(), tier, "with-us");
+  try {
+    if (tier === "api") await untilReady(cluster, tier);
+    return await use(cluster);
+  } finally {
+    await stopCluster(cluster);
   }
-  if (node === undefined) return passed;
-  await node;
-  return (await runTests("node", args, tests)) && passed;
 }
 
 /** A cluster of someone else's. The API tier's webhook listens here, where that cluster's API server can't reach it. */
@@ -59,17 +70,13 @@ async function testTheirs(): Promise<boolean> {
 
 async function main(): Promise<boolean> {
   if (process.env["KUBECONFIG"] !== undefined) return testTheirs();
-  const running = findCluster(path.join(versions().cache, "cluster"));
-  if (running !== undefined) return testOwn(running);
   runScript("packages.sh");
   runScript("build.sh");
-  if (only !== "api") runScript("images.sh", "test");
-  const cluster = startCluster(await temporaryState(), only === "api" ? "api" : "node", "with-us");
-  try {
-    return await testOwn(cluster);
-  } finally {
-    await stopCluster(cluster);
-  }
+  const api = only === "node" || (await testApi());
+  if (only === "api") return api;
+  runScript("images.sh", "test");
+  const running = findCluster(path.join(versions().cache, "cluster"));
+  return (await (running ? testNode(running) : withCluster("node", testNode))) && api;
 }
 
 try {

@@ -18,7 +18,10 @@ interface Metadata {
 
 export interface Job {
   readonly metadata: Metadata;
-  readonly spec: { readonly template: { readonly spec: PodSpec }; readonly [field: string]: unknown };
+  readonly spec: {
+    readonly template: { readonly metadata: object; readonly spec: PodSpec };
+    readonly [field: string]: unknown;
+  };
   readonly status: {
     readonly active?: number;
     readonly succeeded?: number;

@@ -1,0 +1,120 @@
+/** Webhooks beside Curfew's, and Curfew's own out of the way: what the API tier's tests change in the cluster, and put back. */
+import https from "node:https";
+import type { AddressInfo } from "node:net";
+import { createTestAuthority } from "../../support/certificates.ts";
+import { accepted, create, request, type KubernetesObject } from "./api.ts";
+import { job, politeSidecar, script } from "./manifests.ts";
+import { until } from "./until.ts";
+import { untilPatched } from "./until-patched.ts";
+
+const CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+
+interface Configuration extends KubernetesObject {
+  webhooks: { name: string; clientConfig: { url?: string }; failurePolicy?: string; rules: object[] }[];
+}
+
+/** A JSON Patch for an object that is being created. */
+export type Mutation = (object: unknown) => readonly { op: string; path: string; value?: unknown }[];
+
+/**
+ * Registers a mutating webhook that is served from here, for the creation of `resource`; resolves, once the API server calls it, with
+ * what removes it. Webhooks run in the order of their names: `aa…` before Curfew's, `zz…` after.
+ */
+export async function addWebhook(
+  name: string,
+  resource: "jobs" | "pods",
+  mutate: Mutation,
+): Promise<() => Promise<void>> {
+  const authority = createTestAuthority();
+  let called = false;
+  const server = https.createServer(authority.issue(), (incoming, response) => {
+    called = true;
+    const chunks: Buffer[] = [];
+    incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+    incoming.on("end", () => {
+      const { apiVersion, kind, request } = JSON.parse(Buffer.concat(chunks).toString()) as Review;
+      const patch = Buffer.from(JSON.stringify(mutate(request.object))).toString("base64");
+      response.setHeader("content-type", "application/json");
+      response.end(
+        JSON.stringify({
+          apiVersion,
+          kind,
+          response: { uid: request.uid, allowed: true, patchType: "JSONPatch", patch },
+        }),
+      );
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const apiGroups = [resource === "jobs" ? "batch" : ""];
+  const webhook = {
+    name: `${name}.example.org`,
+    admissionReviewVersions: ["v1"],
+    sideEffects: "None",
+    clientConfig: { url: `https://127.0.0.1:${port}/`, caBundle: Buffer.from(authority.ca).toString("base64") },
+    rules: [{ apiGroups, apiVersions: ["v1"], resources: [resource], operations: ["CREATE"] }],
+  };
+  accepted(await request("POST", CONFIGURATIONS, { metadata: { name }, webhooks: [webhook] }));
+  const probe =
+    resource === "jobs"
+      ? job("probe", [script("main", "true")], { labels: {} })
+      : { apiVersion: "v1", kind: "Pod", metadata: { name: "probe" }, spec: { containers: [script("main", "true")] } };
+  await until(`the API server calls ${name}`, async () => {
+    await create("default", probe, "?dryRun=All");
+    return called;
+  });
+  return async () => {
+    await request("DELETE", `${CONFIGURATIONS}/${name}`);
+    await until(`the API server no longer calls ${name}`, async () => {
+      called = false;
+      await create("default", probe, "?dryRun=All");
+      return !called;
+    });
+    server.closeAllConnections();
+    server.close();
+  };
+}
+
+interface Review {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly request: { readonly uid: string; readonly object: KubernetesObject };
+}
+
+const trial = job("trial", [script("main", "true"), politeSidecar()]);
+
+/** Takes Curfew's webhooks away; resolves with what puts them back. */
+export async function pauseWebhooks(): Promise<() => Promise<void>> {
+  const configuration = accepted(await request<Configuration>("GET", `${CONFIGURATIONS}/curfew`));
+  accepted(await request("DELETE", `${CONFIGURATIONS}/curfew`));
+  await until("no webhook patches Jobs", async () => {
+    const { body } = await create("default", trial, "?dryRun=All");
+    return body.message?.includes("has not seen it");
+  });
+  return async () => {
+    const { name } = configuration.metadata;
+    accepted(await request("POST", CONFIGURATIONS, { metadata: { name }, webhooks: configuration.webhooks }));
+    await untilPatched();
+  };
+}
+
+/** Points Curfew's webhooks to where nothing answers; resolves with what puts them right. */
+export async function breakWebhooks(): Promise<() => Promise<void>> {
+  const configuration = accepted(await request<Configuration>("GET", `${CONFIGURATIONS}/curfew`));
+  const webhooks = configuration.webhooks.map((webhook) => ({
+    ...webhook,
+    clientConfig: { ...webhook.clientConfig, url: "https://127.0.0.1:9/mutate" },
+  }));
+  const point = async (to: object) => {
+    accepted(await request("PATCH", `${CONFIGURATIONS}/curfew`, { webhooks: to }, "application/merge-patch+json"));
+  };
+  await point(webhooks);
+  await until(
+    "the webhook does not answer",
+    async () => (await create("default", trial, "?dryRun=All")).status === 500,
+  );
+  return async () => {
+    await point(configuration.webhooks);
+    await untilPatched();
+  };
+}
