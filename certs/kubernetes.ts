@@ -1,7 +1,6 @@
 /** The cluster of {@link Cluster}, through its API server: one Secret and one MutatingWebhookConfiguration, both by name. */
 import {
   AdmissionregistrationV1Api,
-  ApiException,
   CoreV1Api,
   DiscoveryV1Api,
   PatchStrategy,
@@ -11,6 +10,7 @@ import {
   type V1EndpointSlice,
   type V1MutatingWebhook,
 } from "@kubernetes/client-node";
+import { ask, unlessConflict, unlessMissing } from "./ask.ts";
 import type { CertificateSecret, Webhook } from "./plan.ts";
 import { presentedCertificates, type Endpoint } from "./presented.ts";
 import type { Cluster, Observed, WriteOutcome } from "./reconcile.ts";
@@ -28,9 +28,6 @@ const FIELD_MANAGER = "curfew-certs";
 const SECRET_KEYS = { bundle: "ca.crt", authorityKey: "ca.key", cert: "tls.crt", key: "tls.key" } as const;
 
 const LABELS = { "app.kubernetes.io/part-of": "curfew", "app.kubernetes.io/component": "certs" };
-
-/** Far longer than an API server that is well takes for an object by name. */
-const TIMEOUT_MS = 15_000;
 
 export class KubernetesCluster implements Cluster {
   readonly #names: Names;
@@ -142,51 +139,6 @@ function encode(secret: CertificateSecret): Record<string, string> {
     base64(secret[field as keyof CertificateSecret]),
   ]);
   return Object.fromEntries(entries.filter(([, value]) => value !== ""));
-}
-
-async function ask<T>(what: string, request: Promise<T>): Promise<T> {
-  const timeout = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    timeout.reject(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
-  }, TIMEOUT_MS);
-  try {
-    return await Promise.race([request, timeout.promise]);
-  } catch (cause) {
-    if (cause instanceof ApiException && (cause.code === 404 || cause.code === 409)) throw cause;
-    throw new Error(`cannot ${what}: ${reasonOf(cause)}`, { cause });
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The API server's own sentence where it sent one: "secrets "x" is forbidden: User …". */
-function reasonOf(cause: unknown): string {
-  if (cause instanceof ApiException) {
-    const body: unknown = cause.body;
-    const message = typeof body === "object" && body !== null && "message" in body ? body.message : undefined;
-    return typeof message === "string" ? message : `HTTP ${cause.code}`;
-  }
-  return cause instanceof Error ? cause.message : String(cause);
-}
-
-async function unlessMissing<T>(request: Promise<T>): Promise<T | undefined> {
-  try {
-    return await request;
-  } catch (error) {
-    if (error instanceof ApiException && error.code === 404) return undefined;
-    throw error;
-  }
-}
-
-/** Conflicts are expected: somebody was faster, or the object went away in between. */
-async function unlessConflict(request: Promise<unknown>): Promise<WriteOutcome> {
-  try {
-    await request;
-    return "written";
-  } catch (error) {
-    if (error instanceof ApiException && (error.code === 409 || error.code === 404)) return "conflict";
-    throw error;
-  }
 }
 
 function base64(plain: string): string {

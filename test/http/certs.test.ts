@@ -1,0 +1,256 @@
+import { X509Certificate } from "node:crypto";
+import { createServer, type Server } from "node:tls";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { generateKeys } from "../../certs/issue.ts";
+import { presentedCertificates } from "../../certs/presented.ts";
+import { keepCertificates, type KeepOptions } from "../../certs/run.ts";
+import { CERTS_SETTINGS } from "../../certs/settings.ts";
+import { showStatus } from "../../certs/status.ts";
+import { parseBundle } from "../../certs/x509.ts";
+import { parseSettings } from "../../src/config.ts";
+import { createLogger } from "../../src/log.ts";
+import { startCertificateApiServer, type CertificateApiServer } from "../support/certificate-api-server.ts";
+import { createTestAuthority } from "../support/certificates.ts";
+
+const NAMES = { namespace: "curfew-system", secret: "curfew-certificates", webhookConfiguration: "curfew" };
+
+/** As long as real ones, since a TLS server refuses shorter, but made once. */
+const keys = [generateKeys(), generateKeys()];
+let used = 0;
+
+let api: CertificateApiServer;
+let logged: string;
+let stop: () => Promise<void>;
+let opsPort: number;
+
+beforeEach(async () => {
+  api = await startCertificateApiServer();
+  logged = "";
+  stop = () => Promise.resolve();
+});
+afterEach(async () => {
+  await stop();
+  await api.close();
+});
+
+/** Runs curfew certs against the fake API server until the test's end. */
+function start(options: Partial<KeepOptions> = {}): void {
+  const parsed = parseSettings(CERTS_SETTINGS, { host: "127.0.0.1", opsPort: "0" });
+  if (parsed.kind === "invalid") throw new Error(parsed.problems.join());
+  const log = createLogger("certs", "debug", { write: (line: string) => (logged += line) });
+  const stopping = new AbortController();
+  const onListening = (port: number): void => {
+    opsPort = port;
+  };
+  const running = keepCertificates({
+    ...{ config: parsed.config, kubeConfig: api.kubeConfig, log, signal: stopping.signal, onListening },
+    ...{ keys: () => keys[used++ % keys.length] ?? generateKeys(), retryMs: 50 },
+    ...options,
+  });
+  stop = async () => {
+    stopping.abort();
+    await running;
+  };
+}
+
+const until = async (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 20 });
+const bundles = (): string[] => (api.webhooks?.webhooks ?? []).map(({ clientConfig }) => decode(clientConfig.caBundle));
+const decode = (base64 = ""): string => Buffer.from(base64, "base64").toString();
+
+async function installed(): Promise<void> {
+  await until(() => {
+    expect(api.secret?.data).toHaveProperty(["tls.crt"]);
+  });
+}
+
+describe("curfew certs", () => {
+  test("installs a certificate that every webhook's caBundle vouches for", async () => {
+    start();
+    await installed();
+    const leaf = new X509Certificate(decode(api.secret?.data?.["tls.crt"]));
+    expect(leaf.subjectAltName).toBe("DNS:curfew-admission.curfew-system.svc");
+    for (const bundle of bundles()) expect(leaf.verify(new X509Certificate(bundle).publicKey)).toBe(true);
+  });
+
+  test("publishes the authority before it writes a certificate", async () => {
+    start();
+    await installed();
+    const writes = api.requests.filter((request) => !request.startsWith("GET") && !request.startsWith("WATCH"));
+    expect(writes.map((request) => request.replace(/\/api.*\//, ""))).toEqual([
+      "POST secrets",
+      "PATCH curfew",
+      "PATCH curfew-certificates",
+    ]);
+  });
+
+  test("waits where the webhook configuration is not there yet", async () => {
+    const { webhooks } = api;
+    api.webhooks = undefined;
+    start({ pollMs: 50 });
+    await until(() => {
+      expect(logged).toContain('"reason":"no-webhook"');
+    });
+    expect(api.secret).toBeUndefined();
+    api.webhooks = webhooks;
+    await installed();
+  });
+
+  test("puts a wiped caBundle back as soon as the watch tells", async () => {
+    start({ pollMs: 3_600_000 });
+    await installed();
+    api.changeWebhooks((webhooks) => {
+      for (const { clientConfig } of webhooks) delete clientConfig.caBundle;
+    });
+    await until(() => {
+      expect(bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
+    });
+  });
+
+  test("puts it back, if later, where the watch has stalled", async () => {
+    api.stalled = true;
+    start({ pollMs: 100 });
+    await installed();
+    api.changeWebhooks((webhooks) => {
+      for (const { clientConfig } of webhooks) delete clientConfig.caBundle;
+    });
+    await until(() => {
+      expect(bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
+    });
+  });
+
+  test("leaves entries alone that call somebody else's Service or a URL", async () => {
+    const others = [
+      { name: "theirs.example.org", clientConfig: { service: { name: "x", namespace: "theirs" }, caBundle: "" } },
+      { name: "url.example.org", clientConfig: { url: "https://example.org", caBundle: "" } },
+    ];
+    api.webhooks?.webhooks?.push(...others);
+    start();
+    await installed();
+    expect(bundles().slice(3)).toEqual(["", ""]);
+  });
+
+  test("plans anew where somebody else was faster", async () => {
+    let conflicts = 0;
+    api.fault = (method) => {
+      if (method === "GET" || conflicts >= 3) return undefined;
+      conflicts += 1;
+      return { code: 409, message: "the object has been modified" };
+    };
+    start();
+    await installed();
+    expect(logged.match(/"outcome":"conflict"/g)).toHaveLength(3);
+  });
+
+  test("says on /readyz what the API server denies it, and goes on once it may", async () => {
+    api.fault = () => ({ code: 403, message: 'secrets "curfew-certificates" is forbidden' });
+    start();
+    await until(() => {
+      expect(logged).toContain("forbidden");
+    });
+    const refused = await fetch(`http://127.0.0.1:${opsPort}/readyz`);
+    expect([refused.status, await refused.text()]).toEqual([503, expect.stringContaining("is forbidden")]);
+    api.fault = () => undefined;
+    await installed();
+  });
+
+  test("serves its metrics", async () => {
+    start();
+    await installed();
+    await until(() => {
+      expect(logged).toContain("settled");
+    });
+    const metrics = await (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
+    expect(metrics).toContain('curfew_certs_steps_total{step="publish",reason="authority-unpublished"} 1');
+    expect(metrics).toMatch(/curfew_certs_rounds_total\{outcome="ok"\} [1-9]/);
+    expect(metrics).toMatch(/curfew_certs_expiry_timestamp_seconds\{certificate="serving"\} \d{10}/);
+    expect(metrics).toContain("curfew_certs_trusted_authorities 1");
+  });
+
+  test("logs no private key", async () => {
+    start();
+    await installed();
+    for (const key of ["tls.key", "ca.key"]) {
+      const lines = decode(api.secret?.data?.[key])
+        .split("\n")
+        .filter((line) => line.length === 64);
+      expect(lines.length).toBeGreaterThan(10);
+      for (const line of lines) expect(logged).not.toContain(line);
+    }
+  });
+});
+
+describe("curfew certs status", () => {
+  test("says that there is nothing yet", async () => {
+    const { text, isHealthy } = await showStatus(NAMES, api.kubeConfig);
+    expect(isHealthy).toBe(false);
+    expect(text).toContain("! Secret curfew-system/curfew-certificates does not exist: does curfew certs run?");
+  });
+
+  test("says whether API server, Secret and serving Pods agree", async () => {
+    start();
+    await installed();
+    const pod = await listenWith(decode(api.secret?.data?.["tls.crt"]), decode(api.secret?.data?.["tls.key"]));
+    api.slices = [sliceOf(pod)];
+    const good = await showStatus(NAMES, api.kubeConfig);
+    expect(good.text).toContain("1 of 1 Pods present this certificate");
+    expect(good.text).not.toMatch(/^!/m);
+    expect(good.isHealthy).toBe(true);
+
+    const { cert, key } = createTestAuthority().issue();
+    const stale = await listenWith(cert, key);
+    api.slices.push(sliceOf(stale));
+    const bad = await showStatus(NAMES, api.kubeConfig);
+    expect(bad.text).toMatch(/^! 1 of 2 Pods present this certificate/m);
+    expect(bad.isHealthy).toBe(false);
+    pod.close();
+    stale.close();
+  });
+});
+
+describe("what Pods present", () => {
+  const { cert, key } = createTestAuthority().issue();
+  const fingerprint = new X509Certificate(cert).fingerprint256;
+  const host = "curfew-admission.curfew-system.svc";
+
+  test("is what they are asked over TLS, whoever signed it", async () => {
+    const server = await listenWith(cert, key);
+    expect(await presentedCertificates([{ ...addressOf(server), host, isServing: true }])).toEqual([fingerprint]);
+    server.close();
+  });
+
+  test("is unknown while one that serves cannot be asked, but not for one that does not serve", async () => {
+    const server = await listenWith(cert, key);
+    const gone = await listenWith(cert, key);
+    const closed = { ...addressOf(gone), host };
+    await new Promise((resolve) => gone.close(resolve));
+    const there = { ...addressOf(server), host, isServing: true };
+    expect(await presentedCertificates([there, { ...closed, isServing: true }])).toBeUndefined();
+    expect(await presentedCertificates([there, { ...closed, isServing: false }])).toEqual([fingerprint]);
+    server.close();
+  });
+
+  test("is unknown where one accepts connections and says nothing", async () => {
+    const { createServer: createSilent } = await import("node:net");
+    const silent = createSilent().listen(0, "127.0.0.1");
+    await new Promise((resolve) => silent.once("listening", resolve));
+    const { port } = silent.address() as AddressInfo;
+    expect(await presentedCertificates([{ address: "127.0.0.1", port, host, isServing: true }], 100)).toBeUndefined();
+    silent.close();
+  });
+});
+
+async function listenWith(cert: string, key: string): Promise<Server> {
+  const server = createServer({ cert, key }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  return server;
+}
+
+function addressOf(server: Server): { address: string; port: number } {
+  return { address: "127.0.0.1", port: (server.address() as AddressInfo).port };
+}
+
+function sliceOf(server: Server): object {
+  const { address, port } = addressOf(server);
+  return { addressType: "IPv4", endpoints: [{ addresses: [address], conditions: { ready: true } }], ports: [{ port }] };
+}
