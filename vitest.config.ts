@@ -5,7 +5,15 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
-      { test: { name: "http", include: ["test/http/**/*.test.ts"] } },
+      // What has to wait for a listener or a process may wait long on a busy machine.
+      {
+        test: {
+          name: "http",
+          include: ["test/http/**/*.test.ts"],
+          testTimeout: 30_000,
+          expect: { poll: { timeout: 15_000 } },
+        },
+      },
       // Processes sleep most of the time, so many at once.
       {
         test: {

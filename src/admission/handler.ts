@@ -3,7 +3,7 @@ import type { RequestListener } from "node:http";
 import type { Logger } from "../log.ts";
 import { parseReview, type ReviewRequest } from "./admission-review.ts";
 import type { AdmissionMetrics, FailureReason } from "./metrics.ts";
-import { MAX_BODY_BYTES, readBody } from "./read-body.ts";
+import { createBodyReader, MAX_BODY_BYTES } from "./read-body.ts";
 import { respond, statusBody, type ErrorCode } from "./respond.ts";
 import { logReview } from "./review-log.ts";
 import type { Planner } from "./planner.ts";
@@ -22,6 +22,7 @@ const PATH = /^\/mutate(?:\?|$)/;
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 
 export function createHandler({ planner, metrics, log, isDraining }: HandlerOptions): RequestListener {
+  const readBody = createBodyReader();
   return (request, response) => {
     metrics.started();
     const send = (code: number, body: string): void => {
@@ -55,6 +56,10 @@ export function createHandler({ planner, metrics, log, isDraining }: HandlerOpti
       }
       if (result.kind === "too-large") {
         fail(413, "too-large", `A review has at most ${MAX_BODY_BYTES} bytes.`);
+        return;
+      }
+      if (result.kind === "busy") {
+        fail(503, "busy", "Too many large reviews are arriving at once. Try again.");
         return;
       }
       const start = performance.now();

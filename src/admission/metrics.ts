@@ -6,7 +6,7 @@ import type { Decision } from "./review.ts";
 
 /** Requests that ended without an answer to a review. */
 export type FailureReason =
-  InvalidReview["reason"] | "not-json" | "too-large" | "content-type" | "path" | "method" | "aborted" | "bug";
+  InvalidReview["reason"] | "not-json" | "too-large" | "busy" | "content-type" | "path" | "method" | "aborted" | "bug";
 
 export interface AdmissionMetrics {
   readonly registry: Registry;

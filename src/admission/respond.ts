@@ -32,6 +32,7 @@ const STATUS_REASONS = {
   415: "UnsupportedMediaType",
   431: "RequestEntityTooLarge",
   500: "InternalError",
+  503: "ServiceUnavailable",
 } as const;
 
 export type ErrorCode = keyof typeof STATUS_REASONS;

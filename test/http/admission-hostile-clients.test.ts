@@ -53,6 +53,10 @@ function readToEnd(socket: Socket): Promise<string> {
   });
 }
 
+function failed(reason: string): string {
+  return `curfew_admission_requests_total{kind="unknown",operation="unknown",outcome="failed",reason="${reason}"}`;
+}
+
 const HEAD = "POST /mutate HTTP/1.1\r\nHost: curfew\r\nContent-Type: application/json\r\n";
 
 describe("connections that are no TLS", () => {
@@ -114,17 +118,29 @@ describe("clients that are slow or gone", () => {
     expect(await admission.post(reviewOf({}))).toMatchObject({ status: 200 });
   });
 
+  test("many that are amid bodies of 6 MiB fill no memory: some hear 503, small reviews are served", async () => {
+    const open = await Promise.all(Array.from({ length: 14 }, () => openTls()));
+    const answers = Promise.race(open.map(readToEnd));
+    for (const socket of open) {
+      socket.write(`${HEAD}Connection: close\r\nContent-Length: ${7 * 1024 * 1024}\r\n\r\n`);
+      socket.write(Buffer.alloc(6 * 1024 * 1024, " "));
+    }
+    await expect.poll(() => admission.metric(failed("busy"))).toBeGreaterThan(0);
+    expect(await admission.post(reviewOf({}))).toMatchObject({ status: 200 });
+    for (const socket of open) socket.write(Buffer.alloc(1024 * 1024, " "));
+    expect(await answers).toMatch(/^HTTP\/1\.1 (503|400) /);
+    for (const socket of open) socket.destroy();
+    await expect.poll(() => admission.metric("curfew_admission_in_flight")).toBe(0);
+    expect(await admission.post(JSON.stringify(reviewOf({})).padEnd(6 * 1024 * 1024))).toMatchObject({ status: 200 });
+  });
+
   test("one that hangs up within its body is counted, and forgotten", async () => {
     const socket = await openTls();
     socket.write(`${HEAD}Content-Length: 1000\r\n\r\n{`);
     await expect.poll(() => admission.metric("curfew_admission_in_flight")).toBe(1);
     socket.destroy();
     await expect.poll(() => admission.metric("curfew_admission_in_flight")).toBe(0);
-    expect(
-      await admission.metric(
-        'curfew_admission_requests_total{kind="unknown",operation="unknown",outcome="failed",reason="aborted"}',
-      ),
-    ).toBe(1);
+    expect(await admission.metric(failed("aborted"))).toBe(1);
   });
 
   test("one that hangs up before its answer does no harm", async () => {

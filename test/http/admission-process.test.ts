@@ -47,7 +47,7 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
   return {
     child,
     async line(message) {
-      await expect.poll(() => find(message), { timeout: 10_000 }).toBeDefined();
+      await expect.poll(() => find(message)).toBeDefined();
       return find(message) ?? {};
     },
     end: once(child, "close").then(() => ({ code: child.exitCode, stderr })),
@@ -63,7 +63,7 @@ function writeCertificate(): string[] {
 
 const LOCAL = ["--host", "127.0.0.1", "--port", "0", "--ops-port", "0"];
 
-test("serves reviews until SIGTERM, drains, and exits with 0", { timeout: 20_000 }, async () => {
+test("serves reviews until SIGTERM, drains, and exits with 0", async () => {
   const { child, line, end } = start([...LOCAL, ...writeCertificate(), "--drain-seconds", "1"]);
   const { port, opsPort } = (await line("ready")) as { port: number; opsPort: number };
   const readyz = async (): Promise<number> => (await fetch(`http://127.0.0.1:${opsPort}/readyz`)).status;
@@ -77,7 +77,7 @@ test("serves reviews until SIGTERM, drains, and exits with 0", { timeout: 20_000
   expect(await end).toEqual({ code: 0, stderr: "" });
 });
 
-test("a second signal ends the drain", { timeout: 20_000 }, async () => {
+test("a second signal ends the drain", async () => {
   const { child, line, end } = start([...LOCAL, ...writeCertificate(), "--drain-seconds", "600"]);
   await line("ready");
   child.kill("SIGINT");
@@ -86,7 +86,7 @@ test("a second signal ends the drain", { timeout: 20_000 }, async () => {
   expect(await end).toEqual({ code: 0, stderr: "" });
 });
 
-test("waits, not ready, for a certificate that is still to be issued", { timeout: 20_000 }, async () => {
+test("waits, not ready, for a certificate that is still to be issued", async () => {
   const { line } = start(LOCAL, { CURFEW_TLS_CERT: join(folder, "tls.crt"), CURFEW_TLS_KEY: join(folder, "tls.key") });
   expect(await line("waiting for a serving certificate")).toMatchObject({ level: "warn" });
   writeCertificate();
@@ -94,7 +94,7 @@ test("waits, not ready, for a certificate that is still to be issued", { timeout
 });
 
 describe("a wrong configuration", () => {
-  test("is reported whole, and exits with 2", { timeout: 20_000 }, async () => {
+  test("is reported whole, and exits with 2", async () => {
     writeFileSync(join(folder, "images.yaml"), "- { image: team/tool, shell: bash }\n");
     const { end } = start(["--port", "http", "--strategy", "magic"], {
       CURFEW_OPS_PORT: "-1",
@@ -118,7 +118,7 @@ describe("a wrong configuration", () => {
     );
   });
 
-  test("a port that is taken is named, and exits with 1", { timeout: 20_000 }, async () => {
+  test("a port that is taken is named, and exits with 1", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await once(taken, "listening");
     const { port } = taken.address() as AddressInfo;
