@@ -18,12 +18,14 @@ export function imageLookup(operatorRows: readonly KnownImage[] = noRows): Image
 function compileAll(operatorRows: readonly KnownImage[]): ImageLookup {
   const compiled = [...operatorRows, ...KNOWN_IMAGES].map(compile);
   return (image) => {
-    const reference = split(image);
+    const [name = "", digest] = image.split("@", 2);
+    const reference = split(name);
+    const tag = reference.tag ?? (digest === undefined ? "latest" : undefined);
     const candidates: CompiledRow[] = [];
     for (const row of compiled) {
-      if (!row.matchesRepository(reference.components)) continue;
-      if (reference.tag !== undefined) {
-        if (row.matchesTag?.(reference.tag) ?? true) return row.known;
+      if (!row.matchesRepository(reference)) continue;
+      if (tag !== undefined) {
+        if (row.matchesTag?.(tag) ?? true) return row.known;
         continue;
       }
       candidates.push(row);
@@ -45,42 +47,46 @@ function common(one: KnownImage, other: KnownImage): KnownImage {
 }
 
 interface Reference {
+  /** The repository as it is written, with a registry's host if it has one. */
+  readonly written: readonly string[];
+  /** Without the host; in `library`, as at Docker Hub, where it is of one component. */
   readonly components: readonly string[];
-  /** Undefined where only a digest is given. */
+  /** Undefined where there is none. */
   readonly tag: string | undefined;
 }
 
-function split(image: string): Reference {
-  const at = image.indexOf("@");
-  const named = at < 0 ? image : image.slice(0, at);
-  const colon = named.lastIndexOf(":");
-  const hasTag = colon > named.lastIndexOf("/");
-  const components = (hasTag ? named.slice(0, colon) : named).split("/");
-  if (components.length > 1 && /[.:]|^localhost$/.test(components[0] ?? "")) components.shift();
-  if (components.length === 1) components.unshift("library");
+/** A tag follows the last colon, if no slash does: another colon is before a registry's port. */
+function split(name: string): Reference {
+  const colon = name.lastIndexOf(":");
+  const hasTag = colon > name.lastIndexOf("/");
+  const written = (hasTag ? name.slice(0, colon) : name).split("/");
+  const hasHost = written.length > 1 && /[.:]|^localhost$/.test(written[0] ?? "");
+  const components = hasHost ? written.slice(1) : written;
   return {
-    components,
-    tag: hasTag ? named.slice(colon + 1) : at < 0 ? "latest" : undefined,
+    written,
+    components: components.length === 1 ? ["library", ...components] : components,
+    tag: hasTag ? name.slice(colon + 1) : undefined,
   };
 }
 
 interface CompiledRow {
   readonly known: KnownImage;
-  readonly matchesRepository: (components: readonly string[]) => boolean;
+  readonly matchesRepository: (reference: Reference) => boolean;
   /** Undefined: any tag. */
   readonly matchesTag: ((tag: string) => boolean) | undefined;
 }
 
 function compile(known: KnownImage): CompiledRow {
-  const colon = known.image.indexOf(":");
-  const components = (colon < 0 ? known.image : known.image.slice(0, colon)).split("/").map(glob);
+  const { written, tag } = split(known.image);
+  const globs = written.map(glob);
+  const matchesEnd = (actual: readonly string[]): boolean => {
+    const skipped = actual.length - globs.length;
+    return skipped >= 0 && globs.every((matches, index) => matches(actual[skipped + index] ?? ""));
+  };
   return {
     known,
-    matchesRepository: (actual) => {
-      const skipped = actual.length - components.length;
-      return skipped >= 0 && components.every((matches, index) => matches(actual[skipped + index] ?? ""));
-    },
-    matchesTag: colon < 0 ? undefined : glob(known.image.slice(colon + 1)),
+    matchesRepository: (reference) => matchesEnd(reference.components) || matchesEnd(reference.written),
+    matchesTag: tag === undefined ? undefined : glob(tag),
   };
 }
 

@@ -7,7 +7,7 @@ import { listOf, objectWith, optional, string, type Check } from "./shape.ts";
 
 export interface KnownImage {
   /**
-   * The last components of the repository, so that mirrors match, and a tag: `docker:*dind*`, `buildkite/agent`, `distroless/*`.
+   * The last components of the repository, so that mirrors match, or all of it; and a tag: `docker:*dind*`, `buildkite/agent`.
    * `*` stands for any characters but `/`. Without a tag any matches; an image without one has `latest`. A digest alone may stand
    * for any tag: then only what all rows for the repository say is known.
    * A repository of one component is in `library/`, as at Docker Hub, so `library/node` is not everybody's `node`.
@@ -114,7 +114,7 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
 
 const row: Check = objectWith({
   image: (value) =>
-    typeof value === "string" && /^[^\s:@]+(:[^\s:@/]+)?$/.test(value) ? undefined : " must be an image without digest",
+    typeof value === "string" && /^[^\s@]+$/.test(value) ? undefined : " must be an image without digest",
   entrypoint: optional(listOf(string)),
   cmd: optional(listOf(string)),
   shell: (value) =>

@@ -81,6 +81,15 @@ describe("the operator's rows", () => {
     expect(["ac/x", "abc/yx", "ab/c/x", "a/bc/x", "abcd/x"].map(known)).toEqual([false, false, false, false, false]);
   });
 
+  test.each(["corp.example/logs", "corp.example:5000/logs:1.*", "localhost/logs:*"])(
+    "may name the registry: %s",
+    (row) => {
+      const image = row.replace("*", "1");
+      expect(imageLookup([{ image: row, shell: "/bin/sh" }])(image)?.image).toBe(row);
+      expect(imageLookup([{ image: row, shell: "/bin/sh" }])(image.replace(/^\w+/, "other"))).toBeUndefined();
+    },
+  );
+
   test("may be just as the built-in ones are", () => {
     expect(parseKnownImages(KNOWN_IMAGES)).toEqual({ rows: KNOWN_IMAGES });
   });
