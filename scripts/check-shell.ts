@@ -22,7 +22,7 @@ const run = (args: readonly string[], input?: string): boolean => {
 
 const wrappers = (["main", "sidecar"] as const).map((role) => {
   const passed = run(["--shell=sh", `--exclude=${wrapperExceptions}`, "-"], readScript(role));
-  if (!passed) console.error(`^ common.sh and ${role}.sh, joined`);
+  if (!passed) console.error(`^ events.sh, app.sh and ${role}.sh, joined`);
   return passed;
 });
 

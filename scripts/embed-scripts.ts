@@ -8,9 +8,9 @@ import { fileURLToPath } from "node:url";
 const scriptsFolder = fileURLToPath(new URL("../src/injection/scripts/", import.meta.url));
 const generatedFile = fileURLToPath(new URL("../src/injection/scripts.generated.ts", import.meta.url));
 
-/** What runs in a container of each role: the common part, then the role's own, as they are in the files. */
+/** What runs in a container of each role: what both share, then the role's own, as they are in the files. */
 export const readScript = (role: "main" | "sidecar"): string =>
-  ["common.sh", `${role}.sh`].map((name) => readFileSync(scriptsFolder + name, "utf8")).join("");
+  ["events.sh", "app.sh", `${role}.sh`].map((name) => readFileSync(scriptsFolder + name, "utf8")).join("");
 
 /** Every Job carries the scripts, so they travel without comments, indentation and empty lines. */
 export const stripScript = (script: string): string =>

@@ -65,15 +65,15 @@ const hammer = async (pod: WrappedPod, times: number, signals: readonly NodeJS.S
 };
 
 promise("exits with main's code when TERM comes at main's first byte of output", (pod) =>
-  hammer(pod, long ? 1000 : 15, ["SIGTERM"]),
+  hammer(pod, long ? 300 : 10, ["SIGTERM"]),
 );
 
 promise("exits with main's code when two TERMs come at once", (pod) =>
-  hammer(pod, long ? 600 : 15, ["SIGTERM", "SIGTERM"]),
+  hammer(pod, long ? 200 : 10, ["SIGTERM", "SIGTERM"]),
 );
 
 promise("exits with main's code amid a burst of four signals", (pod) =>
-  hammer(pod, long ? 300 : 15, ["SIGUSR1", "SIGHUP", "SIGUSR2", "SIGTERM"]),
+  hammer(pod, long ? 100 : 10, ["SIGUSR1", "SIGHUP", "SIGUSR2", "SIGTERM"]),
 );
 
 promise(

@@ -30,9 +30,10 @@ const killAt = async (pod: WrappedPod, count: number, milliseconds: number, kill
   } catch {
     // It was gone already.
   }
-  const late = sleep(15_000, "hangs", { ref: false });
+  const late = sleep(60_000, "hangs", { ref: false });
   const outcome = await Promise.race([Promise.all([main.exited, sidecar.exited]), late]);
-  expect(outcome, `${name}, killed after ${milliseconds} ms; ${pod.files.join(" ")}`).not.toBe("hangs");
+  const state = `main ${main.running ? "runs" : "is over"}, sidecar ${sidecar.output.join(", ")}; ${pod.files.join(" ")}`;
+  expect(outcome, `killed after ${milliseconds} ms; ${state}; ${sidecar.stderr}`).not.toBe("hangs");
   sidecar.remove();
 };
 

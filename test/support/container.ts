@@ -66,6 +66,10 @@ const detectIsolation = (): Isolation => {
 };
 
 export const isolation: Isolation = detectIsolation();
+
+/** Ends a container with this process, even if that is killed. */
+const dieWithUs =
+  spawnSync("setpriv", ["--pdeathsig", "KILL", "true"]).status === 0 ? ["setpriv", "--pdeathsig", "KILL"] : [];
 if (isolation.kind === "none") {
   const message = `containers run as plain processes, not in namespaces of their own: ${isolation.reason}`;
   if (process.env["CI"] !== undefined) throw new Error(message);
@@ -245,5 +249,8 @@ const isolatedArgv = (options: ContainerOptions): string[] => {
   const inside = [...uid, "env", "-i", ...environment, ...options.argv];
   const terminal = options.tty === true ? ["setsid", "-c", "-w"] : [];
   const whole = [...enter, "sh", "-c", [...mounts, 'exec "$@"'].join(" && "), "sh", ...terminal, ...inside];
-  return options.tty === true ? ["script", "-qec", whole.map(quote).join(" "), "/dev/null"] : whole;
+  return [
+    ...dieWithUs,
+    ...(options.tty === true ? ["script", "-qec", whole.map(quote).join(" "), "/dev/null"] : whole),
+  ];
 };

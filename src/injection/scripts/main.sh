@@ -6,7 +6,7 @@ shift "$_count"
 _run=1
 while [ -e "$_dir/run.$_name.$_run" ]; do _run=$((_run + 1)); done
 _fifo=$_dir/.run.$_name
-if { [ -p "$_fifo" ] || mkfifo -m 666 "$_fifo"; } && exec 8<>"$_fifo" && mv "$_fifo" "$_dir/run.$_name.$_run"; then :; else
+if { [ -p "$_fifo" ] || mkfifo -m 666 "$_fifo"; } && command exec 8<>"$_fifo" && mv "$_fifo" "$_dir/run.$_name.$_run"; then :; else
   say "no FIFO in $_dir: sidecars poll, and do not see it when $_name is killed"
   true >"$_dir/run.$_name.$_run"
 fi

@@ -11,36 +11,25 @@ watch() {
   for _main in $_mains; do
     _run=0
     until [ "$_run" != 0 ] && { [ "$_policy" = Never ] || [ -e "$_dir/succeeded.$_main.$_run" ]; }; do
-      _run=$((_run + 1)) _waited=0
-      until [ -e "$_dir/run.$_main.$_run" ]; do
+      _run=$((_run + 1)) _waited=0 _file=$_dir/run.$_main.$_run
+      until [ -e "$_file" ]; do
         [ -z "$_held" ] || continue 3
-        if [ "$_start" -gt 0 ] && [ "$_waited" -ge "$_start" ]; then
-          say "$_main has not started within $_start s"
-          tell end 1
-          return
-        fi
+        [ "$_start" = 0 ] || [ "$_waited" -lt "$_start" ] || { say "$_main has not started within $_start s"; tell end 1; return; }
         sleep 1
         _waited=$((_waited + 1))
       done
-      follow "$_dir/run.$_main.$_run" "$_dir/ended.$_main.$_run"
+      # At its end once nobody holds it. Opened read-write first, as to open a FIFO for reading blocks where main is dead already.
+      if [ -p "$_file" ]; then exec 8<>"$_file" 6<"$_file" 8>&-; read -r _line <&6
+      else until [ -e "$_dir/ended.$_main.$_run" ]; do sleep 1; done; fi
     done
   done
   tell end 0
 }
-# Opened read-write first, as to open a FIFO for reading would block where main is dead already; then EOF says that nobody holds it.
-follow() { # FIFO MARK
-  if [ -p "$1" ]; then
-    exec 8<>"$1" 6<"$1" 8>&-
-    read -r _line <&6
-  else
-    until [ -e "$2" ]; do sleep 1; done
-  fi
-}
 
-# From a process down, the topmost that heed TERM: under a shell that does not, the daemons that it started.
+# From a process down, the topmost that heed TERM: under a script that does not, the daemons that it started.
 walk() { # PROCESS
   heeds "$1" 15
-  case $_heeds in yes | unsure) _stopping="$_stopping $1" && return ;; esac
+  case $_heeds in yes | unsure) _stopping="$_stopping $1"; return ;; esac
   for _file in /proc/"$1"/task/*/children; do
     _children=''
     read -r _children <"$_file"

@@ -1,49 +1,10 @@
-# Curfew's wrapper: what main containers and sidecars share. docs/wrappers.md tells how it works and what was tried.
-# Arguments: VERSION SPLIT COUNT, then COUNT settings, then the container's own argv.
-_count=$3
-shift 3
-_signals='1 2 3 4 5 6 7 8 10 11 12 13 14 15 16 18 23 24 25 26 27 28 29 30 31'
+# Second part: the app.
 
-# A shell reports whom it saw killed: of this one only `say` is heard.
-exec 5>&2 2>/dev/null
-say() { echo "curfew: $*" >&5; }
-
-# All that happens is a line in one anonymous pipe. A here-document is one. Where it is a file (bash before 5.1, mksh), the pipe is
-# a pipeline's, whose reader ends once it is open here.
-command exec 9<<END
-ready
-END
-if [ ! -p /proc/self/fd/9 ]; then
-  : | { exec 6<>/proc/self/fd/0 && read -r _line <&6; } &
-  _tries=0
-  until [ -p "/proc/$!/fd/6" ] || [ "$_tries" = 9999 ]; do _tries=$((_tries + 1)); done
-  command exec 9<"/proc/$!/fd/6"
-  kill "$!"
-  wait "$!"
-  echo ready >/proc/self/fd/9
-fi
-[ -p /proc/self/fd/9 ] || { say "this shell gives no pipe: name another one by shell.curfew.sh/CONTAINER" && exit 126; }
-exec 7>/proc/self/fd/9
-read -r _line <&9
-tell() { echo "$*" >/proc/self/fd/9; }
-
-# The next line; fails once the helper is dead. `read` can miss a signal that comes just before it blocks, `wait` cannot: so wait
-# for a reader, which gives the line back.
-await() { # VARIABLE
-  until
-    (trap '' $_signals; read -r _line <&9 && tell "$_line") 8>&- &
-    while kill -0 "$!"; do wait "$!"; done
-    read -r "$1" <&9
-  do
-    kill -0 "$_helper" || { read -r "$1" <&9; return; }
-  done
-}
-
-# Runs the app. What a shell starts with & ignores INT and QUIT for ever, and a signal can cost bash's `wait` the exit code. So the
-# app runs in the foreground of a helper that tells its code, and this shell waits for neither: the shell between them is killed.
+# Runs it. What a shell starts with & ignores INT and QUIT for ever, and a signal can cost bash's `wait` the exit code. So the app
+# runs in the foreground of a helper, which tells its code. Nobody waits for the helper: the shell between is killed.
 start() { # ARGV…
   # A shell drops environment variables whose names are no identifiers (a ConfigMap's keys, by envFrom), and this one uses names
-  # with _ itself: so those go through env, as they were.
+  # with _ itself. So env hands those on as they were.
   if command -v env && command -v tr; then
     _argc=$# IFS='
 '
@@ -64,7 +25,7 @@ start() { # ARGV…
   fi >&2
   ( (help "$@"); :) 8>&-
   exec 7>&-
-  # Its line is there. Signals that came before it go behind it.
+  # The helper's first line is there; signals that came before go behind it.
   while read -r _line <&9; do
     case $_line in app*) break ;; esac
     tell "$_line"

@@ -1,0 +1,140 @@
+/**
+ * The wrappers beside the hack of 2020, under each shell that is here: from main's last words to the sidecar's TERM, what they add to
+ * a container's start, and their memory. `node bench/wrappers.ts` runs it alone; through `npm run bench -- wrappers` it takes flags.
+ */
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { children, type Container } from "../test/support/container.ts";
+import { fixture, sh, WrappedPod } from "../test/support/wrapped-pod.ts";
+import { figureOf, formatRows, type Bench, type Row } from "./lib/result.ts";
+
+const SHELLS = { dash: ["/bin/dash"], bash: ["/bin/bash"], "busybox ash": ["/bin/busybox", "sh"] } as const;
+
+export const wrappers: Bench = {
+  summary: "from main's end to the sidecar's TERM, beside the hack of 2020; what a wrapper costs",
+  async run({ short, note }) {
+    const [ends, hacks, starts] = short ? [30, 2, 10] : [200, 8, 40];
+    const rows: Row[] = [];
+    for (const [name, shell] of Object.entries(SHELLS)) {
+      if (!existsSync(shell[0])) {
+        note(`${name} is not here`);
+        continue;
+      }
+      note(name);
+      const hack = Promise.all(Array.from({ length: hacks }, () => withPod(shell, hackLatency)));
+      const latencies = (await repeat(ends, () => withPod(shell, curfewLatency))).toSorted((a, b) => a - b);
+      const p99 = latencies[Math.ceil(latencies.length * 0.99) - 1] ?? Number.NaN;
+      const unwrapped: number[] = [];
+      const wrapped: number[] = [];
+      for (let round = 0; round < starts; round += 1) {
+        unwrapped.push(await withPod(shell, (pod) => untilUp(pod.plain(up))));
+        wrapped.push(await withPod(shell, (pod) => untilUp(pod.main(up))));
+      }
+      const baseline = { what: "hack of 2020, to its SIGKILL:", figure: figureOf(await hack) };
+      rows.push(
+        { what: `${name}: main's end to TERM`, unit: "ms", curfew: figureOf(latencies), baseline },
+        { what: `${name}: p99 of that`, unit: "ms", curfew: figureOf([p99]), reach: { atMost: 10 } },
+        {
+          what: `${name}: added to main's start`,
+          unit: "ms",
+          curfew: figureOf([figureOf(wrapped).median - figureOf(unwrapped).median]),
+          reach: { atMost: 10 },
+        },
+        {
+          what: `${name}: memory of a main and of a sidecar`,
+          unit: "MiB",
+          curfew: figureOf(await withPod(shell, memory)),
+          reach: { atMost: 2 },
+        },
+      );
+    }
+    return rows;
+  },
+};
+
+const up = sh("echo up; sleep 60");
+/** Says bye and ends when its stdin ends. */
+const obedient = sh("read -r line; echo bye");
+
+async function withPod<T>(shell: readonly string[], body: (pod: WrappedPod) => Promise<T>): Promise<T> {
+  const pod = new WrappedPod(shell);
+  try {
+    return await body(pod);
+  } finally {
+    pod.remove();
+  }
+}
+
+async function repeat<T>(times: number, body: () => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  while (results.length < times) results.push(await body());
+  return results;
+}
+
+async function untilUp(container: Container): Promise<number> {
+  const began = performance.now();
+  return (await container.saw("up")).at - began;
+}
+
+async function curfewLatency(pod: WrappedPod): Promise<number> {
+  const main = pod.main(obedient, { stdin: "open" });
+  await pod.running();
+  const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
+  await sidecar.saw("d up");
+  await settled(sidecar);
+  main.stdin.end();
+  await sidecar.exited;
+  return (await sidecar.saw("d TERM")).at - (await main.saw("bye")).at;
+}
+
+/** https://carlosbecker.com/posts/k8s-sidecar-shutdown: its daemon gets no TERM, so what counts is when the sidecar has ended. */
+async function hackLatency(pod: WrappedPod): Promise<number> {
+  const daemon = fixture("daemon", "d", "0").join(" ");
+  const loop = `${daemon} & while ! test -f ${pod.dir}/done; do sleep 5; done; exit 0`;
+  const sidecar = pod.plain([...pod.shell, "-c", loop]);
+  const agent = `trap 'touch ${pod.dir}/done' EXIT; sleep ${(Math.random() * 5).toFixed(3)}; echo bye`;
+  const main = pod.plain([...pod.shell, "-c", agent]);
+  await main.exited;
+  return (await sidecar.exited).at - (await main.saw("bye")).at;
+}
+
+/** Of the shells of each, but not of the app: proportional set size, so that what they share counts once. */
+async function memory(pod: WrappedPod): Promise<number[]> {
+  const main = pod.main(up);
+  const sidecar = pod.sidecar(up);
+  await Promise.all([main.saw("up"), sidecar.saw("up")]);
+  await settled(sidecar);
+  return [main, sidecar].map(({ pid = 0 }) => {
+    const shells = [pid, ...children(pid)];
+    return shells.reduce((sum, shell) => sum + proportionalSetSize(shell), 0);
+  });
+}
+
+function proportionalSetSize(pid: number): number {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1]) / 1024;
+}
+
+/** Once the sidecar waits for main's FIFO, as it does from a second after its start at the latest. */
+async function settled(sidecar: Container): Promise<void> {
+  for (const end = performance.now() + 1_500; performance.now() < end;) {
+    const waits = children(sidecar.pid ?? 0).some((pid) => openFiles(pid).some((file) => file.includes("/run.main.1")));
+    if (waits) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function openFiles(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    return []; // it has just ended
+  }
+}
+
+if (import.meta.main) {
+  const note = (text: string): void => {
+    console.error(`  ${text}`);
+  };
+  const rows = await wrappers.run({ short: process.argv.includes("--short"), note });
+  console.log(process.argv.includes("--json") ? JSON.stringify(rows, null, 2) : formatRows(rows));
+}
