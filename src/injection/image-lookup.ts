@@ -16,13 +16,18 @@ export function imageLookup(operatorRows: readonly KnownImage[] = noRows): Image
 }
 
 function compileAll(operatorRows: readonly KnownImage[]): ImageLookup {
-  const compiled = [...operatorRows, ...KNOWN_IMAGES].map(compile);
+  const rows = [...operatorRows, ...KNOWN_IMAGES].map(compile);
+  // Most rows ask for one name: an image is compared with those for its own and the few for any.
+  const forAny = rows.filter(({ lastName }) => lastName.includes("*"));
+  const forName = new Map(
+    rows.map(({ lastName }) => [lastName, rows.filter((row) => row.lastName === lastName || forAny.includes(row))]),
+  );
   return (image) => {
     const [name = "", digest] = image.split("@", 2);
     const reference = split(name);
     const tag = reference.tag ?? (digest === undefined ? "latest" : undefined);
     const candidates: CompiledRow[] = [];
-    for (const row of compiled) {
+    for (const row of forName.get(reference.written.at(-1) ?? "") ?? forAny) {
       if (!row.matchesRepository(reference)) continue;
       if (tag !== undefined) {
         if (row.matchesTag?.(tag) ?? true) return row.known;
@@ -71,6 +76,8 @@ function split(name: string): Reference {
 
 interface CompiledRow {
   readonly known: KnownImage;
+  /** The repository's last component, perhaps with a `*`. */
+  readonly lastName: string;
   readonly matchesRepository: (reference: Reference) => boolean;
   /** Undefined: any tag. */
   readonly matchesTag: ((tag: string) => boolean) | undefined;
@@ -85,6 +92,7 @@ function compile(known: KnownImage): CompiledRow {
   };
   return {
     known,
+    lastName: written.at(-1) ?? "",
     matchesRepository: (reference) => matchesEnd(reference.components) || matchesEnd(reference.written),
     matchesTag: tag === undefined ? undefined : glob(tag),
   };
