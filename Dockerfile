@@ -16,6 +16,8 @@ RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /us
 COPY --from=build /build/package.json /build/LICENSE /app/
 COPY --from=build /build/bin /app/bin
 COPY --from=build /build/dist /app/dist
+COPY --from=build /build/demo/images /app/demo/images
+COPY --from=build /build/examples /app/examples
 RUN ln -s /app/bin/curfew.js /usr/local/bin/curfew
 ENV NODE_ENV=production
 # A number, so that runAsNonRoot can be checked without /etc/passwd. Nothing is written: the root filesystem can be read-only.

@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import type { Image } from "../test/support/pod.ts";
 
-const commandsOf = (name: string): string => fileURLToPath(new URL(`./images/${name}/`, import.meta.url));
+const commandsOf = (name: string): string => fileURLToPath(new URL(`../demo/images/${name}/`, import.meta.url));
 
 const IMAGES: Readonly<Record<string, Image>> = {
   "buildkite/agent:3": {

@@ -98,8 +98,9 @@ export async function startRun(cluster: Cluster, variant: Variant, ending: Endin
   };
 }
 
+/** From demo/ and, bundled, from dist/ the examples are in the same place; so are the images. */
 async function manifest(variant: Variant, name: string): Promise<JobObject> {
-  const file = new URL(`./jobs/${variant === "hack" ? "hack-2020" : "build"}.yaml`, import.meta.url);
+  const file = new URL(`../examples/${variant === "hack" ? "hack-2020" : "buildkite-agent"}.yaml`, import.meta.url);
   const job = parse(await readFile(file, "utf8")) as JobObject;
   const labels = Object.entries(job.metadata.labels ?? {}).filter(
     ([key]) => variant === "curfew" || key !== ENABLED_LABEL,

@@ -1,12 +1,11 @@
-/** `npm run build`: bundles the command line into dist/, with what the bundle needs beside it and the licences of what is in it. */
-import { cp, rm, writeFile } from "node:fs/promises";
+/** `npm run build`: bundles the command line into dist/, with the licences of what is in it. */
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bundle, licences, loadedWith, packagesOf, ROOT } from "./bundle.ts";
 
 const dist = join(ROOT, "dist");
 await rm(dist, { recursive: true, force: true });
 const { metafile } = await bundle(true);
-for (const folder of ["images", "jobs"]) await cp(join(ROOT, "demo", folder), join(dist, folder), { recursive: true });
 await writeFile(join(dist, "licences.txt"), await licences(metafile));
 
 const bytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);

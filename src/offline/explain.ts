@@ -69,7 +69,7 @@ function explainContainer(container: ContainerPlan): ExplainedContainer {
   const because = {
     annotation: role === "ignored" ? "named in curfew.sh/ignore" : "named in curfew.sh/main",
     "default-container": "kubectl's default container",
-    "only-candidate": "no other image is a likely main",
+    "only-candidate": "only candidate by its image",
     "first-candidate": "first of several candidates",
     wrapped: "wrapped as main already",
     remaining: "not a main container",

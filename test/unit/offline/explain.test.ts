@@ -40,9 +40,9 @@ test("tells the strategy, each container's role and argv, what is stopped when, 
   expect(text.slice(0, text.indexOf("  line "))).toBe(`Job build  job.yaml, document 1
   trap: chosen by auto, as trap meets no limit
 
-  CONTAINER  ROLE     BECAUSE                          RUNS                              KNOWN FROM
-  agent      main     no other image is a likely main  buildkite-agent-entrypoint start  known image
-  dind       sidecar  not a main container             dockerd-entrypoint.sh             known image
+  CONTAINER  ROLE     BECAUSE                      RUNS                              KNOWN FROM
+  agent      main     only candidate by its image  buildkite-agent-entrypoint start  known image
+  dind       sidecar  not a main container         dockerd-entrypoint.sh             known image
 
   When agent has ended, whatever the way: dind gets TERM, and KILL 30 s later.
 
