@@ -60,7 +60,8 @@ async function run(args: readonly string[]): Promise<void> {
   try {
     for (const [name, { summary, load }] of Object.entries(SUBCOMMANDS)) {
       const command = name === wanted ? await load() : new Command(name);
-      program.addCommand(command.name(name).summary(summary).copyInheritedSettings(program));
+      for (const each of [command, ...command.commands]) each.copyInheritedSettings(program);
+      program.addCommand(command.name(name).summary(summary));
     }
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
