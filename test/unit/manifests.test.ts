@@ -1,26 +1,41 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { ENABLED_LABEL, INJECTED_ANNOTATION, MOUNT_PATH } from "../../src/injection/plan.ts";
 import packageJson from "../../package.json" with { type: "json" };
 
 interface Resource {
   readonly file: string;
   readonly kind: string;
-  readonly metadata?: { readonly name: string; readonly namespace?: string };
+  readonly metadata?: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
   readonly [field: string]: unknown;
 }
 
 const root = join(import.meta.dirname, "../../manifests");
 const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".yaml"));
 const texts = new Map(files.map((file) => [file, readFileSync(join(root, file), "utf8")]));
-const resources = [...texts].flatMap(([file, text]) =>
-  parseAllDocuments(text, { merge: true }).map(
-    (document) => ({ file, ...(document.toJS() as Omit<Resource, "file">) }) as Resource,
-  ),
-);
+const configured = [...texts]
+  .filter(([file]) => file.endsWith("kustomization.yaml"))
+  .flatMap(([file, text]) => filesOfGenerators(file, text));
+const resources = [...texts]
+  .filter(([file]) => !configured.includes(file))
+  .flatMap(([file, text]) =>
+    parseAllDocuments(text, { merge: true }).map(
+      (document) => ({ file, ...(document.toJS() as Omit<Resource, "file">) }) as Resource,
+    ),
+  );
 const ofKind = (kind: string): Resource[] => resources.filter((resource) => resource.kind === kind);
+
+/** Files that a configMapGenerator reads: configuration, not resources. */
+function filesOfGenerators(file: string, text: string): string[] {
+  const { configMapGenerator = [] } = parse(text) as { configMapGenerator?: { files?: string[] }[] };
+  return configMapGenerator.flatMap(({ files = [] }) => files.map((name) => join(file, "..", name)));
+}
 
 const CLUSTER_SCOPED = [
   ...["Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass", "MutatingWebhookConfiguration"],
@@ -29,11 +44,18 @@ const CLUSTER_SCOPED = [
 
 describe("the manifests", () => {
   test.each(resources.filter((resource) => !CLUSTER_SCOPED.includes(resource.kind)))(
-    "put $kind $metadata.name into the namespace curfew-system",
+    "say in which namespace $kind $metadata.name is",
     ({ metadata }) => {
-      expect(metadata?.namespace).toBe("curfew-system");
+      expect(metadata?.namespace).toBeDefined();
     },
   );
+
+  test("exclude Curfew's own namespace from its webhooks, and no other", () => {
+    const excluded = ofKind("Namespace").filter(
+      ({ metadata }) => metadata?.labels?.["curfew.sh/excluded"] !== undefined,
+    );
+    expect(excluded.map(({ metadata }) => metadata?.name)).toEqual(["curfew-system"]);
+  });
 
   test("list every file that is there in a kustomization", () => {
     const listed = [...ofKind("Kustomization"), ...ofKind("Component")].flatMap((kustomization) =>
@@ -41,7 +63,8 @@ describe("the manifests", () => {
         (entry) => join(kustomization.file, "..", entry),
       ),
     );
-    const unlisted = files.filter((file) => !file.endsWith("kustomization.yaml") && !listed.includes(file));
+    const known = [...listed, ...configured];
+    const unlisted = files.filter((file) => !/(kustomization|example)\.yaml$/.test(file) && !known.includes(file));
     expect(unlisted).toEqual([]);
   });
 
@@ -107,7 +130,7 @@ describe("the webhooks and policies", () => {
       expect(selector).toEqual({
         matchExpressions: [
           { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["kube-system"] },
-          { key: "app.kubernetes.io/part-of", operator: "NotIn", values: ["curfew"] },
+          { key: "curfew.sh/excluded", operator: "DoesNotExist" },
         ],
       });
     }
@@ -123,8 +146,11 @@ describe("the webhooks and policies", () => {
 
   test("speak of the label, the annotation and the mount path that the planner writes", () => {
     expect(texts.get("base/policy-jobs.yaml")).toContain(`[?'${INJECTED_ANNOTATION}']`);
-    expect(texts.get("base/policy-jobs.yaml")).toContain(`m.mountPath == '${MOUNT_PATH}'`);
-    expect(texts.get("base/policy-pods.yaml")).toContain(`m.mountPath == '${MOUNT_PATH}'`);
+    const parts = MOUNT_PATH.split("/")
+      .slice(1)
+      .map((part) => `'${part}'`);
+    for (const policy of ["base/policy-jobs.yaml", "base/policy-pods.yaml"])
+      expect(texts.get(policy)).toContain(`== [${parts.join(", ")}]`);
     expect(texts.get("base/webhooks.yaml")).toContain(`labels[?'${ENABLED_LABEL}']`);
   });
 });

@@ -120,7 +120,7 @@ describe("the webhook is never called", () => {
     expect(await admissionRequests(inject("opsUrl"))).toBe(before);
   });
 
-  const ownNamespace = testNamespace("own", { "app.kubernetes.io/part-of": "curfew" });
+  const ownNamespace = testNamespace("own", { "curfew.sh/excluded": "true" });
 });
 
 describe("a CronJob whose Jobs are opted in", () => {
