@@ -47,6 +47,13 @@ export const LIMITS = {
     sentence: "The Pod runs on Windows, and the wrapper is a POSIX shell script.",
     wayOut: "run the Pod on Linux",
   },
+  "main-restarts": {
+    strategy: "trap",
+    hardness: "soft",
+    sentence:
+      "Restart rules (KEP-5307), or main containers of different restart policies: when one fails for good, sidecars wait for its restart until the start timeout.",
+    wayOut: "give all main containers the Pod's restartPolicy and no rules, or set curfew.sh/start-timeout-seconds low",
+  },
   "shell-not-evident": {
     strategy: "trap",
     hardness: "soft",

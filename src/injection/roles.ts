@@ -67,7 +67,7 @@ export function assignRoles(
     const message =
       ignoredNames.size > 0 && containers.every(({ name }) => ignoredNames.has(name))
         ? `${IGNORE_ANNOTATION} names every container, so none is left that could be the main one.`
-        : `Every container's image is one that usually runs as a sidecar. Name the main container with the annotation ${MAIN_ANNOTATION}.`;
+        : `Every container${ignoredNames.size > 0 ? " that is not ignored" : ""} has an image that usually runs as a sidecar: name the main ones in ${MAIN_ANNOTATION}.`;
     return { kind: "refuse", reason: "no-main", message };
   }
   const casts = castAll(
@@ -79,7 +79,10 @@ export function assignRoles(
 
 function guessed(main: Container, casts: readonly Cast[]): string {
   const sidecars = casts.filter(({ role }) => role === "sidecar").map(({ container }) => quote(container.name));
-  const stopped = sidecars.length > 3 ? `${sidecars.slice(0, 3).join(", ")} and others` : sidecars.join(", ").replace(/, ([^,]*)$/, " and $1");
+  const stopped =
+    sidecars.length > 3
+      ? `${sidecars.slice(0, 3).join(", ")} and others`
+      : sidecars.join(", ").replace(/, ([^,]*)$/, " and $1");
   return (
     `${quote(main.name)} is taken for the main container, as the first: when it ends, ${stopped} will be stopped. ` +
     `If that is wrong, name the main ones in ${MAIN_ANNOTATION}.`

@@ -29,6 +29,8 @@ const HOLD_MARGIN_SECONDS = 2;
 export function trapLimits(survey: Survey): readonly MetLimit[] {
   const limits: MetLimit[] = isWindows(survey.spec) ? [met("windows")] : [];
   const shared = sharedVolume(survey);
+  const policies = new Set(restartPoliciesOfMains(survey));
+  if (policies.has("Never") && (policies.size > 1 || hasRestartRules(survey))) limits.push(met("main-restarts"));
   for (const { container, cast, argv, shell } of survey.containers) {
     if (shared.problems.has(container)) limits.push(met("mount-path-taken", container));
     if (cast.role === "ignored") continue;
@@ -83,10 +85,7 @@ function wrapContainer(survey: Survey, surveyed: SurveyedContainer): Wrapped | u
 
 function sidecarSettings(survey: Survey, name: string): readonly string[] {
   const { spec, mains, settings } = survey;
-  // Restart rules of any container may restart mains in place, or all containers (KEP-5307, KEP-5532).
-  const restartable =
-    spec.containers.some(({ restartPolicyRules }) => (restartPolicyRules ?? []).length > 0) ||
-    mains.some(({ container }) => (container.restartPolicy ?? spec.restartPolicy) !== "Never");
+  const restartable = hasRestartRules(survey) || restartPoliciesOfMains(survey).some((policy) => policy !== "Never");
   return [
     "sidecar",
     MOUNT_PATH,
@@ -96,6 +95,16 @@ function sidecarSettings(survey: Survey, name: string): readonly string[] {
     String(Math.max(gracePeriodOf(spec) - HOLD_MARGIN_SECONDS, 0)),
     String(settings.startTimeoutSeconds),
   ];
+}
+
+/** A container's own policy comes before the Pod's (KEP-5307). */
+function restartPoliciesOfMains({ mains, spec }: Survey): readonly (string | null | undefined)[] {
+  return mains.map(({ container }) => container.restartPolicy ?? spec.restartPolicy);
+}
+
+/** Those of any container may restart mains in place, or all containers (KEP-5307, KEP-5532). */
+function hasRestartRules({ spec }: Survey): boolean {
+  return spec.containers.some(({ restartPolicyRules }) => (restartPolicyRules ?? []).length > 0);
 }
 
 interface SharedVolume {

@@ -5,20 +5,11 @@ import * as annotations from "../../../src/injection/annotations.ts";
 import { LIMITS } from "../../../src/injection/limits.ts";
 import { INJECTED_ANNOTATION } from "../../../src/injection/plan.ts";
 import { LEAVE_REASONS, REFUSE_REASONS } from "../../../src/injection/reasons.ts";
+import { rowsUnder as rowsOf } from "../../support/markdown-table.ts";
 
 const reference = readFileSync(join(import.meta.dirname, "../../../docs/reference.md"), "utf8");
 
-/** The rows of the table under a heading, as texts of their cells. */
-function rowsUnder(heading: string): string[][] {
-  const section = new RegExp(`^#+ ${heading}\n((?:(?!^#).*\n)*)`, "m").exec(reference)?.[1] ?? "";
-  const rows = section.split("\n").filter((line) => line.startsWith("|"));
-  return rows.slice(2).map((row) =>
-    row
-      .slice(1, -1)
-      .split("|")
-      .map((cell) => cell.trim()),
-  );
-}
+const rowsUnder = (heading: string): string[][] => rowsOf(reference, heading);
 
 test("docs/reference.md has each limit, as the code has it", () => {
   const limits = Object.entries(LIMITS).map(([id, { strategy, hardness, sentence, wayOut }]) => {
