@@ -1,4 +1,4 @@
-/** The admission server's metrics. docs/reference.md lists them. */
+/** The admission server's metrics. docs/admission-server.md lists them. */
 import { Counter, Gauge, Histogram, type Registry } from "../prometheus.ts";
 import { LATENCY_BUCKETS_SECONDS } from "../metrics.ts";
 import type { InvalidReview, Operation } from "./admission-review.ts";
