@@ -1,5 +1,7 @@
 import { defineConfig } from "vitest/config";
 
+const long = process.env["LONG"] !== undefined;
+
 /** `npm test`: what needs Node and a shell only. The cluster tests have a configuration of their own. */
 export default defineConfig({
   test: {
@@ -14,14 +16,14 @@ export default defineConfig({
           expect: { poll: { timeout: 15_000 } },
         },
       },
-      // Processes sleep most of the time, so many at once.
+      // Processes sleep most of the time, so many at once; in long runs they do not.
       {
         test: {
           name: "process",
           include: ["test/process/**/*.test.ts"],
           testTimeout: 60_000,
-          maxConcurrency: 12,
-          maxWorkers: 4,
+          maxConcurrency: long ? 6 : 12,
+          maxWorkers: long ? 2 : 4,
         },
       },
     ],

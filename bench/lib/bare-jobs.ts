@@ -15,8 +15,19 @@ export async function bareJobs(kubeconfig: string, connections: number): Promise
   config.loadFromString(kubeconfig);
   const options: Record<string, unknown> = {};
   await config.applyToHTTPSOptions(options);
-  const { ca, cert, key, headers } = options as { ca?: Buffer; cert?: Buffer; key?: Buffer; headers?: Record<string, string> };
-  const agent = new Agent({ keepAlive: true, maxSockets: connections, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
+  const { ca, cert, key, headers } = options as {
+    ca?: Buffer;
+    cert?: Buffer;
+    key?: Buffer;
+    headers?: Record<string, string>;
+  };
+  const agent = new Agent({
+    keepAlive: true,
+    maxSockets: connections,
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+  });
   const server = config.getCurrentCluster()?.server ?? "";
   const send = (method: string, path: string, body?: object): Promise<number> =>
     new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { oneOf, parseBoolean, parsePort, parseText, secondsUpTo, type ConfigOf, type Settings } from "../config.ts";
-import { parseKnownImages, type KnownImage } from "../injection/known-images.ts";
+import { oneOf, parsePort, parseText, secondsUpTo, type ConfigOf, type Settings } from "../config.ts";
+import type { KnownImage } from "../injection/known-images.ts";
 import { LOG_LEVELS } from "../log.ts";
+import { PLANNER_SETTINGS } from "../planner-settings.ts";
 
 export const ADMISSION_SETTINGS = {
   host: {
@@ -39,27 +39,7 @@ export const ADMISSION_SETTINGS = {
     fallback: "/etc/curfew/certificate/tls.key",
     parse: parseText,
   },
-  strategy: {
-    flag: "--strategy <name>",
-    env: "CURFEW_STRATEGY",
-    help: "for Jobs that do not say: auto, trap or native",
-    fallback: "auto",
-    parse: oneOf("auto", "trap", "native"),
-  },
-  nativeSidecars: {
-    flag: "--native-sidecars <boolean>",
-    env: "CURFEW_NATIVE_SIDECARS",
-    help: "false: some nodes are older than Kubernetes 1.29, which first had them",
-    fallback: "true",
-    parse: parseBoolean,
-  },
-  knownImages: {
-    flag: "--known-images <file>",
-    env: "CURFEW_KNOWN_IMAGES",
-    help: "rows for images of your own, YAML or JSON (docs/reference.md)",
-    optional: true,
-    parse: parseText,
-  },
+  ...PLANNER_SETTINGS,
   drainSeconds: {
     flag: "--drain-seconds <number>",
     env: "CURFEW_DRAIN_SECONDS",
@@ -79,17 +59,3 @@ export const ADMISSION_SETTINGS = {
 export type AdmissionConfig = Omit<ConfigOf<typeof ADMISSION_SETTINGS>, "knownImages"> & {
   readonly knownImages: readonly KnownImage[];
 };
-
-/** The operator's rows, or what is wrong with the file. The YAML parser is loaded only where there is something for it. */
-export async function loadKnownImages(
-  path: string,
-): Promise<{ readonly rows: readonly KnownImage[] } | { readonly problem: string }> {
-  try {
-    const text = await readFile(path, "utf8");
-    const { parse } = await import("yaml");
-    const parsed = parseKnownImages(parse(text));
-    return "problem" in parsed ? { problem: `${path}: ${parsed.problem}` } : parsed;
-  } catch (error) {
-    return { problem: `${path}: ${error instanceof Error ? error.message : String(error)}` };
-  }
-}

@@ -37,6 +37,7 @@ export class JobMirror {
   readonly #options: MirrorOptions;
   readonly #jobs = new Map<string, JobView>();
   readonly #abort = new AbortController();
+  #running = false;
   #synced = false;
 
   constructor(api: JobsApi, options: MirrorOptions) {
@@ -55,13 +56,15 @@ export class JobMirror {
 
   /** Takes in a Job that was just created, so that it counts before the watch tells of it. */
   add(job: StoredJob): void {
-    if (!this.#jobs.has(job.metadata.name)) this.#put(job);
+    // Without the watch nobody would ever take it out again.
+    if (this.#running && !this.#jobs.has(job.metadata.name)) this.#put(job);
   }
 
   /** Lists and watches until {@link stop}. Never rejects. */
   async run(): Promise<void> {
     const { signal } = this.#abort;
     const stopped = (): boolean => signal.aborted;
+    this.#running = true;
     while (!stopped()) {
       try {
         await this.#listAndWatch(signal);

@@ -1,6 +1,7 @@
 /** Jobs at the Kubernetes API server: what a creation's answer means, lists in pages, watches, deletion of exactly this Job. */
 import { KubeUnreachableError, type KubeClient, type KubeResponse } from "./kube-client.ts";
 import { JOB_LABEL, type AgentJob } from "./plan-agent-job.ts";
+import { within } from "./within.ts";
 
 /** A Job as it comes from the API server, as far as it is read here. */
 export interface StoredJob {
@@ -55,14 +56,7 @@ export class JobsApi {
   /** Creates a Job once, within `timeoutMs`. Every answer, and none, is an outcome. */
   async create(job: AgentJob, timeoutMs = this.#timeoutMs): Promise<CreateOutcome> {
     try {
-      const signal = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
-      const response = await this.#client.request({
-        method: "POST",
-        path: path(job.metadata.namespace),
-        body: job,
-        signal,
-      });
-      const text = await response.text();
+      const { response, text } = await this.#ask("POST", path(job.metadata.namespace), job, timeoutMs);
       if (response.code >= 200 && response.code < 300) return { kind: "created", job: JSON.parse(text) as StoredJob };
       return judge(response, messageOf(text));
     } catch (error) {
@@ -135,18 +129,23 @@ export class JobsApi {
       preconditions: { uid },
       propagationPolicy: "Background",
     };
-    const signal = AbortSignal.timeout(this.#timeoutMs);
-    const response = await this.#client.request({
-      method: "DELETE",
-      path: `${path(namespace)}/${name}`,
-      body: options,
-      signal,
-    });
-    const text = await response.text();
+    const { response, text } = await this.#ask("DELETE", `${path(namespace)}/${name}`, options, this.#timeoutMs);
     if (response.code === 404 || response.code === 409) return false;
     if (response.code >= 300)
       throw new Error(`cannot delete Job ${namespace}/${name}: ${response.code} ${messageOf(text)}`);
     return true;
+  }
+
+  #ask(
+    method: "POST" | "DELETE",
+    path: string,
+    body: unknown,
+    timeoutMs: number,
+  ): Promise<{ readonly response: KubeResponse; readonly text: string }> {
+    return within(timeoutMs, async (signal) => {
+      const response = await this.#client.request({ method, path, body, signal });
+      return { response, text: await response.text() };
+    });
   }
 }
 

@@ -3,6 +3,7 @@
  * One stack key for each queue, shared by all replicas: a reservation of the stack can be extended by each of them.
  */
 import { z } from "zod";
+import { within } from "./within.ts";
 import { standingOf, type BuildkiteJob, type JobStanding } from "./buildkite-job.ts";
 
 /** A call that did not succeed. `code` is 0 where no answer came. */
@@ -156,24 +157,33 @@ export class StacksApi {
   async #call<T>(method: string, path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
     const { endpoint, agentToken, timeoutMs = 10_000 } = this.#options;
     const call = `${method} ${path.replace(/\?.*/, "")}`;
-    let response: Response;
-    let text: string;
-    try {
-      response = await fetch(endpoint + path, {
+    const { response, text } = await within(timeoutMs, async (signal) => {
+      const sent = await fetch(endpoint + path, {
         method,
         headers: { authorization: `Token ${agentToken}`, "content-type": "application/json" },
-        signal: AbortSignal.timeout(timeoutMs),
+        signal,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      text = await response.text();
-    } catch (cause) {
+      return { response: sent, text: await sent.text() };
+    }).catch((cause: unknown) => {
       throw new StacksError(call, 0, undefined, cause);
-    }
+    });
     if (!response.ok) throw new StacksError(call, response.status, retryAfterMs(response.headers));
-    const parsed = schema.safeParse(text === "" ? {} : JSON.parse(text));
-    if (!parsed.success)
-      throw new Error(`Buildkite's Stacks API: ${call}: an answer that is not understood`, { cause: parsed.error });
+    const parsed = schema.safeParse(parseJson(text));
+    if (!parsed.success) {
+      const fields = parsed.error.issues.map((issue) => issue.path.join(".")).join(", ");
+      throw new Error(`Buildkite's Stacks API: ${call}: an answer that is not understood, at: ${fields}`);
+    }
     return parsed.data;
+  }
+}
+
+/** Undefined where it is no JSON: the engine's own error would quote the text. */
+function parseJson(text: string): unknown {
+  try {
+    return text === "" ? {} : (JSON.parse(text) as unknown);
+  } catch {
+    return undefined;
   }
 }
 

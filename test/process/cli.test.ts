@@ -95,7 +95,7 @@ describe("curfew inject", () => {
   test.each([
     ["a file that is not there", ["-f", "nowhere.yaml"], "", /cannot read nowhere\.yaml/],
     ["broken YAML", [], "a: [", /standard input:1:\d+: /],
-    ["broken rows of known images", ["--known-images", "nowhere.yaml"], JOB, /cannot read nowhere\.yaml/],
+    ["broken rows of known images", ["--known-images", "nowhere.yaml"], JOB, /nowhere\.yaml/],
   ])("ends with 2 for %s", (_, args, input, message) => {
     const { status, stdout, stderr } = curfew(["inject", ...args], { input });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });

@@ -89,3 +89,19 @@ promise(
   },
   { needs: ["root"] },
 );
+
+promise(
+  "where a here-document is a file, as in bash before 5.1, and no file can be written, another pipe is found",
+  async (pod) => {
+    const options = { env: { PATH: "/usr/bin:/bin", BASH_COMPAT: "50" }, readOnlyRoot: true };
+    const sidecar = pod.sidecar(fixture("daemon", "d", "0"), options);
+    await sidecar.saw("d up");
+    const main = pod.main(fixture("exit7"), options);
+    await main.saw("up");
+    main.kill("SIGTERM");
+    expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([7, 0]);
+    expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
+    expect(main.stderr + sidecar.stderr).toBe("");
+  },
+  { needs: ["namespaces"] },
+);

@@ -27,7 +27,10 @@ export function serveAgentApi(fake: FakeBuildkite, call: FakeCall): void {
   switch (action) {
     case "POST /register": {
       const scope = fake.judgeToken(tokenOf(call));
-      if (scope.kind === "none") { answerJson(response, 401, { message: "Unauthorized" }); return; }
+      if (scope.kind === "none") {
+        answerJson(response, 401, { message: "Unauthorized" });
+        return;
+      }
       const tags = ((body as { meta_data?: string[] } | undefined)?.meta_data ?? []).map(String);
       const token = `session_${randomUUID()}`;
       sessions.set(token, { tags, only: scope.kind === "one" ? scope.id : undefined });
@@ -40,40 +43,72 @@ export function serveAgentApi(fake: FakeBuildkite, call: FakeCall): void {
         endpoint: "",
         meta_data: tags,
         ...intervals,
-      }); return;
+      });
+      return;
     }
     case "POST /connect":
-    case "POST /disconnect":
-      { answerJson(response, 200, {}); return; }
-    case "POST /heartbeat":
-      { answerJson(response, 200, { ...(body as object), received_at: new Date().toISOString() }); return; }
+    case "POST /disconnect": {
+      answerJson(response, 200, {});
+      return;
+    }
+    case "POST /heartbeat": {
+      answerJson(response, 200, { ...(body as object), received_at: new Date().toISOString() });
+      return;
+    }
     case "GET /ping": {
       const taken = agent && agent.only === undefined ? fake.dispatchTo(agent.tags) : undefined;
-      answerJson(response, 200, taken ? { job: { id: taken.id } } : {}); return;
+      answerJson(response, 200, taken ? { job: { id: taken.id } } : {});
+      return;
     }
   }
-  if (!job) { answerJson(response, 404, { message: "Not Found" }); return; }
+  if (!job) {
+    answerJson(response, 404, { message: "Not Found" });
+    return;
+  }
   switch (`${request.method ?? ""} ${step}`) {
     case "PUT acquire":
-      if (!agent || (agent.only !== undefined && agent.only !== id))
-        { answerJson(response, 403, { message: "not this agent's job" }); return; }
-      if (!fake.acquire(id)) { answerJson(response, 422, { message: `Cannot acquire a ${job.state} job` }); return; }
-      { answerJson(response, 200, toAgentJob(fake, job)); return; }
-    case "PUT accept":
-      { answerJson(response, 200, toAgentJob(fake, job)); return; }
+      if (!agent || (agent.only !== undefined && agent.only !== id)) {
+        answerJson(response, 403, { message: "not this agent's job" });
+        return;
+      }
+      if (!fake.acquire(id)) {
+        answerJson(response, 422, { message: `Cannot acquire a ${job.state} job` });
+        return;
+      }
+      {
+        answerJson(response, 200, toAgentJob(fake, job));
+        return;
+      }
+    case "PUT accept": {
+      answerJson(response, 200, toAgentJob(fake, job));
+      return;
+    }
     case "PUT start":
       fake.start(id);
-      { answerJson(response, 200, {}); return; }
-    case "GET ":
-      { answerJson(response, 200, { state: job.state === "canceled" ? "canceling" : job.state }); return; }
+      {
+        answerJson(response, 200, {});
+        return;
+      }
+    case "GET ": {
+      answerJson(response, 200, { state: job.state === "canceled" ? "canceling" : job.state });
+      return;
+    }
     case "POST chunks":
       job.log += typeof body === "string" ? body : "";
-      { answerJson(response, 201); return; }
+      {
+        answerJson(response, 201);
+        return;
+      }
     case "PUT finish":
       fake.finish(id, Number((body as { exit_status?: string } | undefined)?.exit_status ?? -1));
-      { answerJson(response, 200, {}); return; }
-    default:
-      { answerJson(response, 200, {}); return; }
+      {
+        answerJson(response, 200, {});
+        return;
+      }
+    default: {
+      answerJson(response, 200, {});
+      return;
+    }
   }
 }
 

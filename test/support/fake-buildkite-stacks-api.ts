@@ -10,28 +10,47 @@ export function serveStacksApi(fake: FakeBuildkite, call: FakeCall): void {
   const action = `${request.method ?? ""} /${rest.join("/")}`;
   fake.calls.push(stack === "register" ? "POST /register" : action);
   const fault = fake.fault(fake.calls.at(-1) ?? "");
-  if (fault) { answerJson(response, fault.status, { message: "injected" }, fault.headers); return; }
-  if (tokenOf(call) !== fake.agentToken) { answerJson(response, 401, { message: "Unauthorized" }); return; }
+  if (fault) {
+    answerJson(response, fault.status, { message: "injected" }, fault.headers);
+    return;
+  }
+  if (tokenOf(call) !== fake.agentToken) {
+    answerJson(response, 401, { message: "Unauthorized" });
+    return;
+  }
   const body = (call.body ?? {}) as Record<string, unknown>;
   const ids = (body["job_uuids"] ?? []) as string[];
-  if (ids.length > LIMIT) { answerJson(response, 422, { message: `at most ${LIMIT} jobs` }); return; }
+  if (ids.length > LIMIT) {
+    answerJson(response, 422, { message: `at most ${LIMIT} jobs` });
+    return;
+  }
 
   if (stack === "register") {
     const { key, queue_key: queueKey, metadata } = body;
     const known = fake.stacks.has(String(key));
     fake.stacks.add(String(key));
-    answerJson(response, known ? 200 : 201, { key, type: "custom", cluster_queue_key: queueKey, metadata }); return;
+    answerJson(response, known ? 200 : 201, { key, type: "custom", cluster_queue_key: queueKey, metadata });
+    return;
   }
-  if (!fake.stacks.has(stack)) { answerJson(response, 404, { message: "No stack found" }); return; }
+  if (!fake.stacks.has(stack)) {
+    answerJson(response, 404, { message: "No stack found" });
+    return;
+  }
   const finish = /^POST \/jobs\/([^/]+)\/finish$/.exec(action);
-  if (finish) { finishJob(fake, call, stack, finish[1] ?? "", body); return; }
+  if (finish) {
+    finishJob(fake, call, stack, finish[1] ?? "", body);
+    return;
+  }
   switch (action) {
-    case "GET /scheduled-jobs":
-      { answerJson(response, 200, listing(fake, url.searchParams)); return; }
+    case "GET /scheduled-jobs": {
+      answerJson(response, 200, listing(fake, url.searchParams));
+      return;
+    }
     case "PUT /scheduled-jobs/batch-reserve": {
       const seconds = Number(body["reservation_expiry_seconds"] ?? 900);
       const reserved = ids.filter((id) => fake.reserve(id, stack, seconds));
-      answerJson(response, 200, { reserved, not_reserved: ids.filter((id) => !reserved.includes(id)) }); return;
+      answerJson(response, 200, { reserved, not_reserved: ids.filter((id) => !reserved.includes(id)) });
+      return;
     }
     case "POST /job-acquisition-tokens": {
       const seconds = Number(body["token_lifetime_seconds"] ?? 900);
@@ -43,14 +62,18 @@ export function serveStacksApi(fake: FakeBuildkite, call: FakeCall): void {
       answerJson(response, 201, {
         job_acquisition_tokens: issued,
         not_issued: ids.filter((id) => !names.has(id)),
-      }); return;
+      });
+      return;
     }
     case "POST /jobs/get-states": {
       const known = ids.flatMap((id) => fake.jobs.get(id) ?? []);
-      answerJson(response, 200, { states: Object.fromEntries(known.map((job) => [job.id, fake.stateOf(job)])) }); return;
+      answerJson(response, 200, { states: Object.fromEntries(known.map((job) => [job.id, fake.stateOf(job)])) });
+      return;
     }
-    default:
-      { answerJson(response, 404, { message: "Not Found" }); return; }
+    default: {
+      answerJson(response, 404, { message: "Not Found" });
+      return;
+    }
   }
 }
 
@@ -89,10 +112,14 @@ function finishJob(
 ): void {
   const job = fake.jobs.get(id);
   const detail = body["detail"];
-  if (typeof detail !== "string" || detail.length > 4096)
-    { answerJson(response, 422, { message: "detail: 4 KB at most" }); return; }
-  if (!job || fake.stateOf(job) !== "reserved" || job.reservation?.stack !== stack)
-    { answerJson(response, 422, { message: "the job is not reserved by this stack" }); return; }
+  if (typeof detail !== "string" || detail.length > 4096) {
+    answerJson(response, 422, { message: "detail: 4 KB at most" });
+    return;
+  }
+  if (!job || fake.stateOf(job) !== "reserved" || job.reservation?.stack !== stack) {
+    answerJson(response, 422, { message: "the job is not reserved by this stack" });
+    return;
+  }
   job.state = "finished";
   job.exitStatus = Number(body["exit_status"] ?? -1);
   job.detail = detail;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { loadKnownImages } from "../../src/admission/settings.ts";
+import { loadKnownImages } from "../../src/planner-settings.ts";
 
 let folder: string;
 beforeEach(() => {

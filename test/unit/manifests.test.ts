@@ -95,6 +95,13 @@ describe("the manifests", () => {
     }
   });
 
+  test("mount no key but the serving certificate's own", () => {
+    const [admission] = ofKind("Deployment").filter(({ metadata }) => metadata?.name === "curfew-admission");
+    const { volumes } = (admission?.["spec"] as { template: { spec: { volumes: object[] } } }).template.spec;
+    expect(volumes).toHaveLength(1);
+    expect(volumes[0]).toMatchObject({ secret: { items: [{ key: "tls.crt" }, { key: "tls.key" }] } });
+  });
+
   test("give the admission server neither a token nor a way out", () => {
     const [admission] = ofKind("Deployment").filter(({ metadata }) => metadata?.name === "curfew-admission");
     expect(admission).toMatchObject({ spec: { template: { spec: { automountServiceAccountToken: false } } } });

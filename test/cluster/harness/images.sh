@@ -90,6 +90,7 @@ project_image() {
   start_dockerd
   docker build --quiet --network host --tag "$1" "$here/../../.." >/dev/null
   docker save "$1" --output "$2"
+  docker rmi "$1" >/dev/null # its layers stay as the next build's cache
 }
 
 case ${1-} in

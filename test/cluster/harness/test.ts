@@ -39,7 +39,7 @@ async function testApi(): Promise<boolean> {
 
 /** The node tier. The image is built while the node comes up. */
 async function testNode(cluster: Cluster): Promise<boolean> {
-  const image = "curfew:test";
+  const image = `curfew:test-${Date.now()}`; // another each time, so that a Deployment that is there takes the new one
   await Promise.all([untilReady(cluster, "node"), importImage(cluster, image)]);
   return runIn(cluster, "node", { CURFEW_IMAGE: image, CURFEW_TEST_CLUSTER: cluster.state });
 }

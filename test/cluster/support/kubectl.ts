@@ -29,3 +29,8 @@ export async function kubectlOutput(args: readonly string[], input?: string): Pr
   if (status !== 0) throw new Error(`kubectl ${args.join(" ")} ended with ${status}: ${stderr}`);
   return stdout;
 }
+
+/** Runs a shell script in a container; throws what it said where it failed. */
+export async function exec(namespace: string, pod: string, container: string, script: string): Promise<string> {
+  return kubectlOutput(["exec", "-n", namespace, pod, "-c", container, "--", "sh", "-c", script]);
+}

@@ -40,6 +40,6 @@ test.for([
   ["$VAR_A$", "$VAR_A$"],
   ["$()", "$()"],
   ["\n$(VAR_A)\n", "\nA\n"],
-])("expand(%j) is %j, as kubelet's", ([text, expanded]) => {
+] as const)("expand(%j) is %j, as kubelet's", ([text, expanded]) => {
   expect(expand(text, { VAR_A: "A", VAR_B: "B", VAR_EMPTY: "", VAR_REF: "$(VAR_A)" })).toBe(expanded);
 });

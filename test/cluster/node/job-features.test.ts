@@ -1,0 +1,147 @@
+/** What a Job can do besides running once: all of it works as documented, with a sidecar in every Pod. */
+import { describe, expect, it } from "vitest";
+import { accepted, create, pathOf, request } from "../support/api.ts";
+import { createJob, endOf, getJob, logsOf, podsOf, runJob, statusOf, untilEnded } from "../support/jobs.ts";
+import { job, politeSidecar, script } from "../support/manifests.ts";
+import { testNamespace } from "../support/namespace.ts";
+import { until } from "../support/until.ts";
+
+const namespace = testNamespace("job-features");
+
+for (const strategy of ["trap", "native"] as const) {
+  const annotations = { "curfew.sh/main": "main", "curfew.sh/strategy": strategy };
+  const named = (name: string, main: string, spec: object = {}, options: object = {}) =>
+    job(`${strategy}-${name}`, [script("main", main), politeSidecar()], { annotations, spec, ...options });
+
+  describe.concurrent(`under ${strategy}`, () => {
+    it("activeDeadlineSeconds fails the Job and removes its Pod", async () => {
+      const name = `${strategy}-deadline`;
+      const { outcome, reason } = await runJob(namespace, named("deadline", "sleep 600", { activeDeadlineSeconds: 8 }));
+      expect([outcome, reason]).toEqual(["Failed", "DeadlineExceeded"]);
+      await until("the Pod is gone", async () => (await podsOf(namespace, name)).length === 0);
+    });
+
+    it("suspend and resume: nothing runs before, everything after", async () => {
+      const name = `${strategy}-suspended`;
+      await createJob(namespace, named("suspended", "true", { suspend: true }));
+      await until("the Job is suspended", async () => (await getJob(namespace, name)).status.conditions?.length);
+      expect(await podsOf(namespace, name)).toEqual([]);
+      accepted(
+        await request(
+          "PATCH",
+          pathOf("Job", namespace, name),
+          { spec: { suspend: false } },
+          "application/merge-patch+json",
+        ),
+      );
+      expect((await untilEnded(namespace, name)).outcome).toBe("Complete");
+    });
+
+    it("backoffLimit: each failed Pod ends, sidecar and all, and is followed by another", async () => {
+      const { outcome, reason, pods } = await runJob(namespace, named("retries", "exit 1", { backoffLimit: 1 }));
+      expect([outcome, reason]).toEqual(["Failed", "BackoffLimitExceeded"]);
+      expect(pods.map((pod) => [endOf(pod, "main").exitCode, endOf(pod, "sidecar").exitCode])).toEqual([
+        [1, 0],
+        [1, 0],
+      ]);
+    });
+
+    it("restartPolicy OnFailure: main fails twice in place, the sidecar stays, and both end at last", async () => {
+      const counting = script("main", "echo x >>/count/runs; [ $(wc -l </count/runs) -ge 3 ]", {
+        volumeMounts: [{ name: "count", mountPath: "/count" }],
+      });
+      const pod = { restartPolicy: "OnFailure", volumes: [{ name: "count", emptyDir: {} }] };
+      const manifest = job(`${strategy}-on-failure`, [counting, politeSidecar()], {
+        annotations,
+        pod,
+        spec: { backoffLimit: 6 },
+      });
+      const ended = await runJob(namespace, manifest, 180);
+      expect(ended.outcome).toBe("Complete");
+      expect(statusOf(ended.pod, "main")?.restartCount).toBe(2);
+      expect(statusOf(ended.pod, "sidecar")?.restartCount).toBe(0);
+      expect(await logsOf(namespace, ended.pod, "sidecar")).toMatch(/^started\nstopping\nstopped\n$/);
+    });
+
+    it("parallelism 5: five Pods at once, each with a sidecar of its own", async () => {
+      const { outcome, pods } = await runJob(
+        namespace,
+        named("parallel", "sleep 2", { parallelism: 5, completions: 5 }),
+      );
+      expect(outcome).toBe("Complete");
+      expect(pods.map((pod) => endOf(pod, "sidecar").exitCode)).toEqual([0, 0, 0, 0, 0]);
+    });
+
+    it("Indexed: each Pod has its index, and all complete", async () => {
+      const spec = { completionMode: "Indexed", parallelism: 3, completions: 3 };
+      const {
+        outcome,
+        job: ended,
+        pods,
+      } = await runJob(namespace, named("indexed", "echo index $JOB_COMPLETION_INDEX", spec));
+      expect(outcome).toBe("Complete");
+      expect(ended.status.completedIndexes).toBe("0-2");
+      const output = await Promise.all(pods.map((pod) => logsOf(namespace, pod, "main")));
+      expect(output.sort()).toEqual(["index 0\n", "index 1\n", "index 2\n"]);
+    });
+
+    it("successPolicy: one index is enough, and the others' Pods go", async () => {
+      const spec = {
+        completionMode: "Indexed",
+        parallelism: 2,
+        completions: 2,
+        successPolicy: { rules: [{ succeededIndexes: "0" }] },
+      };
+      const main = "[ $JOB_COMPLETION_INDEX = 0 ] || exec sleep 600";
+      const { outcome, job: ended } = await runJob(namespace, named("success", main, spec));
+      expect(outcome).toBe("Complete");
+      expect(ended.status.conditions?.map(({ type }) => type)).toContain("SuccessCriteriaMet");
+    });
+
+    it("a CronJob's Job completes", async () => {
+      const { metadata, spec } = named("cron", "true");
+      const jobTemplate = { metadata: { labels: metadata.labels, annotations: metadata.annotations }, spec };
+      const { name } = metadata;
+      const cronJob = {
+        apiVersion: "batch/v1",
+        kind: "CronJob",
+        metadata: { name },
+        spec: { schedule: "* * * * *", jobTemplate },
+      };
+      accepted(await create(namespace, cronJob));
+      await until(
+        "a Job of the CronJob completed",
+        async () => {
+          const { status } = (await request("GET", pathOf("CronJob", namespace, name))).body as unknown as {
+            status: object;
+          };
+          return "lastSuccessfulTime" in status;
+        },
+        150,
+      );
+    });
+  });
+}
+
+describe.concurrent("podFailurePolicy under native, which sees the sidecar's exit code, too", () => {
+  const annotations = { "curfew.sh/main": "main", "curfew.sh/strategy": "native" };
+  /** A sidecar that ends with 143 when it is told to stop, as many do. */
+  const containers = [script("main", "exit 42"), politeSidecar("sidecar", 143)];
+  const rule = (operator: string) => ({
+    podFailurePolicy: { rules: [{ action: "FailJob", onExitCodes: { operator, values: [42] } }] },
+  });
+
+  it("a rule for other codes than main's is not met by the sidecar's", async () => {
+    const { outcome, reason, pod } = await runJob(
+      namespace,
+      job("not-in", containers, { annotations, spec: rule("NotIn") }),
+    );
+    expect(endOf(pod, "sidecar").exitCode).toBe(143);
+    expect([outcome, reason]).toEqual(["Failed", "BackoffLimitExceeded"]);
+  });
+
+  it("a rule for main's code is met", async () => {
+    const { outcome, reason } = await runJob(namespace, job("in", containers, { annotations, spec: rule("In") }));
+    expect([outcome, reason]).toEqual(["Failed", "PodFailurePolicy"]);
+  });
+});

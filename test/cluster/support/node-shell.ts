@@ -1,0 +1,26 @@
+/** A root shell on the node, through a privileged Pod, so that it works in any cluster: what tests do behind kubelet's back. */
+import { accepted, create } from "./api.ts";
+import { statusOf, type Pod } from "./jobs.ts";
+import { kubectlOutput } from "./kubectl.ts";
+import { script } from "./manifests.ts";
+
+const NAME = "node-shell";
+
+/** Starts the Pod in `namespace`; kubelet has it running when the first command comes, or kubectl waits. */
+export async function startNodeShell(namespace: string): Promise<void> {
+  const container = script("shell", "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done", {
+    securityContext: { privileged: true },
+  });
+  const spec = { hostPID: true, terminationGracePeriodSeconds: 1, containers: [container] };
+  accepted(await create(namespace, { apiVersion: "v1", kind: "Pod", metadata: { name: NAME }, spec }));
+  await kubectlOutput(["wait", "-n", namespace, "--for=condition=Ready", `pod/${NAME}`, "--timeout=60s"]);
+}
+
+/** SIGKILLs a container's first process, as the kernel would, or a person on the node. */
+export async function killContainer(namespace: string, pod: Pod, container: string): Promise<void> {
+  const id = statusOf(pod, container)?.containerID?.replace(/^.*:\/\//, "");
+  if (id === undefined) throw new Error(`${container} has no container ID`);
+  const find = `grep -q ${id} $p/cgroup && grep -q 'NSpid:.*[[:space:]]1$' $p/status`;
+  const kill = `for p in /proc/[0-9]*; do ${find} && kill -KILL \${p#/proc/} && exit 0; done 2>/dev/null; exit 1`;
+  await kubectlOutput(["exec", "-n", namespace, NAME, "--", "sh", "-c", kill]);
+}

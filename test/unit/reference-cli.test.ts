@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { CERTS_SETTINGS } from "../../certs/settings.ts";
+import { ADMISSION_SETTINGS } from "../../src/admission/settings.ts";
+import type { Settings } from "../../src/config.ts";
+import { DISPATCH_SETTINGS } from "../../src/dispatch/settings.ts";
+import { rowsUnder } from "../support/markdown-table.ts";
+
+const reference = readFileSync(join(import.meta.dirname, "../../docs/reference.md"), "utf8");
+
+test.each<[string, Settings]>([
+  ["curfew admission", ADMISSION_SETTINGS],
+  ["curfew dispatch", DISPATCH_SETTINGS],
+  ["curfew certs", CERTS_SETTINGS],
+])("docs/reference.md has each setting of %s, as the code has it", (heading, settings) => {
+  const rows = Object.values(settings).map(({ flag, env, fallback, optional, help }) => {
+    const absent = optional === true ? "" : "required";
+    return [`\`${flag}\``, `\`${env}\``, fallback === undefined ? absent : `\`${fallback}\``, help];
+  });
+  expect(rowsUnder(reference, heading)).toEqual(rows);
+});
