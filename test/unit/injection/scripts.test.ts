@@ -9,7 +9,7 @@ describe.for([
 ] as const)("the %s's script", ([role, embedded]) => {
   test("reaches the shell as it is written, through Kubernetes' expansion", () => {
     const everything = Object.fromEntries(
-      [...embedded.matchAll(/\$\(([^)]*)\)/g)].map(([, name]) => [name, "expanded"]),
+      [...embedded.matchAll(/\$\(([^)]*)\)/g)].map(([, name = ""]): [string, string] => [name, "expanded"]),
     );
     expect(expand(embedded, everything)).toBe(stripScript(readScript(role)));
   });
