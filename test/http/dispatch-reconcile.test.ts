@@ -178,7 +178,7 @@ describe("in acquire mode", () => {
     await dispatcher.send("job.scheduled", job);
     fake.cancel(job.id);
     await until("it is gone", () => api.jobs().length === 0);
-    expect(await dispatcher.metric("curfew_dispatch_jobs_deleted_total")).toBe(1);
+    await until("it is counted", async () => (await dispatcher.metric("curfew_dispatch_jobs_deleted_total")) === 1);
   });
 
   test("leaves a Job alone whose agent has started, whatever became of its job", async () => {
