@@ -7,8 +7,9 @@ import { parseArgs } from "node:util";
 import { admission } from "./admission.ts";
 import { dispatch } from "./dispatch.ts";
 import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
+import { wrappers } from "./wrappers.ts";
 
-const BENCHES: Readonly<Record<string, Bench>> = { admission, dispatch };
+const BENCHES: Readonly<Record<string, Bench>> = { admission, dispatch, wrappers };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

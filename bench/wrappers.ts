@@ -1,11 +1,11 @@
 /**
  * The wrappers beside the hack of 2020, under each shell that is here: from main's last words to the sidecar's TERM, what they add to
- * a container's start, and their memory. `node bench/wrappers.ts` runs it alone; through `npm run bench -- wrappers` it takes flags.
+ * a container's start, and their memory.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { children, type Container } from "../test/support/container.ts";
 import { fixture, sh, WrappedPod } from "../test/support/wrapped-pod.ts";
-import { figureOf, formatRows, type Bench, type Row } from "./lib/result.ts";
+import { figureOf, type Bench, type Row } from "./lib/result.ts";
 
 const SHELLS = { dash: ["/bin/dash"], bash: ["/bin/bash"], "busybox ash": ["/bin/busybox", "sh"] } as const;
 
@@ -129,12 +129,4 @@ function openFiles(pid: number): string[] {
   } catch {
     return []; // it has just ended
   }
-}
-
-if (import.meta.main) {
-  const note = (text: string): void => {
-    console.error(`  ${text}`);
-  };
-  const rows = await wrappers.run({ short: process.argv.includes("--short"), note });
-  console.log(process.argv.includes("--json") ? JSON.stringify(rows, null, 2) : formatRows(rows));
 }
