@@ -4,22 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { startCluster } from "../../demo/cluster.ts";
 import { startRun, type Ending } from "../../demo/run.ts";
 import { children } from "../support/container.ts";
 
 const CURFEW = join(import.meta.dirname, "../../bin/curfew.js");
 
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "curfew-demo-test-"));
-});
-afterEach(() => {
-  rmSync(folder, { recursive: true });
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
 });
 
-test.each<[Ending, number]>([
+test.concurrent.each<[Ending, number]>([
   ["exit", 0],
   ["kill", 137],
 ])(
@@ -40,19 +37,22 @@ test.each<[Ending, number]>([
   },
 );
 
-test("curfew demo shows what it claims, without a terminal as plain text, and leaves nothing behind", async () => {
-  const demo = startDemo();
-  const [output, errors] = await Promise.all([textOf(demo.stdout), textOf(demo.stderr), ended(demo)]);
-  expect(errors).toBe("");
-  expect(demo.exitCode).toBe(0);
-  expect(output.match(/▶ hangs, cut off/g)).toHaveLength(3);
-  expect(output.match(/TERM \d+ ms after agent; shut down, exit 0/g)).toHaveLength(2);
-  expect(output).not.toContain("\x1b");
-  expect(readdirSync(folder)).toEqual([]);
-});
+test.concurrent(
+  "curfew demo shows what it claims, without a terminal as plain text, and leaves nothing behind",
+  async () => {
+    const { demo, folder } = startDemo();
+    const [output, errors] = await Promise.all([textOf(demo.stdout), textOf(demo.stderr), ended(demo)]);
+    expect(errors).toBe("");
+    expect(demo.exitCode).toBe(0);
+    expect(output.match(/▶ hangs, cut off/g)).toHaveLength(3);
+    expect(output.match(/TERM \d+ ms after agent; shut down, exit 0/g)).toHaveLength(2);
+    expect(output).not.toContain("\x1b");
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
 
-test("curfew demo ends at Ctrl-C and leaves no process and no file behind", async () => {
-  const demo = startDemo();
+test.concurrent("curfew demo ends at Ctrl-C and leaves no process and no file behind", async () => {
+  const { demo, folder } = startDemo();
   const output = textOf(demo.stdout);
   while (descendants(demo.pid).length < 12) await sleep(20);
   const processes = descendants(demo.pid);
@@ -67,12 +67,16 @@ test("curfew demo ends at Ctrl-C and leaves no process and no file behind", asyn
   expect(processes.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
 });
 
-function startDemo(): ChildProcess {
+/** In a folder for temporary files of its own. */
+function startDemo(): { readonly demo: ChildProcess; readonly folder: string } {
+  const folder = mkdtempSync(join(tmpdir(), "curfew-demo-test-"));
+  folders.push(folder);
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.includes("COLOR")));
-  return spawn(process.execPath, [CURFEW, "demo"], {
+  const demo = spawn(process.execPath, [CURFEW, "demo"], {
     env: { ...env, TMPDIR: folder },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  return { demo, folder };
 }
 
 function ended(demo: ChildProcess): Promise<void> {
