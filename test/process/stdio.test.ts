@@ -3,9 +3,11 @@ import { promise } from "../support/shells.ts";
 import { fixture, sh } from "../support/wrapped-pod.ts";
 
 promise("gives main and sidecars their stdin", async (pod) => {
+  // Node gives a socket, which bash takes for rshd's, so that it reads ~/.bashrc; a runtime gives a pipe.
+  const env = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" };
   for (const container of [
-    pod.main(["cat"], { stdin: { text: "hello\n" } }),
-    pod.sidecar(["cat"], { stdin: { text: "hello\n" }, mains: "other" }),
+    pod.main(["cat"], { stdin: { text: "hello\n" }, env }),
+    pod.sidecar(["cat"], { stdin: { text: "hello\n" }, env, mains: "other" }),
   ]) {
     expect((await container.exited).code).toBe(0);
     expect(container.output).toEqual(["hello"]);

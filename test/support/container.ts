@@ -90,6 +90,7 @@ export class Container {
   /** How many generations PID 1 is below what was spawned. */
   readonly #depth: number;
   #exit: Exit | undefined;
+  #pid: number | undefined;
 
   constructor(options: ContainerOptions) {
     this.#nested = isolation.kind !== "none" && options.plain !== true;
@@ -163,9 +164,14 @@ export class Container {
 
   /** PID 1 as this process sees it; undefined before it is there and once it is gone. */
   get pid(): number | undefined {
+    this.#pid ??= this.#findPid();
+    return this.running ? this.#pid : undefined;
+  }
+
+  #findPid(): number | undefined {
     let pid = this.#process.pid;
     for (let depth = 0; depth < this.#depth && pid !== undefined; depth++) pid = children(pid)[0];
-    return this.running ? pid : undefined;
+    return pid;
   }
 
   /** Sends a signal to PID 1, as kubelet does; false where it is gone. */

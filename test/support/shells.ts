@@ -23,12 +23,7 @@ const shells: readonly Shell[] = [
   { name: "dash", argv: ["dash"] },
   { name: "bash", argv: ["bash"] },
   { name: "busybox ash", argv: ["busybox", "sh"] },
-  ...(long
-    ? ([
-        { name: "bash as sh", argv: ["bash", "--posix"] },
-        { name: "mksh", argv: ["mksh"] },
-      ] as const)
-    : []),
+  ...(long ? ([{ name: "bash as sh", argv: ["bash", "--posix"] }] as const) : []),
 ];
 
 /** Skips the test where a command that it needs is not there, which CI must not do. */

@@ -25,12 +25,15 @@ start() { # ARGV…
   fi >&2
   ( (help "$@"); :) 8>&-
   exec 7>&-
-  # The helper's first line is there; signals that came before go behind it.
-  while read -r _line <&9; do
-    case $_line in app*) break ;; esac
-    tell "$_line"
+  # The helper's first line is there, or it was killed before; signals that came earlier go behind it.
+  _app='' _helper=''
+  while [ ! "$_app" ] && read -r _line <&9; do
+    case $_line in
+      app*) _helper=${_line#app } _app=${_helper#* } _helper=${_helper% *} ;;
+      exit*) tell "$_line"; break ;;
+      *) tell "$_line" ;;
+    esac
   done
-  _app=${_line##* } _helper=${_line#app } _helper=${_helper% *}
 }
 help() {
   read -r _helper _line _line _between _line </proc/self/stat

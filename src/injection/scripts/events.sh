@@ -8,7 +8,7 @@ _signals='1 2 3 4 5 6 7 8 10 11 12 13 14 15 16 18 23 24 25 26 27 28 29 30 31'
 exec 5>&2 2>/dev/null
 say() { echo "curfew: $*" >&5; }
 
-# All that happens is a line in one anonymous pipe. A here-document is one. Where it is a file (bash before 5.1, mksh), the pipe is
+# All that happens is a line in one anonymous pipe. A here-document is one. Where it is a file (bash before 5.1), the pipe is
 # borrowed from a pipeline.
 command exec 9<<END
 ready
@@ -26,13 +26,13 @@ read -r _line <&9
 tell() { echo "$*" >/proc/self/fd/9; }
 
 # The next event; fails once the helper (app.sh) is dead. `read` can miss a signal that comes just before it blocks, `wait` cannot:
-# so wait for a reader, which gives the line back.
+# so wait for a reader, which gives the line back. (busybox: `kill -0 ""` succeeds.)
 await() { # VARIABLE
   until
     (trap '' $_signals; read -r _line <&9 && tell "$_line") 8>&- &
     while kill -0 "$!"; do wait "$!"; done
     read -r "$1" <&9
   do
-    kill -0 "$_helper" || { read -r "$1" <&9; return; }
+    kill -0 "${_helper:-none}" || { read -r "$1" <&9; return; }
   done
 }
