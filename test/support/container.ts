@@ -98,7 +98,8 @@ export class Container {
     const [command = "", ...args] = this.#nested ? isolatedArgv(options) : options.argv;
     const input = options.tty === true || options.stdin !== undefined;
     this.#process = spawn(command, args, {
-      env: this.#nested ? process.env : (options.env ?? defaultEnvironment),
+      // script runs its command by $SHELL, which is not set everywhere, and not a POSIX shell everywhere.
+      env: this.#nested ? { ...process.env, SHELL: "/bin/sh" } : (options.env ?? defaultEnvironment),
       stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
       detached: true, // a process group of its own, to be killed as a whole
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -257,6 +258,6 @@ const isolatedArgv = (options: ContainerOptions): string[] => {
   const whole = [...enter, "sh", "-c", [...mounts, 'exec "$@"'].join(" && "), "sh", ...terminal, ...inside];
   return [
     ...dieWithUs,
-    ...(options.tty === true ? ["script", "-qec", whole.map(quote).join(" "), "/dev/null"] : whole),
+    ...(options.tty === true ? ["script", "-qec", `exec ${whole.map(quote).join(" ")}`, "/dev/null"] : whole),
   ];
 };
