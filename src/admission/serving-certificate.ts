@@ -50,11 +50,12 @@ export async function watchServingCertificate(
 ): Promise<{ readonly close: () => void }> {
   const { certPath, keyPath, onCertificate, onProblem, pollMilliseconds = 10_000 } = options;
   let seen: string | undefined;
+  let closed = false;
 
-  const look = async (): Promise<void> => {
+  const readBoth = async (): Promise<void> => {
     const [cert, key] = await Promise.all([readText(certPath), readText(keyPath)]);
     const state = JSON.stringify([cert, key]);
-    if (state === seen) return;
+    if (closed || state === seen) return;
     seen = state;
     const unreadable = [cert, key].flatMap((file) => ("problem" in file ? [file.problem] : []));
     const parsed =
@@ -64,6 +65,10 @@ export async function watchServingCertificate(
     if ("problem" in parsed) onProblem(`${certPath}, ${keyPath}: ${parsed.problem}`);
     else onCertificate(parsed);
   };
+
+  // One after the other, so that the files as they were never come after the files as they are.
+  let last = Promise.resolve();
+  const look = (): Promise<void> => (last = last.then(readBoth));
 
   await look();
   const poll = setInterval(() => void look(), pollMilliseconds).unref();
@@ -78,6 +83,7 @@ export async function watchServingCertificate(
   );
   return {
     close() {
+      closed = true;
       clearInterval(poll);
       clearTimeout(settle);
       for (const watcher of watchers) watcher.close();
