@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:https";
 import type { Socket } from "node:net";
 import { listen } from "../listen.ts";
 import type { Logger } from "../log.ts";
+import { createConnections } from "./connections.ts";
 import { createHandler } from "./handler.ts";
 import type { AdmissionMetrics } from "./metrics.ts";
 import { statusBody, type ErrorCode } from "./respond.ts";
@@ -52,8 +53,13 @@ const MAX_CONNECTIONS = 1_200;
 export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
   let draining = false;
   const handler = createHandler({ ...options, isDraining: () => draining });
-  const server = createServer({ ...TLS_OPTIONS, ...LIMITS }, handler);
-  server.maxConnections = MAX_CONNECTIONS;
+  const connections = createConnections(MAX_CONNECTIONS);
+  const server = createServer({ ...TLS_OPTIONS, ...LIMITS }, (request, response) => {
+    connections.spoke(request.socket);
+    handler(request, response);
+  });
+  // Not `server.maxConnections`: that turns new ones away, API servers' too.
+  server.on("connection", connections.opened);
   server.on("clientError", answerClientError);
   const port = await listen(server, options.host, options.port);
   return {

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { reviewOf, startTestAdmission, type TestAdmission } from "../support/admission.ts";
+import { post, reviewOf, startTestAdmission, type TestAdmission } from "../support/admission.ts";
 
 let admission: TestAdmission;
 const sockets: Socket[] = [];
@@ -72,9 +72,22 @@ describe("connections that are no TLS", () => {
     await readToEnd(socket);
   });
 
-  test("200 that say nothing leave room for others", async () => {
-    await Promise.all(Array.from({ length: 200 }, openTcp));
-    expect(await admission.post(reviewOf({}))).toMatchObject({ status: 200 });
+  test("more of them than are kept, silent, take no room: who was there stays, and who comes anew is served", async () => {
+    const there = await openTls();
+    const review = JSON.stringify(reviewOf({}));
+    const send = (): boolean => there.write(`${HEAD}Content-Length: ${review.length}\r\n\r\n${review}`);
+    let answers = "";
+    there.on("data", (chunk: Buffer) => (answers += chunk.toString()));
+    send();
+    await expect.poll(() => answers).toContain("200 OK");
+    await Promise.all(Array.from({ length: 2_000 }, openTcp));
+    for (let sent = 0; sent < 20; sent += 1) {
+      expect(await post(review, { port: admission.port, ca: admission.ca, agent: false })).toMatchObject({
+        status: 200,
+      });
+    }
+    send();
+    await expect.poll(() => answers.split("200 OK")).toHaveLength(3);
   });
 
   test("one that is reset during the handshake does no harm", async () => {
