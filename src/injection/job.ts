@@ -2,7 +2,17 @@
  * The parts of a batch/v1 Job that a plan reads. The objects are the caller's own, never copied: fields that are not named here
  * are not looked at, so future ones survive.
  */
-import { anything, boolean, integer, listOf, mapOfStrings, objectWith, optional, string } from "./shape.ts";
+import {
+  anything,
+  boolean,
+  integer,
+  listOf,
+  mapOfStrings,
+  objectWith,
+  optional,
+  string,
+  textOfAtMost,
+} from "./shape.ts";
 
 type Maybe<T> = T | null | undefined;
 
@@ -65,6 +75,16 @@ export interface Job {
   };
 }
 
+/**
+ * More wrapped containers than etcd could store in one Job (1.5 MB; 4 KB for each), and far more than any Pod has. Without a limit a Job
+ * of 3 MB, which the API server would refuse in the end, asks for a patch of 300 MB.
+ */
+const MAX_CONTAINERS = 256;
+/** Volumes of a Pod, and mounts of a container. */
+const MAX_VOLUMES = 1024;
+/** RFC 1123's label: the API server takes no longer one. A sidecar's wrapper holds the names of all mains. */
+const containerName = textOfAtMost(63);
+
 const strings = optional(listOf(string));
 
 const metadata = optional(objectWith({ labels: optional(mapOfStrings), annotations: optional(mapOfStrings) }));
@@ -74,7 +94,7 @@ const restartRule = objectWith({
 });
 
 const container = objectWith({
-  name: string,
+  name: containerName,
   image: optional(string),
   command: strings,
   args: strings,
@@ -87,6 +107,7 @@ const container = objectWith({
         subPath: optional(string),
         subPathExpr: optional(string),
       }),
+      MAX_VOLUMES,
     ),
   ),
   lifecycle: optional(objectWith({ preStop: anything })),
@@ -101,9 +122,9 @@ const job = objectWith({
     template: objectWith({
       metadata,
       spec: objectWith({
-        containers: listOf(container),
-        initContainers: optional(listOf(container)),
-        volumes: optional(listOf(objectWith({ name: string }))),
+        containers: listOf(container, MAX_CONTAINERS),
+        initContainers: optional(listOf(container, MAX_CONTAINERS)),
+        volumes: optional(listOf(objectWith({ name: string }), MAX_VOLUMES)),
         restartPolicy: optional(string),
         terminationGracePeriodSeconds: optional(integer),
         os: optional(objectWith({ name: optional(string) })),

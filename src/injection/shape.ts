@@ -17,9 +17,15 @@ export function optional(check: Check): Check {
   return (value) => (value === undefined || value === null ? undefined : check(value));
 }
 
-export function listOf(check: Check): Check {
+export function textOfAtMost(length: number): Check {
+  return (value) =>
+    typeof value === "string" && value.length > length ? ` has more than ${length} characters` : string(value);
+}
+
+export function listOf(check: Check, atMost = Number.POSITIVE_INFINITY): Check {
   return (value) => {
     if (!Array.isArray(value)) return " must be a list";
+    if (value.length > atMost) return ` has more than the ${atMost} items that Curfew takes`;
     for (let index = 0; index < value.length; index += 1) {
       const problem = check(value[index]);
       if (problem !== undefined) return `/${index}${problem}`;

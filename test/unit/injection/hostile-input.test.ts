@@ -99,6 +99,16 @@ test("JSON of any depth is planned and updated without throwing", () => {
   });
 });
 
+test.each([
+  ["containers", 257, "x", "/spec/template/spec/containers has more than the 256 items"],
+  ["names", 2, "x".repeat(60), "/spec/template/spec/containers/0/name has more than 63 characters"],
+])("a Job of 3 MB cannot ask for a patch of 300: too many or long %s are refused", (_, count, name, problem) => {
+  const containers = Array.from({ length: count }, (_, index) => ({ name: `${name}-${index}-y`, command: ["sh"] }));
+  const job = { metadata: { labels: { "curfew.sh/enabled": "true" } }, spec: { template: { spec: { containers } } } };
+  expect(planJob(job)).toMatchObject({ kind: "refuse", message: expect.stringContaining(problem) as string });
+  expect(planUpdate(job, job)).toEqual({ patch: [], warnings: [] });
+});
+
 /** Puts junk in the place of one of the object's values. */
 function damage(object: unknown, junk: unknown, at: number): unknown {
   const copy = structuredClone(object);
