@@ -25,6 +25,12 @@ export function createAdmissionMetrics(registry: Registry): AdmissionMetrics {
     labelNames: ["kind", "operation", "outcome", "reason"] as const,
     registers,
   });
+  const failed = (reason: FailureReason, count?: number): void => {
+    reviews.inc({ kind: "unknown", operation: "unknown", outcome: "failed", reason }, count);
+  };
+  // What alerts watch is there from the start: Prometheus sees no increase in a series that begins with 1.
+  failed("bug", 0);
+  failed("busy", 0);
   const limits = new Counter({
     name: "curfew_admission_limits_total",
     help: "Limits of a strategy that decided about a Job or CronJob.",
@@ -70,7 +76,7 @@ export function createAdmissionMetrics(registry: Registry): AdmissionMetrics {
     },
     failed(reason) {
       inFlight -= 1;
-      reviews.inc({ kind: "unknown", operation: "unknown", outcome: "failed", reason });
+      failed(reason);
     },
     certificateLoaded(notAfter) {
       expiry.set(notAfter.getTime() / 1000);

@@ -24,7 +24,8 @@ export class DispatchMetrics {
   readonly #passes: Counter<"queue" | "outcome">;
   readonly #lastPass = new Map<string, number>();
 
-  constructor(registry: Registry, now: () => number) {
+  /** `queues`: what alerts watch is there with 0 from the start; Prometheus sees no increase in a series that begins with 1. */
+  constructor(registry: Registry, queues: readonly string[], now: () => number) {
     const registers = [registry];
     const seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
     this.#deliveries = new Counter({
@@ -58,6 +59,10 @@ export class DispatchMetrics {
       labelNames: ["queue"],
       registers,
     });
+    for (const queue of queues) {
+      for (const source of ["webhook", "reconcile"]) this.#jobs.inc({ queue, source, outcome: "refused" }, 0);
+      this.#missed.inc({ queue }, 0);
+    }
     this.#deleted = new Counter({
       name: "curfew_dispatch_jobs_deleted_total",
       help: "Jobs deleted because their Buildkite job was over before an agent started (acquire mode).",

@@ -39,7 +39,11 @@ export interface Dispatcher {
 /** @throws where it cannot listen, or the kubeconfig names no cluster. */
 export async function startDispatcher(options: DispatcherOptions): Promise<Dispatcher> {
   const { config, registry, log, now = Date.now, gapMs } = options;
-  const metrics = new DispatchMetrics(registry, now);
+  const metrics = new DispatchMetrics(
+    registry,
+    config.queues.map(({ name }) => name),
+    now,
+  );
   const jobs = new JobsApi(new KubeClient(options.kubeConfig));
   const creator = new JobCreator(jobs, {
     onRetry: () => {
