@@ -8,7 +8,7 @@ COPY package.json package-lock.json ./
 # The development dependency `node` is for checkouts; the base image has its own.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN node scripts/build.ts
+RUN node scripts/build.ts && npm run --silent sbom
 
 FROM ${BASE_IMAGE}
 # npm, yarn and corepack are of no use at run time, and bring most of what scanners find.
