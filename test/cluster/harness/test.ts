@@ -6,9 +6,9 @@
  */
 import { spawn } from "node:child_process";
 import path from "node:path";
-import { findCluster, inNetworkOf, runScript, startCluster, stopCluster, temporaryState } from "./cluster.ts";
-import { untilReady, versions, type Cluster, type Tier } from "./cluster.ts";
+import { findCluster, inNetworkOf, runScript, untilReady, versions, type Cluster, type Tier } from "./cluster.ts";
 import { importImage } from "./image.ts";
+import { withCluster } from "./with-cluster.ts";
 
 const [first, ...others] = process.argv.slice(2);
 const only = first === "api" || first === "node" ? first : undefined;
@@ -47,17 +47,6 @@ async function testNode(cluster: Cluster): Promise<boolean> {
 async function runIn(cluster: Cluster, tier: Tier, more: NodeJS.ProcessEnv): Promise<boolean> {
   const { args, env } = inNetworkOf(cluster, []);
   return runTests(tier, args, { ...env, ...more });
-}
-
-/** Runs something with a cluster that is there for it alone. */
-async function withCluster<T>(tier: Tier, use: (cluster: Cluster) => Promise<T>): Promise<T> {
-  const cluster = startCluster(await temporaryState(), tier, "with-us");
-  try {
-    if (tier === "api") await untilReady(cluster, tier);
-    return await use(cluster);
-  } finally {
-    await stopCluster(cluster);
-  }
 }
 
 /** A cluster of someone else's. The API tier's webhook listens here, where that cluster's API server can't reach it. */
