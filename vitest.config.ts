@@ -5,9 +5,10 @@ const long = process.env["LONG"] !== undefined;
 /** `npm test`: what needs Node and a shell only. The cluster tests have a configuration of their own. */
 export default defineConfig({
   test: {
+    maxWorkers: long ? 2 : 4, // more than cores: most of them wait for processes and listeners
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
-      // What has to wait for a listener or a process may wait long on a busy machine.
+      // Nothing here is timed: what is right may take long on a busy machine.
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000 } },
       {
         test: {
           name: "http",
@@ -23,7 +24,6 @@ export default defineConfig({
           include: ["test/process/**/*.test.ts"],
           testTimeout: 60_000,
           maxConcurrency: long ? 6 : 12,
-          maxWorkers: long ? 2 : 4,
         },
       },
     ],
