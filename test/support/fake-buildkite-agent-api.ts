@@ -1,115 +1,94 @@
 /**
  * The fake's agent API: as much as a real buildkite-agent 3 or 4 needs to register, take a job, run it and report how it ended
- * (read from the agent's own fake in agent/fake_api_server_test.go and its API client). Give the agent `--ping-mode poll-only`.
+ * (read from the agent's own fake in agent/fake_api_server_test.go and its API client). The agent asks for its stream of pings first,
+ * gets a 404, and polls.
  */
 import { randomUUID } from "node:crypto";
 import type { FakeBuildkite, FakeJob } from "./fake-buildkite.ts";
 import { answerJson, tokenOf, type FakeCall } from "./fake-buildkite-http.ts";
 
-interface FakeAgent {
-  readonly tags: readonly string[];
-  /** Its token is for this job only. */
-  readonly only: string | undefined;
-}
-
-/** By session token, for each fake. */
-const agents = new WeakMap<FakeBuildkite, Map<string, FakeAgent>>();
-
 export function serveAgentApi(fake: FakeBuildkite, call: FakeCall): void {
-  const { request, response, url, body } = call;
-  const sessions = agents.get(fake) ?? new Map<string, FakeAgent>();
-  agents.set(fake, sessions);
-  const action = `${request.method ?? ""} ${url.pathname}`;
-  const agent = sessions.get(tokenOf(call));
+  const { request, response, url } = call;
+  const method = request.method ?? "";
   const [, id = "", step = ""] = /^\/jobs\/([^/]+)(?:\/(\w+))?/.exec(url.pathname) ?? [];
   const job = fake.jobs.get(id);
+  const [status, body] = job
+    ? answerAboutJob(fake, call, job, `${method} ${step}`)
+    : answerToAgent(fake, call, `${method} ${url.pathname}`);
+  answerJson(response, status, body);
+}
 
+type Answer = readonly [status: number, body?: object];
+
+const OK: Answer = [200, {}];
+const NOT_HELD: Answer = [422, { message: "no agent holds this job" }];
+
+function answerToAgent(fake: FakeBuildkite, call: FakeCall, action: string): Answer {
+  const agent = fake.agents.get(tokenOf(call));
+  const body = (call.body ?? {}) as Record<string, unknown>;
+  if (action === "POST /register") return register(fake, tokenOf(call), body);
+  if (!agent) return [401, { message: "Unauthorized" }];
   switch (action) {
-    case "POST /register": {
-      const scope = fake.judgeToken(tokenOf(call));
-      if (scope.kind === "none") {
-        answerJson(response, 401, { message: "Unauthorized" });
-        return;
-      }
-      const tags = ((body as { meta_data?: string[] } | undefined)?.meta_data ?? []).map(String);
-      const token = `session_${randomUUID()}`;
-      sessions.set(token, { tags, only: scope.kind === "one" ? scope.id : undefined });
-      // All three intervals must be there: the agent makes tickers of them. A job's token has no agent of that name twice.
-      const intervals = { ping_interval: 1, job_status_interval: 1, heartbeat_interval: 60 };
-      answerJson(response, 200, {
-        id: randomUUID(),
-        name: "fake-agent",
-        access_token: token,
-        endpoint: "",
-        meta_data: tags,
-        ...intervals,
-      });
-      return;
-    }
     case "POST /connect":
-    case "POST /disconnect": {
-      answerJson(response, 200, {});
-      return;
-    }
-    case "POST /heartbeat": {
-      answerJson(response, 200, { ...(body as object), received_at: new Date().toISOString() });
-      return;
-    }
+      agent.connected = true;
+      return OK;
+    case "POST /disconnect":
+      agent.connected = false;
+      return OK;
+    case "POST /heartbeat":
+      return [200, { ...body, received_at: new Date().toISOString() }];
     case "GET /ping": {
-      const taken = agent && agent.only === undefined ? fake.dispatchTo(agent.tags) : undefined;
-      answerJson(response, 200, taken ? { job: { id: taken.id } } : {});
-      return;
+      const job = agent.only === undefined ? fake.dispatchTo(agent.tags) : undefined;
+      return [200, job ? { job: { id: job.id } } : {}];
     }
+    default:
+      return [404, { message: "Not Found" }];
   }
-  if (!job) {
-    answerJson(response, 404, { message: "Not Found" });
-    return;
+}
+
+function register(fake: FakeBuildkite, token: string, body: Record<string, unknown>): Answer {
+  const scope = fake.judgeToken(token);
+  if (scope.kind === "none") return [401, { message: "Unauthorized" }];
+  const tags = ((body["meta_data"] ?? []) as readonly unknown[]).map(String);
+  const session = `session_${randomUUID()}`;
+  fake.agents.set(session, { tags, only: scope.kind === "one" ? scope.id : undefined, connected: false });
+  // All three intervals must be there: the agent makes tickers of them.
+  const intervals = { ping_interval: 1, job_status_interval: 1, heartbeat_interval: 60 };
+  const { name } = body;
+  return [200, { id: randomUUID(), name, access_token: session, endpoint: "", meta_data: tags, ...intervals }];
+}
+
+/** An agent takes a job by its session's token; what it says of it afterwards comes with the job's own. */
+function answerAboutJob(fake: FakeBuildkite, call: FakeCall, job: FakeJob, action: string): Answer {
+  const { id } = job;
+  if (action === "PUT acquire" || action === "PUT accept") {
+    const agent = fake.agents.get(tokenOf(call));
+    if (!agent || (agent.only ?? id) !== id) return [401, { message: "Unauthorized" }];
+    if (action === "PUT accept" && job.state !== "accepted") return [422, { message: `a ${job.state} job` }];
+    if (action === "PUT acquire" && !fake.acquire(id)) return [422, { message: `Cannot acquire a ${job.state} job` }];
+    return [200, toAgentJob(fake, job)];
   }
-  switch (`${request.method ?? ""} ${step}`) {
-    case "PUT acquire":
-      if (!agent || (agent.only !== undefined && agent.only !== id)) {
-        answerJson(response, 403, { message: "not this agent's job" });
-        return;
-      }
-      if (!fake.acquire(id)) {
-        answerJson(response, 422, { message: `Cannot acquire a ${job.state} job` });
-        return;
-      }
-      {
-        answerJson(response, 200, toAgentJob(fake, job));
-        return;
-      }
-    case "PUT accept": {
-      answerJson(response, 200, toAgentJob(fake, job));
-      return;
-    }
+  if (tokenOf(call) !== tokenFor(job)) return [401, { message: "Unauthorized" }];
+  switch (action) {
     case "PUT start":
-      fake.start(id);
-      {
-        answerJson(response, 200, {});
-        return;
-      }
-    case "GET ": {
-      answerJson(response, 200, { state: job.state === "canceled" ? "canceling" : job.state });
-      return;
-    }
+      return fake.start(id) ? OK : NOT_HELD;
+    case "GET ":
+      return [200, { state: job.state === "canceled" ? "canceling" : job.state }];
     case "POST chunks":
-      job.log += typeof body === "string" ? body : "";
-      {
-        answerJson(response, 201);
-        return;
-      }
-    case "PUT finish":
-      fake.finish(id, Number((body as { exit_status?: string } | undefined)?.exit_status ?? -1));
-      {
-        answerJson(response, 200, {});
-        return;
-      }
-    default: {
-      answerJson(response, 200, {});
-      return;
+      // What is sent again takes the place of what came before.
+      if (Buffer.isBuffer(call.body)) job.chunks[Number(call.url.searchParams.get("sequence"))] = call.body;
+      return [201];
+    case "PUT finish": {
+      const { exit_status: exitStatus } = (call.body ?? {}) as { exit_status?: string };
+      return fake.finish(id, Number(exitStatus ?? -1)) ? OK : NOT_HELD;
     }
+    default:
+      return OK;
   }
+}
+
+function tokenFor(job: FakeJob): string {
+  return `bkaj_${job.id}`;
 }
 
 /** A job as its agent gets it; without these variables its bootstrap refuses to run. */
@@ -127,15 +106,7 @@ function toAgentJob(fake: FakeBuildkite, job: FakeJob): object {
     BUILDKITE_ORGANIZATION_SLUG: "acme",
     BUILDKITE_PIPELINE_SLUG: "web",
     BUILDKITE_PIPELINE_PROVIDER: "custom",
-    BUILDKITE_AGENT_ENDPOINT: fake.endpoint,
   };
-  return {
-    id: job.id,
-    endpoint: fake.endpoint,
-    state: job.state,
-    token: `bkaj_${job.id}`,
-    env,
-    step: {},
-    chunks_max_size_bytes: 102_400,
-  };
+  const { id, state } = job;
+  return { id, endpoint: fake.endpoint, state, token: tokenFor(job), env, step: {}, chunks_max_size_bytes: 102_400 };
 }

@@ -7,6 +7,7 @@ export interface FakeCall {
   readonly response: ServerResponse;
   /** The path without the API's prefix. */
   readonly url: URL;
+  /** JSON, bytes, or undefined where there are none. */
   readonly body: unknown;
 }
 
@@ -20,19 +21,15 @@ export function answerJson(
   response.end(body === undefined ? undefined : JSON.stringify(body));
 }
 
-/** The body as JSON, or as text where it is none (an agent's log chunks are gzipped text). */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+/** The body, inflated: parsed where it says that it is JSON, else as it is (an agent's log chunks are gzipped text). */
+export async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const raw = Buffer.concat(chunks);
-  const text = (
-    request.headers["content-encoding"] === "gzip" || (raw[0] === 0x1f && raw[1] === 0x8b) ? gunzipSync(raw) : raw
-  ).toString();
-  try {
-    return text === "" ? undefined : (JSON.parse(text) as unknown);
-  } catch {
-    return text;
-  }
+  const bytes = request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw;
+  if (bytes.length === 0) return undefined;
+  const isJson = request.headers["content-type"]?.startsWith("application/json") ?? false;
+  return isJson ? (JSON.parse(bytes.toString()) as unknown) : bytes;
 }
 
 export function tokenOf({ request }: FakeCall): string {

@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serveAgentApi } from "./fake-buildkite-agent-api.ts";
-import { answerJson, readJson } from "./fake-buildkite-http.ts";
+import { answerJson, readBody } from "./fake-buildkite-http.ts";
 import { serveStacksApi } from "./fake-buildkite-stacks-api.ts";
 
 export interface FakeJob {
@@ -25,7 +25,23 @@ export interface FakeJob {
   runs: number;
   /** What the Stacks API's finish said. */
   detail?: string;
-  log: string;
+  /** Its log, by sequence number: an agent sends several pieces at once. */
+  readonly chunks: Buffer[];
+}
+
+/** An agent that has registered. */
+export interface FakeAgent {
+  readonly tags: readonly string[];
+  /** Its token was for this job only. */
+  readonly only: string | undefined;
+  connected: boolean;
+}
+
+/** A job's log, as far as it has come, without the times that the agent puts before each line (ESC _bk;t=… BEL). */
+export function logOf({ chunks }: FakeJob): string {
+  return Buffer.concat(Object.values(chunks))
+    .toString()
+    .replaceAll(/._bk;t=\d+./gs, "");
 }
 
 export interface FakeBuildkiteOptions {
@@ -40,6 +56,8 @@ const PREFIX = "/v3";
 export class FakeBuildkite {
   readonly jobs = new Map<string, FakeJob>();
   readonly stacks = new Set<string>();
+  /** By session token. */
+  readonly agents = new Map<string, FakeAgent>();
   readonly agentToken: string;
   paused = false;
   /** Which of the two names the listing gives the pause. */
@@ -63,6 +81,7 @@ export class FakeBuildkite {
     return this.#endpoint;
   }
 
+  /** `host`: an address of this machine, for instance one that Pods reach. */
   async listen(host = "127.0.0.1"): Promise<this> {
     this.#server.on("request", (request, response) => {
       this.#serve(request, response).catch((error: unknown) => {
@@ -82,7 +101,7 @@ export class FakeBuildkite {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "http://fake");
-    const body = await readJson(request);
+    const body = await readBody(request);
     if (!url.pathname.startsWith(`${PREFIX}/`)) {
       answerJson(response, 404, { message: "Not Found" });
       return;
@@ -106,7 +125,7 @@ export class FakeBuildkite {
       scheduledAt: this.now(),
       state: "scheduled",
       runs: 0,
-      log: "",
+      chunks: [],
       ...job,
     };
     this.jobs.set(created.id, created);
@@ -185,22 +204,20 @@ export class FakeBuildkite {
     return job;
   }
 
-  start(id: string): void {
-    const job = this.#held(id);
+  /** False, here and below: no agent holds it (any more). */
+  start(id: string): boolean {
+    const job = this.jobs.get(id);
+    if (job?.state !== "accepted") return false;
     job.state = "running";
     job.runs++;
+    return true;
   }
 
-  finish(id: string, exitStatus: number): void {
-    const job = this.#held(id);
+  finish(id: string, exitStatus: number): boolean {
+    const job = this.jobs.get(id);
+    if (job?.state !== "accepted" && job?.state !== "running") return false;
     job.state = "finished";
     job.exitStatus = exitStatus;
-  }
-
-  #held(id: string): FakeJob {
-    const job = this.jobs.get(id);
-    if (!job || !["accepted", "running"].includes(job.state))
-      throw new Error(`job ${id} is not held by an agent: ${job?.state ?? "unknown"}`);
-    return job;
+    return true;
   }
 }

@@ -1,0 +1,69 @@
+/** The real buildkite-agent beside the real dockerd, as in 2020 but without the hack, against a fake of Buildkite's agent API. */
+import { beforeAll, describe, expect, it } from "vitest";
+import { logOf, type FakeBuildkite } from "../../support/fake-buildkite.ts";
+import { endOf, logsOf, runJob, type EndedJob } from "../support/jobs.ts";
+import { dind, dockerVolume, job } from "../support/manifests.ts";
+import { testNamespace } from "../support/namespace.ts";
+import { startReachableBuildkite } from "../support/reachable-buildkite.ts";
+
+const namespace = testNamespace("agent");
+let buildkite: FakeBuildkite;
+beforeAll(async () => {
+  buildkite = await startReachableBuildkite();
+});
+
+/** Before that, TERM would end dockerd without a shutdown. */
+const UNTIL_DOCKERD = "until docker version >/dev/null 2>&1; do sleep 0.1; done";
+
+/** Agent and Docker daemon; the agent takes one job of `queue`, or leaves after five seconds without one. */
+function agentJob(queue: string, strategy: string) {
+  const variables = {
+    BUILDKITE_AGENT_TOKEN: buildkite.agentToken,
+    BUILDKITE_AGENT_ENDPOINT: buildkite.endpoint,
+    BUILDKITE_AGENT_TAGS: `queue=${queue}`,
+    DOCKER_HOST: "tcp://127.0.0.1:2375",
+  };
+  const agent = {
+    name: "agent",
+    image: "buildkite/agent:3",
+    args: ["start", "--disconnect-after-job", "--disconnect-after-idle-timeout=5"],
+    env: Object.entries(variables).map(([name, value]) => ({ name, value })),
+  };
+  const annotations = { "curfew.sh/strategy": strategy };
+  return job(queue, [agent, dind()], { annotations, pod: { volumes: [dockerVolume] } });
+}
+
+/** Whatever the agent's build did, agent and daemon ended of themselves. */
+async function expectCleanEnd({ outcome, pod }: EndedJob): Promise<void> {
+  expect(outcome).toBe("Complete");
+  expect({ agent: endOf(pod, "agent").exitCode, dind: endOf(pod, "dind").exitCode }).toEqual({ agent: 0, dind: 0 });
+  expect(await logsOf(namespace, pod, "dind")).toContain("Daemon shutdown complete");
+}
+
+describe.concurrent.for(["trap", "native"])("by %s, a Buildkite agent with a Docker daemon", (strategy) => {
+  it("runs a job that talks to the daemon, hands in its output and its 0, and the Job completes", async () => {
+    const queue = `green-${strategy}`;
+    const command = `${UNTIL_DOCKERD}; docker version --format 'dockerd {{.Server.Version}}'`;
+    const build = buildkite.schedule({ queue, command });
+    const ended = await runJob(namespace, agentJob(queue, strategy));
+    await expectCleanEnd(ended);
+    expect(build).toMatchObject({ state: "finished", exitStatus: 0, runs: 1 });
+    expect(logOf(build)).toMatch(/^dockerd \d+\.\d+/m);
+  });
+
+  it("hands in a job's 7, and the Job completes all the same: the agent has done its work", async () => {
+    const queue = `red-${strategy}`;
+    const build = buildkite.schedule({ queue, command: `${UNTIL_DOCKERD}; echo failing; exit 7` });
+    await expectCleanEnd(await runJob(namespace, agentJob(queue, strategy)));
+    expect(build).toMatchObject({ state: "finished", exitStatus: 7, runs: 1 });
+    expect(logOf(build)).toMatch(/^failing\r?$/m);
+  });
+
+  it("leaves after its idle timeout when there is no job, and the Job completes", async () => {
+    const queue = `idle-${strategy}`;
+    const ended = await runJob(namespace, agentJob(queue, strategy));
+    await expectCleanEnd(ended);
+    const seen = [...buildkite.agents.values()].filter(({ tags }) => tags.includes(`queue=${queue}`));
+    expect(seen).toEqual([{ tags: [`queue=${queue}`], only: undefined, connected: false }]);
+  });
+});
