@@ -1,21 +1,24 @@
 /**
- * `npm run bench [-- NAME… --short --json]`: runs the benches by name, or all. The exit code is 1 where a row misses what it is to
- * reach. Figures of one machine say little: what counts is the ratio to a baseline, measured in turn with it in the same run.
+ * `npm run bench [-- NAME… --short --json --seed N]`: runs the benches by name, or all. The exit code is 1 where a row misses what it is
+ * to reach. Figures of one machine say little: what counts is the ratio to a baseline, measured in turn with it in the same run.
  */
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { admission } from "./admission.ts";
 import { dispatch } from "./dispatch.ts";
+import { fuzz } from "./fuzz.ts";
 import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
+import { formatTable, type Table, type TableBench } from "./lib/table.ts";
 import { wrappers } from "./wrappers.ts";
 
-const BENCHES: Readonly<Record<string, Bench>> = { admission, dispatch, wrappers };
+const BENCHES: Readonly<Record<string, Bench | TableBench>> = { admission, dispatch, fuzz, wrappers };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: "boolean", default: false },
     short: { type: "boolean", default: false },
+    seed: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
@@ -24,7 +27,7 @@ const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
 
 if (values.help || unknown.length > 0) {
   for (const name of unknown) console.error(`there is no bench ${name}`);
-  console.error("npm run bench [-- NAME… --short --json]\n");
+  console.error("npm run bench [-- NAME… --short --json --seed N]\n");
   for (const [name, { summary }] of Object.entries(BENCHES)) console.error(`  ${name.padEnd(12)} ${summary}`);
   process.exitCode = unknown.length > 0 ? 2 : 0;
 } else {
@@ -32,17 +35,24 @@ if (values.help || unknown.length > 0) {
 }
 
 async function run(names: readonly string[]): Promise<void> {
-  const results: Record<string, readonly Row[]> = {};
+  const results: Record<string, readonly Row[] | Table> = {};
+  const seed = values.seed === undefined ? undefined : Number(values.seed);
   for (const name of names) {
     const bench = BENCHES[name];
     if (bench === undefined) continue;
     console.error(`${name}: ${bench.summary}`);
-    const rows = await bench.run({
-      short: values.short,
-      note: (text) => {
-        console.error(`  ${text}`);
-      },
-    });
+    const note = (text: string): void => {
+      console.error(`  ${text}`);
+    };
+    const options = { short: values.short, note };
+    if ("table" in bench) {
+      const table = await bench.table({ ...options, seed });
+      results[name] = table;
+      if (!values.json) console.log(formatTable(table));
+      if (table.failed) process.exitCode = 1;
+      continue;
+    }
+    const rows = await bench.run(options);
     results[name] = rows;
     if (!values.json) console.log(formatRows(rows));
     if (!rows.every(isReached)) process.exitCode = 1;

@@ -1,5 +1,8 @@
-import { applyPatch, deepClone, validate, type JsonPatchError, type Operation } from "fast-json-patch";
+// Its named exports are there for bundlers only: Node reads the CommonJS form.
+import jsonpatch, { type JsonPatchError, type Operation } from "fast-json-patch";
 import type { PatchOperation } from "../../src/injection/plan.ts";
+
+const { applyPatch, deepClone, validate } = jsonpatch;
 
 /** The object with the patch applied, as the API server does it. @throws where the patch is not valid for the object (RFC 6902). */
 export function applied(object: unknown, patch: readonly PatchOperation[]): unknown {
