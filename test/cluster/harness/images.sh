@@ -72,7 +72,6 @@ test_images() {
   node_and_npm & pids+=($!)
   CGO_ENABLED=0 GOFLAGS=-trimpath go build -ldflags "-s -w" -o "$context/daemon" "$here/images/daemon.go" & pids+=($!)
   cp "$here"/images/* "$agent_bin/buildkite-agent" "$context/"
-  chmod +x "$context/dockerd-entrypoint.sh" "$context/buildkite-agent-entrypoint"
   start_dockerd
   for pid in "${pids[@]}"; do wait "$pid"; done
   while read -r stage names; do
