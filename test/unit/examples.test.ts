@@ -1,19 +1,51 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { explain, type Explanation } from "../../src/offline/explain.ts";
 import { manifestsOf, parseManifests } from "../../src/offline/manifests.ts";
 import { planManifest } from "../../src/offline/plan-manifests.ts";
 import { createPlanner } from "../../src/offline/planner-options.ts";
+import { rowsUnder } from "../support/markdown-table.ts";
 
 const folder = join(import.meta.dirname, "../../examples");
+const files = globSync("**/*.yaml", { cwd: folder }).sort();
 
-test.each(readdirSync(folder).filter((name) => name.endsWith(".yaml")))(
-  "examples/%s is patched without a warning once it bears the label",
-  (name) => {
-    const parsed = parseManifests(name, readFileSync(join(folder, name), "utf8"));
-    const manifests = parsed.kind === "parsed" ? manifestsOf(parsed.file) : [];
-    const plans = manifests.flatMap((manifest) => planManifest(manifest, createPlanner({}), { all: true }));
-    expect(plans).not.toEqual([]);
-    for (const { plan } of plans) expect(plan).toMatchObject({ kind: "patch", warnings: [] });
+/** What `curfew explain --all` says of an example's only Job. */
+function explained(file: string): Explanation {
+  const parsed = parseManifests(file, readFileSync(join(folder, file), "utf8"));
+  const manifests = parsed.kind === "parsed" ? manifestsOf(parsed.file) : [];
+  const [only, ...others] = manifests.flatMap((manifest) => planManifest(manifest, createPlanner({}), { all: true }));
+  if (only === undefined || others.length > 0) throw new Error(`${file} holds no Job, or several`);
+  return explain(only);
+}
+
+test.each(files)("examples/%s is patched without a warning once it bears the label", (file) => {
+  expect(explained(file)).toMatchObject({ outcome: "patch", warnings: [] });
+});
+
+test("the examples' README says of each what curfew explain says: main, what is stopped, strategy, limits", () => {
+  const rows = rowsUnder(readFileSync(join(folder, "README.md"), "utf8"), "What auto takes");
+  const expected = files.map((file) => {
+    const { strategy = "", limits, containers } = explained(file);
+    const named = (role: string) => containers.filter((each) => each.role === role).map(({ name }) => name);
+    const decisive = [...new Set(limits.map(({ limit }) => `\`${limit}\``))].join(", ");
+    return {
+      example: `[${file.replace(".yaml", "")}](${file})`,
+      main: named("main").join(", "),
+      stopped: named("sidecar").join(", "),
+      strategy: decisive === "" ? strategy : `${strategy}: ${decisive}`,
+    };
+  });
+  expect(rows.map(([example, main, stopped, strategy]) => ({ example, main, stopped, strategy }))).toEqual(expected);
+});
+
+test.each(files.filter((file) => file.startsWith("shapes/")))(
+  "examples/%s opts in by its label, leaves the strategy to auto, and opens by saying what it is",
+  (file) => {
+    const text = readFileSync(join(folder, file), "utf8");
+    expect(text).toMatch(/^# .*\n# .*\n/);
+    expect(text).toContain('\n  labels:\n    curfew.sh/enabled: "true"\n');
+    expect(explained(file).verdict).toMatch(/^(trap|native): chosen by auto/);
+    expect(text).toContain(`\n  name: ${file.slice("shapes/".length, -".yaml".length)}\n`);
   },
 );
