@@ -11,6 +11,10 @@ import { createTestAuthority } from "../test/support/certificates.ts";
 export interface Cluster {
   /** Creates a Job, as kubectl does. Resolves with the Job as it was stored, webhooks included. @throws where it is refused. */
   readonly create: (job: JobObject) => Promise<JobObject>;
+  /** What a client of its API server needs. */
+  readonly kubeconfig: string;
+  /** All Jobs as they are stored. */
+  readonly jobs: () => readonly JobObject[];
   readonly close: () => Promise<void>;
 }
 
@@ -32,6 +36,8 @@ export async function startCluster(): Promise<Cluster> {
   };
   const api = await startApiServer({ webhooks: [webhook] });
   return {
+    kubeconfig: api.kubeconfig,
+    jobs: () => api.jobs(),
     async create(job) {
       const url = `${api.url}/apis/batch/v1/namespaces/${job.metadata.namespace ?? "default"}/jobs`;
       const headers = { "content-type": "application/json" };

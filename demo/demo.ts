@@ -1,6 +1,10 @@
-/** The demo: the same Job three ways, and main ending two ways, all at once; told as a timeline of what was measured. */
+/**
+ * The demo: the same Job three ways, and main ending two ways, and once more from a Buildkite webhook, all at once; told as a timeline
+ * of what was measured.
+ */
 import { styleText } from "node:util";
 import { isolation } from "../test/support/container.ts";
+import type { Build } from "./build.ts";
 import { startCluster } from "./cluster.ts";
 import { startRun, type Ending, type Run, type Variant } from "./run.ts";
 import { duration, outcome, timeline } from "./timeline.ts";
@@ -11,6 +15,7 @@ const TITLES: Readonly<Record<Ending, string>> = {
   exit: "Main ends by itself, after two seconds",
   kill: "Main is killed, as when it runs out of memory",
 };
+const BUILD_TITLE = "From a Buildkite webhook";
 const FRAME_MS = 100;
 
 export interface Screen {
@@ -28,7 +33,9 @@ export async function runDemo(screen: Screen, signal: AbortSignal): Promise<bool
     const began = performance.now();
     const pairs = ENDINGS.flatMap((ending) => VARIANTS.map((variant) => ({ ending, variant })));
     for (const { ending, variant } of pairs) runs.push(await startRun(cluster, variant, ending));
-    screen.write(introduction(performance.now() - began));
+    const milliseconds = performance.now() - began;
+    runs.push(await startRun(cluster, "build", "exit"));
+    screen.write(introduction(milliseconds));
     await watch(runs, screen, signal);
     if (!signal.aborted) screen.write(summary(runs));
     return runs.every(asPromised);
@@ -45,6 +52,7 @@ A Job with two containers: a Buildkite agent, and docker:dind beside it. Six suc
 Jobs were created in ${duration(milliseconds)}, through a small API server that asks Curfew's
 admission server over TLS. Their containers are local processes${where}.
 Scripts stand in for the agent, and for dockerd, which takes 300 ms (▒) to stop.
+A seventh comes of a signed Buildkite webhook, through Curfew's dispatcher.
 `;
 }
 
@@ -52,15 +60,20 @@ Scripts stand in for the agent, and for dockerd, which takes 300 ms (▒) to sto
 async function watch(runs: readonly Run[], screen: Screen, signal: AbortSignal): Promise<void> {
   // The longest line is the hack's: two thirds of the bar, then 65 columns of words.
   const bar = Math.max(Math.floor(Math.min((screen.columns - 65) / 0.65, 48) / 8) * 8, 24);
-  const frame = (): string[] =>
-    ENDINGS.flatMap((ending) => [
-      "",
-      styleText("bold", TITLES[ending]),
-      ...timeline(
-        runs.filter((run) => run.ending === ending),
-        bar,
+  const section = (title: string, shown: readonly Run[]): string[] => [
+    "",
+    styleText("bold", title),
+    ...timeline(shown, bar),
+  ];
+  const frame = (): string[] => [
+    ...ENDINGS.flatMap((ending) =>
+      section(
+        TITLES[ending],
+        runs.filter((run) => run.ending === ending && !run.build),
       ),
-    ]);
+    ),
+    ...runs.flatMap((run) => (run.build ? [...section(BUILD_TITLE, [run]), "", `  ${storyOf(run.build)}`] : [])),
+  ];
   let drawn = 0;
   const draw = (): void => {
     const lines = frame();
@@ -73,6 +86,13 @@ async function watch(runs: readonly Run[], screen: Screen, signal: AbortSignal):
   await Promise.race([Promise.all(runs.map(({ finished }) => finished)), aborted(signal)]);
   clearInterval(timer);
   draw();
+}
+
+/** What became of the Buildkite job so far. */
+function storyOf({ milliseconds, exitStatus }: Build): string {
+  const status = exitStatus();
+  const end = status === undefined ? "runs the job" : `job finished at Buildkite, exit status ${status}`;
+  return `webhook → Job after ${duration(milliseconds)} → agent → ${end}`;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -106,6 +126,7 @@ function asPromised(run: Run): boolean {
   const hangs = run.cutOffAt() !== undefined;
   if (run.variant === "plain") return hangs;
   if (run.variant === "hack") return hangs === (run.ending === "kill");
+  if (run.build && run.build.exitStatus() !== 0) return false;
   return (
     !hangs &&
     main?.end?.code === (run.ending === "kill" ? 137 : 0) &&

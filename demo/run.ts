@@ -5,11 +5,12 @@ import { ENABLED_LABEL } from "../src/injection/plan.ts";
 import type { JobObject } from "../test/support/api-server.ts";
 import type { Container } from "../test/support/container.ts";
 import { startPod } from "../test/support/pod.ts";
+import { startBuild, type Build } from "./build.ts";
 import type { Cluster } from "./cluster.ts";
 import { pull } from "./images.ts";
 
-/** plain: the Job without the label; hack: what people wrote by hand in 2020; curfew: the Job with the label. */
-export type Variant = "plain" | "hack" | "curfew";
+/** plain: the Job without the label; hack: what people wrote by hand in 2020; curfew: the Job with the label; build: from a webhook. */
+export type Variant = "plain" | "hack" | "curfew" | "build";
 
 /** How main comes to its end: by itself, after two seconds, or killed before that, as by the kernel when memory runs out. */
 export type Ending = "exit" | "kill";
@@ -26,6 +27,8 @@ export interface Lane {
 export interface Run {
   readonly variant: Variant;
   readonly ending: Ending;
+  /** What is behind variant `build`. */
+  readonly build?: Build;
   /** As it is now. */
   readonly lanes: () => readonly Lane[];
   readonly elapsed: () => number;
@@ -42,15 +45,19 @@ export const CUT_OFF_MS = 8_000;
 const KILL_MS = 1_500;
 
 export async function startRun(cluster: Cluster, variant: Variant, ending: Ending): Promise<Run> {
-  const job = await cluster.create(await manifest(variant, `${variant}-${ending}`));
+  const wanted = await manifest(variant, `${variant}-${ending}`);
+  const build = variant === "build" ? await startBuild(cluster, wanted) : undefined;
+  const job = build?.job ?? (await cluster.create(wanted));
   const startedAt = performance.now();
   const elapsed = (): number => performance.now() - startedAt;
   const pod = startPod(job.spec.template.spec, pull);
+  build?.agentStarted();
   const containers = [...pod.containers.values()];
   const ends = new Map<Container, { at: number; code: number }>();
   const exits = containers.map(async (container) => {
     const { at, code } = await container.exited;
     ends.set(container, { at: at - startedAt, code });
+    if (container === pod.containers.get("agent")) build?.agentFinished(code);
   });
   let cutOffAt: number | undefined;
   const ended = Promise.all(exits);
@@ -79,6 +86,7 @@ export async function startRun(cluster: Cluster, variant: Variant, ending: Endin
   return {
     variant,
     ending,
+    ...(build ? { build } : {}),
     elapsed,
     mainEndedAt() {
       const last = pod.containers.get("agent")?.lines.find(({ text }) => text === "job finished");
@@ -103,7 +111,7 @@ async function manifest(variant: Variant, name: string): Promise<JobObject> {
   const file = new URL(`../examples/${variant === "hack" ? "hack-2020" : "buildkite-agent"}.yaml`, import.meta.url);
   const job = parse(await readFile(file, "utf8")) as JobObject;
   const labels = Object.entries(job.metadata.labels ?? {}).filter(
-    ([key]) => variant === "curfew" || key !== ENABLED_LABEL,
+    ([key]) => variant === "curfew" || variant === "build" || key !== ENABLED_LABEL,
   );
   return { ...job, metadata: { ...job.metadata, name, labels: Object.fromEntries(labels) } };
 }

@@ -6,6 +6,7 @@ const LABELS: Readonly<Record<Variant, readonly [string, string]>> = {
   plain: ["plain", ""],
   hack: ["the hack", "of 2020"],
   curfew: ["Curfew", ""],
+  build: ["Curfew", ""],
 };
 const LABEL_WIDTH = 18;
 

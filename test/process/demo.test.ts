@@ -45,7 +45,8 @@ test.concurrent(
     expect(errors).toBe("");
     expect(demo.exitCode).toBe(0);
     expect(output.match(/▶ hangs, cut off/g)).toHaveLength(3);
-    expect(output.match(/TERM \d+ ms after agent; shut down, exit 0/g)).toHaveLength(2);
+    expect(output.match(/TERM \d+ ms after agent; shut down, exit 0/g)).toHaveLength(3);
+    expect(output).toMatch(/webhook → Job after \d+ ms → agent → job finished at Buildkite, exit status 0/);
     expect(output).not.toContain("\x1b");
     expect(readdirSync(folder)).toEqual([]);
   },
@@ -54,7 +55,7 @@ test.concurrent(
 test.concurrent("curfew demo ends at Ctrl-C and leaves no process and no file behind", async () => {
   const { demo, folder } = startDemo();
   const output = textOf(demo.stdout);
-  while (descendants(demo.pid).length < 12) await sleep(20);
+  while (descendants(demo.pid).length < 14) await sleep(20);
   const processes = descendants(demo.pid);
   expect(readdirSync(folder)).not.toEqual([]);
   demo.kill("SIGINT");

@@ -1,0 +1,63 @@
+/** A Buildkite job that waits for an agent: its webhook, and the real dispatcher that makes a Job of it. Buildkite is small and local. */
+import { KubeConfig } from "@kubernetes/client-node";
+import { startDispatcher } from "../src/dispatch/dispatcher.ts";
+import { JOB_LABEL } from "../src/dispatch/plan-agent-job.ts";
+import { createLogger } from "../src/log.ts";
+import { createRegistry } from "../src/metrics.ts";
+import type { JobObject } from "../test/support/api-server.ts";
+import { SECRET, testConfig } from "../test/support/dispatch-config.ts";
+import { deliver, webhookPayload } from "../test/support/fake-buildkite-webhook.ts";
+import { FakeBuildkite } from "../test/support/fake-buildkite.ts";
+import type { Cluster } from "./cluster.ts";
+
+export interface Build {
+  /** As it is stored, Curfew's own admission included. */
+  readonly job: JobObject;
+  /** From the webhook's sending to the dispatcher's answer, the Job's creation included. */
+  readonly milliseconds: number;
+  /** The agent asks Buildkite for a job. @throws where there is none for it. */
+  readonly agentStarted: () => void;
+  /** The agent has told how its job ended. */
+  readonly agentFinished: (exitStatus: number) => void;
+  /** At Buildkite; undefined until it is finished. */
+  readonly exitStatus: () => number | undefined;
+}
+
+/** `example`: the Job to take as the queue's template. Resolves once the webhook is answered. @throws where no Job came of it. */
+export async function startBuild(cluster: Cluster, example: JobObject): Promise<Build> {
+  const template = { metadata: { labels: example.metadata.labels }, spec: example.spec };
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromString(cluster.kubeconfig);
+  const dispatcher = await startDispatcher({
+    config: testConfig({ template }),
+    kubeConfig,
+    registry: createRegistry(),
+    log: createLogger("dispatch", "silent"),
+    host: "127.0.0.1",
+    port: 0,
+  });
+  try {
+    const buildkite = new FakeBuildkite(); // nobody calls it, so it does not listen
+    const waiting = buildkite.schedule();
+    const url = `http://127.0.0.1:${dispatcher.port}/webhooks/buildkite`;
+    const sent = performance.now();
+    const { status, body } = await deliver(url, SECRET, webhookPayload("job.scheduled", waiting));
+    const milliseconds = performance.now() - sent;
+    const job = cluster.jobs().find(({ metadata }) => metadata.labels?.[JOB_LABEL] === waiting.id);
+    if (!job) throw new Error(`the dispatcher made no Job: it answered ${status} ${JSON.stringify(body)}`);
+    return {
+      job,
+      milliseconds,
+      agentStarted() {
+        if (buildkite.dispatchTo(waiting.rules) !== waiting) throw new Error("Buildkite has no job for the agent");
+        buildkite.start(waiting.id);
+      },
+      agentFinished(exitStatus) {
+        buildkite.finish(waiting.id, exitStatus);
+      },
+      exitStatus: () => waiting.exitStatus,
+    };
+  } finally {
+    dispatcher.close();
+  }
+}
