@@ -50,6 +50,15 @@ describe("curfew", () => {
     expect(stdout).toContain("Exit codes:");
   });
 
+  test("ends with 2 on an older Node and says which it needs", () => {
+    const older = `data:text/javascript,Object.defineProperty(process, "versions", { value: { node: "20.19.0" } })`;
+    const { status, stderr } = curfew(["--version"], {
+      env: { NODE_OPTIONS: `--import="${older.replaceAll('"', "'")}"` },
+    });
+    expect(stderr).toContain("needs Node 24 or later, and this is 20.19.0");
+    expect(status).toBe(2);
+  });
+
   test.each(["admission", "dispatch", "certs", "inject", "explain", "demo"])("help %s tells its options", (name) => {
     const { status, stdout } = curfew(["help", name]);
     expect(status).toBe(0);
