@@ -5,10 +5,8 @@ import process from "node:process";
 import { URL } from "node:url";
 
 if (Number.parseInt(process.versions.node, 10) < 24) {
-  const found = process.versions.node;
-  process.stderr
-    .write(`curfew needs Node 24 or later, and this is ${found}. In a checkout npm brings it: npm ci, npx curfew.
-`);
+  const found = `curfew needs Node 24 or later, and this is ${process.versions.node}.`;
+  process.stderr.write(`${found} In a checkout npm brings it: npm ci, npx curfew.\n`);
   process.exit(2);
 }
 const source = new URL("../src/cli.ts", import.meta.url);
