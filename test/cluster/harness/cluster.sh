@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 state=$1 tier=${2:-node}
 ip=10.99.0.1
 p=$state/pki
-cgroup=curfew-$(basename "$state")
+cgroup=curfew${state//\//-} # of this cluster alone: a kubelet ends what it does not know in its own
 export PATH=$kubernetes_bin:$etcd_bin:$containerd_bin:$PATH:/usr/sbin KUBECONFIG=$state/admin.conf
 mkdir -p "$state"/{pki,log/pods,run,etc,etcd,kubelet,containerd,cni}
 

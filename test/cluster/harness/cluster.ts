@@ -98,7 +98,7 @@ export async function stopCluster(cluster: Cluster): Promise<void> {
 }
 
 async function removeState(state: string): Promise<void> {
-  const cgroup = `curfew-${path.basename(state)}`;
+  const cgroup = `curfew${state.replaceAll("/", "-")}`;
   const groups = [`/sys/fs/cgroup/${cgroup}`, ...globSync(`/sys/fs/cgroup/*/${cgroup}`)].filter((group) =>
     existsSync(group),
   );
