@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- NAME… --short --json --seed N]`: runs the benches by name, or all. The exit code is 1 where a row misses what it is
- * to reach. Figures of one machine say little: what counts is the ratio to a baseline, measured in turn with it in the same run.
+ * `npm run bench [-- NAME…]`: runs the benches by name, or all that measure speed. The exit code is 1 where a row misses what it is to
+ * reach. Figures of one machine say little: what counts is the ratio to a baseline, measured in turn with it in the same run.
  */
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -9,25 +9,39 @@ import { dispatch } from "./dispatch.ts";
 import { fuzz } from "./fuzz.ts";
 import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
 import { formatTable, type Table, type TableBench } from "./lib/table.ts";
+import { memory } from "./memory.ts";
+import { scaling } from "./scaling.ts";
+import { start } from "./start.ts";
 import { wrappers } from "./wrappers.ts";
 
-const BENCHES: Readonly<Record<string, Bench | TableBench>> = { admission, dispatch, fuzz, wrappers };
+const SPEED = { admission, scaling, memory, start, dispatch, wrappers };
+const BENCHES: Readonly<Record<string, Bench | TableBench>> = { ...SPEED, fuzz };
+const USAGE = `npm run bench [-- NAME… OPTIONS]
+
+  --short         for CI: fewer and shorter rounds, loose floors
+  --long          also what takes minutes
+  --plots FOLDER  write plots there
+  --json          JSON on stdout instead of tables
+  --seed N        the fuzzer's
+`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: "boolean", default: false },
     short: { type: "boolean", default: false },
+    long: { type: "boolean", default: false },
+    plots: { type: "string" },
     seed: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
-const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+const names = positionals.length > 0 ? positionals : Object.keys(SPEED);
 const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
 
 if (values.help || unknown.length > 0) {
   for (const name of unknown) console.error(`there is no bench ${name}`);
-  console.error("npm run bench [-- NAME… --short --json --seed N]\n");
+  console.error(USAGE);
   for (const [name, { summary }] of Object.entries(BENCHES)) console.error(`  ${name.padEnd(12)} ${summary}`);
   process.exitCode = unknown.length > 0 ? 2 : 0;
 } else {
@@ -44,7 +58,7 @@ async function run(names: readonly string[]): Promise<void> {
     const note = (text: string): void => {
       console.error(`  ${text}`);
     };
-    const options = { short: values.short, note };
+    const options = { short: values.short, long: values.long, plots: values.plots, note };
     if ("table" in bench) {
       const table = await bench.table({ ...options, seed });
       results[name] = table;

@@ -7,9 +7,17 @@ export interface Figure {
   readonly max: number;
 }
 
-export interface Row {
+export type Row = MeasuredRow | SkippedRow;
+
+/** What could not be measured here, and why. */
+export interface SkippedRow {
   readonly what: string;
-  readonly unit: "req/s" | "ms" | "MiB";
+  readonly skipped: string;
+}
+
+export interface MeasuredRow {
+  readonly what: string;
+  readonly unit: "req/s" | "ms" | "MiB" | "Jobs/s" | "times";
   readonly curfew: Figure;
   readonly baseline?: { readonly what: string; readonly figure: Figure };
   /** Curfew's figure over the baseline's: the median of the rounds' own ratios, as what disturbs a round disturbs both. */
@@ -18,9 +26,18 @@ export interface Row {
   readonly reach?: { readonly atLeast: number } | { readonly atMost: number };
 }
 
+export interface Series {
+  readonly what: string;
+  readonly values: readonly number[];
+}
+
 export interface BenchOptions {
-  /** Fewer and shorter rounds, for CI. */
+  /** Fewer and shorter rounds, for CI: floors so loose that a busy machine does not miss them. */
   readonly short: boolean;
+  /** More of what takes minutes. */
+  readonly long: boolean;
+  /** The folder to write plots to, if any. */
+  readonly plots: string | undefined;
   readonly note: (text: string) => void;
 }
 
@@ -38,10 +55,10 @@ export function figureOf(values: readonly number[]): Figure {
 
 /** A row of two series that were measured in turn. */
 export function compare(
-  row: Pick<Row, "what" | "unit" | "reach">,
+  row: Pick<MeasuredRow, "what" | "unit" | "reach">,
   curfew: readonly number[],
-  baseline: { readonly what: string; readonly values: readonly number[] },
-): Row {
+  baseline: Series,
+): MeasuredRow {
   return {
     ...row,
     curfew: figureOf(curfew),
@@ -51,20 +68,25 @@ export function compare(
 }
 
 /** Whether the row got where it should. */
-export function isReached({ curfew, ratio, reach }: Row): boolean {
-  if (reach === undefined) return true;
+export function isReached(row: Row): boolean {
+  if ("skipped" in row || row.reach === undefined) return true;
+  const { curfew, ratio, reach } = row;
   const { median } = ratio ?? curfew;
   return "atLeast" in reach ? median >= reach.atLeast : median <= reach.atMost;
 }
 
 export function formatRows(rows: readonly Row[]): string {
-  const table = rows.map((row) => [
-    row.what,
-    formatFigure(row.curfew, row.unit),
-    row.baseline ? `${row.baseline.what} ${formatFigure(row.baseline.figure, row.unit)}` : "",
-    row.ratio ? `ratio ${round(row.ratio.median)} (${round(row.ratio.min)} to ${round(row.ratio.max)})` : "",
-    formatReach(row),
-  ]);
+  const table = rows.map((row) =>
+    "skipped" in row
+      ? [row.what, `skipped: ${row.skipped}`]
+      : [
+          row.what,
+          formatFigure(row.curfew, row.unit),
+          row.baseline ? `${row.baseline.what} ${formatFigure(row.baseline.figure, row.unit)}` : "",
+          row.ratio ? `ratio ${round(row.ratio.median)} (${round(row.ratio.min)} to ${round(row.ratio.max)})` : "",
+          formatReach(row),
+        ],
+  );
   const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
   return table
     .map((cells) =>
@@ -80,7 +102,7 @@ function formatFigure({ median, min, max }: Figure, unit: string): string {
   return min === max ? `${round(median)} ${unit}` : `${round(median)} ${unit} (${round(min)} to ${round(max)})`;
 }
 
-function formatReach(row: Row): string {
+function formatReach(row: MeasuredRow): string {
   if (row.reach === undefined) return "";
   const wanted = "atLeast" in row.reach ? `at least ${row.reach.atLeast}` : `at most ${row.reach.atMost}`;
   return `${isReached(row) ? "reached" : "MISSED"}: ${wanted}`;

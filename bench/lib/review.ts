@@ -1,7 +1,12 @@
 import { reviewOf } from "../../test/support/admission.ts";
 
-/** The AdmissionReview of a Job with `containers` containers whose JSON has about `bytes` bytes: it is patched by strategy trap. */
-export function reviewWithJobOf(bytes: number, containers = 2): string {
+/** The AdmissionReview of {@link jobOf}. */
+export function reviewWithJobOf(bytes: number, containers?: number): string {
+  return JSON.stringify(reviewOf(jobOf(bytes, containers)));
+}
+
+/** A Job with `containers` containers whose JSON has about `bytes` bytes, as a webhook sees it: it is patched by strategy trap. */
+export function jobOf(bytes: number, containers = 2) {
   const job = {
     apiVersion: "batch/v1",
     kind: "Job",
@@ -45,7 +50,7 @@ export function reviewWithJobOf(bytes: number, containers = 2): string {
     const name = `BUILD_VARIABLE_${String(env.length).padStart(6, "0")}`;
     env.push({ name, value: "a value as long as values of build variables are" });
   }
-  return JSON.stringify(reviewOf(job));
+  return job;
 }
 
 function container(): {

@@ -9,22 +9,33 @@ export interface ServerProcess {
   readonly port: number;
   /** From its start to the line that says it is ready. */
   readonly startMilliseconds: number;
+  /** Processor time that it has had so far: unlike time by the clock it is nearly the same on a busy machine. */
+  readonly cpuMilliseconds: () => Promise<number>;
   readonly residentMiB: () => Promise<number>;
   /** The most that was ever resident. */
   readonly peakMiB: () => Promise<number>;
   readonly stop: () => Promise<void>;
 }
 
-/**
- * Starts a Node program, on the server's core unless another is given, and waits until it prints a JSON line with a `port`. Its output goes to the file
- * `logPath`: to read it as it comes would take time from what is measured.
- */
-export async function startServer(
+/** Starts a Node program as {@link startProgram} does. */
+export function startServer(
   args: readonly string[],
   logPath: string,
   core: readonly string[] = CORES.server,
 ): Promise<ServerProcess> {
-  const [command = "", ...rest] = [...core, process.execPath, ...args];
+  return startProgram([process.execPath, ...args], logPath, core);
+}
+
+/**
+ * Starts a program, on the server's core unless another is given, and waits until it prints a JSON line with a `port`. Its output goes
+ * to the file `logPath`: to read it as it comes would take time from what is measured.
+ */
+export async function startProgram(
+  program: readonly string[],
+  logPath: string,
+  core: readonly string[] = CORES.server,
+): Promise<ServerProcess> {
+  const [command = "", ...rest] = [...core, ...program];
   const log = openSync(logPath, "w");
   const start = performance.now();
   const child = spawn(command, rest, { stdio: ["ignore", log, "inherit"] });
@@ -36,6 +47,7 @@ export async function startServer(
       return {
         port,
         startMilliseconds: performance.now() - start,
+        cpuMilliseconds: () => cpuMilliseconds(child.pid),
         residentMiB: () => memoryMiB(child.pid, "VmRSS"),
         peakMiB: () => memoryMiB(child.pid, "VmHWM"),
         async stop() {
@@ -44,9 +56,16 @@ export async function startServer(
         },
       };
     }
-    if (child.exitCode !== null) throw new Error(`${args.join(" ")} ended before it was ready`);
+    if (child.exitCode !== null) throw new Error(`${program.join(" ")} ended before it was ready`);
     await sleep(2);
   }
+}
+
+/** man 5 proc_pid_stat: utime and stime are the 14th and 15th field, in ticks of 10 ms; the second may have spaces in its parentheses. */
+async function cpuMilliseconds(pid: number | undefined): Promise<number> {
+  const stat = await readFile(`/proc/${String(pid)}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** https://www.kernel.org/doc/html/latest/filesystems/proc.html: VmRSS is resident now, VmHWM at the peak. */

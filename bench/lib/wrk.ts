@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CORES } from "./cores.ts";
+import type { ServerProcess } from "./server-process.ts";
 
 export interface Load {
   readonly requestsPerSecond: number;
@@ -48,6 +49,37 @@ export async function postWithWrk(port: number, body: string, connections: numbe
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+export interface Rounds {
+  readonly connections: number;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+}
+
+/** A load, and what it cost the server. */
+export interface ServerLoad extends Load {
+  readonly cpuMillisecondsPerRequest: number;
+}
+
+/** Loads each server in turn (A B A B), after a warm-up of each; the rounds' loads by server. */
+export async function loadInTurn(
+  servers: Readonly<Record<string, ServerProcess>>,
+  body: string,
+  { connections, rounds, seconds, warmUpSeconds }: Rounds,
+): Promise<Record<string, ServerLoad[]>> {
+  for (const { port } of Object.values(servers)) await postWithWrk(port, body, connections, warmUpSeconds);
+  const loads = Object.fromEntries(Object.keys(servers).map((name): [string, ServerLoad[]] => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, { port, cpuMilliseconds }] of Object.entries(servers)) {
+      const before = await cpuMilliseconds();
+      const load = await postWithWrk(port, body, connections, seconds);
+      const cpuMillisecondsPerRequest = ((await cpuMilliseconds()) - before) / load.requests;
+      loads[name]?.push({ ...load, cpuMillisecondsPerRequest });
+    }
+  }
+  return loads;
 }
 
 /** What the script prints, in counts and microseconds. */

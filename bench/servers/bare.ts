@@ -1,10 +1,14 @@
-/** The least that a webhook in Node can do: take the review apart, answer a constant. Arguments: certificate, key, file of the answer. */
+/**
+ * The least that a webhook in Node can do: take the review apart, answer a constant, with another uid where a real API server asks.
+ * Arguments: certificate, key, file of the answer.
+ */
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 
 const [certPath = "", keyPath = "", answerPath = ""] = process.argv.slice(2);
 const answer = readFileSync(answerPath, "utf8");
+const { uid } = (JSON.parse(answer) as { response: { uid: string } }).response;
 const length = Buffer.byteLength(answer);
 
 const server = createServer({ cert: readFileSync(certPath), key: readFileSync(keyPath) }, (request, response) => {
@@ -12,9 +16,8 @@ const server = createServer({ cert: readFileSync(certPath), key: readFileSync(ke
   request.on("data", (chunk: Buffer) => (body += chunk.toString()));
   request.on("end", () => {
     const { request: reviewed } = JSON.parse(body) as { request: { uid: string } };
-    if (reviewed.uid === "") throw new Error("no uid");
     response.writeHead(200, { "content-type": "application/json", "content-length": length });
-    response.end(answer);
+    response.end(reviewed.uid === uid ? answer : answer.replace(uid, reviewed.uid));
   });
 });
 server.keepAliveTimeout = 120_000;
