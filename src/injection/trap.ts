@@ -125,7 +125,9 @@ function sharedVolume({ spec, containers }: Survey): SharedVolume {
       const path = resolve(mount.mountPath);
       if (!`${path}/`.startsWith(`${MOUNT_PATH}/`) && !`${MOUNT_PATH}/`.startsWith(`${path}/`)) continue;
       const volume = (spec.volumes ?? []).find(({ name }) => name === mount.name);
-      const usable = path === MOUNT_PATH && volume && isEmptyDir(volume) && !mount.subPath && !mount.subPathExpr;
+      // The policy beside the webhook, in CEL, cannot read a path with `..`.
+      const named = path === MOUNT_PATH && !mount.mountPath.includes("..");
+      const usable = named && volume && isEmptyDir(volume) && !mount.subPath && !mount.subPathExpr;
       const writable = cast.role !== "main" || mount.readOnly !== true;
       if (usable && writable && (existing ?? mount.name) === mount.name) existing = mount.name;
       else if (!isIgnored(surveyed)) problems.add(container);
