@@ -25,6 +25,14 @@ start() { # start NAME COMMAND…
   pids[$!]=$name
 }
 declare -A pids
+# Comes back a while after a SIGKILL, as under kubelet or systemd: tests kill etcd and the API server.
+# shellcheck disable=SC2317 # start() calls it
+keep() { # keep COMMAND…
+  until "$@"; do
+    [ $? -eq 137 ] || return
+    sleep 2
+  done
+}
 until_ready() { # until_ready SECONDS COMMAND…
   local end=$((SECONDS + $1)) pid
   shift
@@ -78,9 +86,9 @@ YAML
 }
 
 control_plane() {
-  start etcd etcd --data-dir "$state/etcd" --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
+  start etcd keep etcd --data-dir "$state/etcd" --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
     --listen-peer-urls http://127.0.0.1:2380 --unsafe-no-fsync
-  start kube-apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 --advertise-address=$ip --secure-port=6443 \
+  start kube-apiserver keep kube-apiserver --etcd-servers=http://127.0.0.1:2379 --advertise-address=$ip --secure-port=6443 \
     --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction --allow-privileged=true \
     --client-ca-file="$p/ca.crt" --tls-cert-file="$p/apiserver.crt" --tls-private-key-file="$p/apiserver.key" \
     --kubelet-client-certificate="$p/apiserver-kubelet-client.crt" --kubelet-client-key="$p/apiserver-kubelet-client.key" \

@@ -22,6 +22,8 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Where the admission server's metrics are. */
     opsUrl: string;
+    /** The admission server's process. */
+    admissionPid: number;
   }
 }
 
@@ -74,6 +76,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   );
   await untilPatched();
   project.provide("opsUrl", `http://127.0.0.1:${OPS_PORT}`);
+  project.provide("admissionPid", server.pid ?? 0);
   return async () => {
     for (const { apiVersion = "", kind = "", metadata } of objects) {
       await request("DELETE", `/apis/${apiVersion}/${kind.replace(/y$/, "ie").toLowerCase()}s/${metadata.name}`);

@@ -1,0 +1,76 @@
+/** What breaks around Curfew while Jobs are created without pause. Counts are printed; docs/operations.md has them in its table. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, inject, it } from "vitest";
+import { create, request } from "../support/api.ts";
+import { signalControlPlane } from "../support/control-plane.ts";
+import { createJobs, describeLoad } from "../support/job-load.ts";
+import { job, politeSidecar, script } from "../support/manifests.ts";
+import { testNamespace } from "../support/namespace.ts";
+import { until } from "../support/until.ts";
+
+const isReady = async (): Promise<boolean> => (await request("GET", "/readyz").catch(() => undefined))?.status === 200;
+
+describe.each([
+  [
+    "the API server is killed, and comes back",
+    async () => {
+      signalControlPlane("kube-apiserver", "SIGKILL");
+      await until("the API server is gone", async () => !(await isReady()));
+    },
+  ],
+  [
+    "etcd is killed, and comes back",
+    async () => {
+      signalControlPlane("etcd", "SIGKILL");
+      await sleep(500);
+    },
+  ],
+  [
+    "etcd hangs for eight seconds",
+    async () => {
+      signalControlPlane("etcd", "SIGSTOP");
+      await sleep(8_000);
+      signalControlPlane("etcd", "SIGCONT");
+    },
+  ],
+] as const)("while %s", (fault, inflict) => {
+  const namespace = testNamespace("faults");
+
+  it("no Job that was created is lost, and none is there without its patch", async () => {
+    const load = createJobs(namespace);
+    await until("some Jobs are created", () => Promise.resolve(load.created() >= 20));
+    await inflict();
+    await until("the API server is ready again", isReady);
+    const before = load.created();
+    await until("Jobs are created again", () => Promise.resolve(load.created() >= before + 20));
+    const result = await load.stop();
+    console.log(describeLoad(fault, result));
+    expect(result).toMatchObject({ lost: [], unpatched: [] });
+  });
+});
+
+describe("while the admission server hangs", () => {
+  const namespace = testNamespace("hangs");
+  const containers = [script("main", "true"), politeSidecar()];
+
+  it("opted-in Jobs are refused in time, all others are created, and afterwards all are", async () => {
+    const pid = inject("admissionPid");
+    process.kill(pid, "SIGSTOP");
+    try {
+      const optedIn = Array.from({ length: 4 }, (_, index) => create(namespace, job(`opted-in-${index}`, containers)));
+      const plain = Array.from({ length: 20 }, (_, index) =>
+        create(namespace, job(`plain-${index}`, containers, { labels: {} })),
+      );
+      expect(new Set((await Promise.all(plain)).map(({ status }) => status))).toEqual(new Set([201]));
+      for (const { status, body } of await Promise.all(optedIn)) {
+        expect(status).toBe(500);
+        expect(body.message).toContain('failed calling webhook "jobs-labelled-enabled-need-curfew-running.curfew.sh"');
+      }
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    const load = createJobs(namespace);
+    await until("Jobs are created", () => Promise.resolve(load.created() >= 20));
+    expect(await load.stop()).toMatchObject({ failures: [], lost: [] });
+  });
+});

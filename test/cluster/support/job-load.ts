@@ -1,0 +1,70 @@
+/** Opted-in Jobs created without pause, while something breaks, and what became of each. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { accepted, create, pathOf, request, type KubernetesObject } from "./api.ts";
+import { job, politeSidecar, script } from "./manifests.ts";
+
+export interface JobLoad {
+  /** How many Jobs were answered with 201 until now. */
+  readonly created: () => number;
+  /** Ends the load; the Jobs that are there are compared with the answers. */
+  readonly stop: () => Promise<JobLoadResult>;
+}
+
+export interface JobLoadResult {
+  readonly sent: number;
+  readonly created: number;
+  /** What those that were not created heard: the API server's words, or why there was no answer. */
+  readonly failures: readonly string[];
+  /** Answered with 201, but not there. */
+  readonly lost: readonly string[];
+  /** There without Curfew's patch, whatever was answered. */
+  readonly unpatched: readonly string[];
+}
+
+/** `creators` at once, each with a pause of `pause` milliseconds. Suspended, a Job costs the node nothing. */
+export function createJobs(namespace: string, creators = 4, pause = 50): JobLoad {
+  let sent = 0;
+  let running = true;
+  const created: string[] = [];
+  const failures: string[] = [];
+  const creator = async (): Promise<void> => {
+    while (running) {
+      const name = `load-${sent++}`;
+      const containers = [script("main", "true"), politeSidecar()];
+      const manifest = job(name, containers, { annotations: { "curfew.sh/main": "main" }, spec: { suspend: true } });
+      const answer = await create(namespace, manifest).catch((error: unknown) => String(error));
+      if (typeof answer === "string") failures.push(answer);
+      else if (answer.status === 201) created.push(name);
+      else failures.push(answer.body.message ?? String(answer.status));
+      await sleep(pause);
+    }
+  };
+  const done = Promise.all(Array.from({ length: creators }, creator));
+  return {
+    created: () => created.length,
+    async stop() {
+      running = false;
+      await done;
+      const { items } = accepted(await request<{ items: KubernetesObject[] }>("GET", pathOf("Job", namespace)));
+      const there = new Map(items.map(({ metadata }) => [metadata.name, metadata]));
+      const isPatched = ({ annotations }: KubernetesObject["metadata"]): boolean =>
+        (annotations as Record<string, string> | undefined)?.["curfew.sh/injected"] === "trap";
+      return {
+        sent,
+        created: created.length,
+        failures,
+        lost: created.filter((name) => !there.has(name)),
+        unpatched: [...there.values()].filter((metadata) => !isPatched(metadata)).map(({ name }) => name),
+      };
+    },
+  };
+}
+
+/** One line for the log, and for the table in docs/operations.md. */
+export function describeLoad(fault: string, { sent, failures, lost, unpatched }: JobLoadResult): string {
+  const kinds = new Set(failures.map((failure) => failure.slice(0, 200)));
+  return (
+    `${fault}: ${sent} Jobs sent, ${failures.length} refused, ${lost.length} lost, ${unpatched.length} not patched\n` +
+    [...kinds].map((kind) => `  ${kind}\n`).join("")
+  );
+}
