@@ -5,6 +5,7 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { admission } from "./admission.ts";
+import { cluster } from "./cluster.ts";
 import { dispatch } from "./dispatch.ts";
 import { fuzz } from "./fuzz.ts";
 import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
@@ -14,7 +15,7 @@ import { scaling } from "./scaling.ts";
 import { start } from "./start.ts";
 import { wrappers } from "./wrappers.ts";
 
-const SPEED = { admission, scaling, memory, start, dispatch, wrappers };
+const SPEED = { admission, scaling, memory, start, dispatch, wrappers, cluster };
 const BENCHES: Readonly<Record<string, Bench | TableBench>> = { ...SPEED, fuzz };
 const USAGE = `npm run bench [-- NAME… OPTIONS]
 

@@ -19,7 +19,7 @@ import { routeDelivery } from "../src/dispatch/route.ts";
 import { signatureOf, webhookPayload } from "../test/support/fake-buildkite-webhook.ts";
 import { bareJobs, type BareJobs } from "./lib/bare-jobs.ts";
 import { CORES } from "./lib/cores.ts";
-import { compare, figureOf, type Bench, type Row } from "./lib/result.ts";
+import { compare, figureOf, percentile, type Bench, type Row } from "./lib/result.ts";
 import { startServer, type ServerProcess } from "./lib/server-process.ts";
 
 const CLI = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
@@ -187,9 +187,4 @@ async function inParallel(count: number, call: () => Promise<number>): Promise<n
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, worker));
   return results;
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

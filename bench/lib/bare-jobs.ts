@@ -1,10 +1,13 @@
 /** The least that creates Jobs: keep-alive connections and JSON that is ready to be sent. */
 import { Agent, request } from "node:https";
+import { text as readText } from "node:stream/consumers";
 import { KubeConfig } from "@kubernetes/client-node";
 
 export interface BareJobs {
   /** Milliseconds that one creation took. @throws where the answer is not 201. */
   readonly create: (namespace: string, job: object) => Promise<number>;
+  /** Creates a Job, and resolves to what the API server says, its status whatever it is. */
+  readonly text: (namespace: string, job: object) => Promise<string>;
   /** Any other request; resolves to the status. */
   readonly send: (method: string, path: string, body?: object) => Promise<number>;
   readonly close: () => void;
@@ -29,22 +32,30 @@ export async function bareJobs(kubeconfig: string, connections: number): Promise
     ...(key && { key }),
   });
   const server = config.getCurrentCluster()?.server ?? "";
-  const send = (method: string, path: string, body?: object): Promise<number> =>
+  const send = (method: string, path: string, body?: object, onText?: (text: string) => void): Promise<number> =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? "" : JSON.stringify(body);
       const fields = { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...headers };
       const sent = request(server + path, { method, agent, headers: fields }, (response) => {
-        response.resume().on("end", () => {
+        const end = (): void => {
           resolve(response.statusCode ?? 0);
-        });
+        };
+        if (onText === undefined) response.resume().on("end", end);
+        else void readText(response).then(onText).then(end, reject);
       });
       sent.on("error", reject).end(text);
     });
+  const jobs = (namespace: string): string => `/apis/batch/v1/namespaces/${namespace}/jobs`;
   return {
     send,
+    async text(namespace, job) {
+      let answer = "";
+      await send("POST", jobs(namespace), job, (text) => (answer = text));
+      return answer;
+    },
     async create(namespace, job) {
       const start = performance.now();
-      const status = await send("POST", `/apis/batch/v1/namespaces/${namespace}/jobs`, job);
+      const status = await send("POST", jobs(namespace), job);
       if (status !== 201) throw new Error(`the bare client got ${status}`);
       return performance.now() - start;
     },

@@ -53,6 +53,11 @@ export function figureOf(values: readonly number[]): Figure {
   return { median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, min: at(0), max: at(sorted.length - 1) };
 }
 
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
 /** A row of two series that were measured in turn. */
 export function compare(
   row: Pick<MeasuredRow, "what" | "unit" | "reach">,

@@ -25,7 +25,7 @@ export function jobOf(bytes: number, containers = 2) {
       completionMode: "NonIndexed",
       suspend: false,
       template: {
-        metadata: { labels: { "batch.kubernetes.io/job-name": "buildkite-01890a5d" } },
+        metadata: { labels: { "app.kubernetes.io/part-of": "buildkite-01890a5d" } },
         spec: {
           volumes: [{ name: "docker", emptyDir: {} }],
           containers: [
