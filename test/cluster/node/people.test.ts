@@ -2,8 +2,8 @@
 import { spawn } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { accepted, pathOf, request } from "../support/api.ts";
-import { followLogs } from "../support/follow-logs.ts";
-import { createJob, endOf, logsOf, runJob, untilEnded, untilLogged, untilPod } from "../support/jobs.ts";
+import { followLogs, timeOf } from "../support/follow-logs.ts";
+import { createJob, endOf, logsOf, runJob, untilEnded, untilLogged, untilPod, type Pod } from "../support/jobs.ts";
 import { exec, kubectlOutput } from "../support/kubectl.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
@@ -74,27 +74,52 @@ for (const strategy of ["trap", "native"] as const) {
       expect(await logsOf(namespace, pod, "sidecar")).toMatch(/stopping\nstopped/);
     });
 
-    it("a Pod that is evicted ends as a deleted one does, and its successor completes", async () => {
+    it("a Pod that is evicted ends as a deleted one does, main first, each with its own code; its successor completes", async () => {
       const name = `${strategy}-evicted`;
-      await createJob(namespace, named("evicted", waitingMain, { spec: { backoffLimit: 2 } }));
+      const main = "trap 'echo leaving; sleep 1; exit 15' TERM; echo working; until [ -e /tmp/go ]; do sleep 0.2; done";
+      await createJob(namespace, named("evicted", script("main", main), { spec: { backoffLimit: 1 } }));
       await untilLogged(namespace, name, "main", "working");
       const first = await untilLogged(namespace, name, "sidecar", "started");
-      const sidecar = followLogs(namespace, first, "sidecar");
-      const main = exec(namespace, first.metadata.name, "main", "sleep 2; touch /tmp/go");
-      const { name: pod } = first.metadata;
-      const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: pod, namespace } };
-      accepted(await request("POST", `${pathOf("Pod", namespace, pod)}/eviction`, eviction));
-      await main;
-      expect((await sidecar).map(({ text }) => text)).toEqual(expect.arrayContaining(["stopping", "stopped"]));
-      const ended = await untilEnded(namespace, name, 5).catch(() => undefined);
-      if (ended === undefined) {
-        const next = await untilPod(namespace, name, "a successor", ({ metadata }) => metadata.name !== pod);
-        await untilLogged(namespace, name, "main", "working");
-        await exec(namespace, next.metadata.name, "main", "touch /tmp/go");
-      }
-      expect((await untilEnded(namespace, name)).outcome).toBe("Complete");
+      const logs = Promise.all([followLogs(namespace, first, "main"), followLogs(namespace, first, "sidecar")]);
+      const evicted = await evict(first);
+      expect([endOf(evicted, "main").exitCode, endOf(evicted, "sidecar").exitCode]).toEqual([15, 0]);
+      expect(evicted.status.conditions).toContainEqual(
+        expect.objectContaining({ type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI" }),
+      );
+      const [mainLines, sidecarLines] = await logs;
+      expect(timeOf(sidecarLines, "stopping") - timeOf(mainLines, "leaving")).toBeGreaterThan(900);
+      expect(sidecarLines.at(-1)?.text).toBe("stopped");
+
+      const isNext = ({ metadata }: Pod) => metadata.name !== first.metadata.name;
+      const { metadata } = await untilPod(namespace, name, "a successor", isNext);
+      await untilLogged(namespace, name, "main", "working");
+      await exec(namespace, metadata.name, "main", "touch /tmp/go");
+      const { outcome, job: ended, pods } = await untilEnded(namespace, name);
+      expect(outcome).toBe("Complete");
+      expect(ended.status).toMatchObject({ succeeded: 1, failed: 1 });
+      const next = pods.find(isNext);
+      expect(next && [endOf(next, "main").exitCode, endOf(next, "sidecar").exitCode]).toEqual([0, 0]);
     });
   });
+}
+
+/** Evicts a Pod, as `kubectl drain` does; returns it as it was at its end. A finalizer keeps it for that, as eviction deletes. */
+async function evict({ metadata: { name } }: Pod): Promise<Pod> {
+  const path = pathOf("Pod", namespace, name);
+  const finalizer = "curfew.sh/test";
+  const patch = async (finalizers: object) =>
+    request("PATCH", path, { metadata: finalizers }, "application/strategic-merge-patch+json");
+  accepted(await patch({ finalizers: [finalizer] }));
+  try {
+    const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name, namespace } };
+    accepted(await request("POST", `${path}/eviction`, eviction));
+    return await until("the evicted Pod has ended", async () => {
+      const pod = accepted(await request<Pod>("GET", path));
+      return pod.status.phase === "Failed" && pod;
+    });
+  } finally {
+    await patch({ "$deleteFromPrimitiveList/finalizers": [finalizer] });
+  }
 }
 
 /** Why kubelet cannot make the Pod's sandbox; undefined once the Pod has been started. */

@@ -1,8 +1,9 @@
 /** A container's output with the time of each line, also where its Pod is removed at the end. */
 import { spawn } from "node:child_process";
+import { pathOf, request } from "./api.ts";
 import type { Pod } from "./jobs.ts";
 
-/** A line of output and when it was written, in milliseconds since 1970. */
+/** A line of output and when the container runtime read it, in milliseconds since 1970, with their fractions. */
 export interface LogLine {
   readonly at: number;
   readonly text: string;
@@ -15,13 +16,26 @@ export async function followLogs(namespace: string, pod: Pod, container: string)
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
   await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
-  return output
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => {
-      const space = line.indexOf(" ");
-      return { at: Date.parse(line.slice(0, space)), text: line.slice(space + 1) };
-    });
+  return parseLines(output);
+}
+
+/** What a container has written so far, or until it ended. */
+export async function linesOf(namespace: string, pod: Pod, container: string): Promise<readonly LogLine[]> {
+  const path = `${pathOf("Pod", namespace, pod.metadata.name)}/log?timestamps=true&container=${container}`;
+  const { status, body } = await request<{ message: string }>("GET", path);
+  if (status !== 200) throw new Error(`no logs of ${container}: ${body.message}`);
+  return parseLines(body.message);
+}
+
+function parseLines(output: string): readonly LogLine[] {
+  const lines = output.split("\n").filter((line) => line !== "");
+  return lines.map((line) => {
+    const space = line.indexOf(" ");
+    const time = line.slice(0, space);
+    // Date has milliseconds only; a main's last line and its sidecar's TERM may be closer than that.
+    const fraction = /\.\d{3}(\d+)/.exec(time)?.[1] ?? "0";
+    return { at: Date.parse(time) + Number(`0.${fraction}`), text: line.slice(space + 1) };
+  });
 }
 
 /** When `text` was written; throws where it was not. */
