@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { admission } from "./admission.ts";
 import { cluster } from "./cluster.ts";
 import { dispatch } from "./dispatch.ts";
+import { faults } from "./faults.ts";
 import { fuzz } from "./fuzz.ts";
 import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
 import { formatTable, type Table, type TableBench } from "./lib/table.ts";
@@ -16,7 +17,7 @@ import { start } from "./start.ts";
 import { wrappers } from "./wrappers.ts";
 
 const SPEED = { admission, scaling, memory, start, dispatch, wrappers, cluster };
-const BENCHES: Readonly<Record<string, Bench | TableBench>> = { ...SPEED, fuzz };
+const BENCHES: Readonly<Record<string, Bench | TableBench>> = { ...SPEED, faults, fuzz };
 const USAGE = `npm run bench [-- NAME… OPTIONS]
 
   --short         for CI: fewer and shorter rounds, loose floors

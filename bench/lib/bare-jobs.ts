@@ -8,6 +8,8 @@ export interface BareJobs {
   readonly create: (namespace: string, job: object) => Promise<number>;
   /** Creates a Job, and resolves to what the API server says, its status whatever it is. */
   readonly text: (namespace: string, job: object) => Promise<string>;
+  /** How many Jobs there are. */
+  readonly count: (namespace: string) => Promise<number>;
   /** Any other request; resolves to the status. */
   readonly send: (method: string, path: string, body?: object) => Promise<number>;
   readonly close: () => void;
@@ -52,6 +54,12 @@ export async function bareJobs(kubeconfig: string, connections: number): Promise
       let answer = "";
       await send("POST", jobs(namespace), job, (text) => (answer = text));
       return answer;
+    },
+    async count(namespace) {
+      let answer = "";
+      await send("GET", `${jobs(namespace)}?limit=1`, undefined, (text) => (answer = text));
+      const { items, metadata } = JSON.parse(answer) as { items: unknown[]; metadata: { remainingItemCount?: number } };
+      return items.length + (metadata.remainingItemCount ?? 0);
     },
     async create(namespace, job) {
       const start = performance.now();

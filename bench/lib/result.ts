@@ -17,7 +17,7 @@ export interface SkippedRow {
 
 export interface MeasuredRow {
   readonly what: string;
-  readonly unit: "req/s" | "ms" | "MiB" | "Jobs/s" | "times";
+  readonly unit: "req/s" | "ms" | "MiB" | "Jobs/s" | "Jobs" | "times";
   readonly curfew: Figure;
   readonly baseline?: { readonly what: string; readonly figure: Figure };
   /** Curfew's figure over the baseline's: the median of the rounds' own ratios, as what disturbs a round disturbs both. */

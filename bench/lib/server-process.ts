@@ -14,6 +14,9 @@ export interface ServerProcess {
   readonly residentMiB: () => Promise<number>;
   /** The most that was ever resident. */
   readonly peakMiB: () => Promise<number>;
+  readonly signal: (signal: NodeJS.Signals) => void;
+  /** Resolves once it has ended. */
+  readonly ended: Promise<unknown>;
   readonly stop: () => Promise<void>;
 }
 
@@ -50,6 +53,8 @@ export async function startProgram(
         cpuMilliseconds: () => cpuMilliseconds(child.pid),
         residentMiB: () => memoryMiB(child.pid, "VmRSS"),
         peakMiB: () => memoryMiB(child.pid, "VmHWM"),
+        signal: (signal) => void child.kill(signal),
+        ended,
         async stop() {
           child.kill("SIGKILL");
           await ended;

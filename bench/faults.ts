@@ -1,0 +1,145 @@
+/**
+ * What breaks in the admission server while reviews are sent without pause: two replicas as processes, a client as an API server is one.
+ * Faults of a cluster (its API server, etcd, Pods, Services) are test/cluster/api/faults.test.ts and test/cluster/node/faults.test.ts.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { setTimeout as sleep } from "node:timers/promises";
+import { post } from "../test/support/admission.ts";
+import { CORES } from "./lib/cores.ts";
+import { sendReviews, type ReviewLoadResult } from "./lib/review-load.ts";
+import { withReviewServers, type ReviewServers } from "./lib/review-servers.ts";
+import { reviewWithJobOf } from "./lib/review.ts";
+import { startServer, type ServerProcess } from "./lib/server-process.ts";
+import type { TableBench } from "./lib/table.ts";
+
+const SILENT_CLIENTS = fileURLToPath(new URL("servers/silent-clients.ts", import.meta.url));
+const MEMORY_LIMIT_MIB = 256; // manifests/base/deployment.yaml
+
+interface World {
+  /** The replica that is hurt, and the other. */
+  readonly one: ServerProcess;
+  readonly other: ServerProcess;
+  /** Takes the first out of the Service, as its readiness probe does. */
+  readonly leaveService: () => void;
+  readonly servers: ReviewServers;
+  readonly seconds: (count: number) => Promise<void>;
+}
+
+interface Fault {
+  readonly name: string;
+  /** Resolves when it is over; with what else is to be told. */
+  readonly inflict: (world: World) => Promise<string | void>;
+  /** Whether a review that fails is more than the fault itself makes unavoidable. */
+  readonly failsNone: boolean;
+}
+
+const FAULTS: readonly Fault[] = [
+  { name: "none", failsNone: true, inflict: ({ seconds }) => seconds(4) },
+  {
+    name: "SIGTERM of one of two replicas",
+    failsNone: true,
+    async inflict({ one, leaveService, seconds }) {
+      one.signal("SIGTERM");
+      await seconds(1);
+      leaveService();
+      await one.ended;
+    },
+  },
+  {
+    name: "SIGKILL of one of two replicas, which leaves the Service a second later",
+    failsNone: false,
+    async inflict({ one, leaveService, seconds }) {
+      one.signal("SIGKILL");
+      await seconds(1);
+      leaveService();
+      await seconds(3);
+    },
+  },
+  {
+    name: "one of two replicas hangs, and leaves the Service four seconds later",
+    failsNone: false,
+    async inflict({ one, leaveService, seconds }) {
+      one.signal("SIGSTOP");
+      await seconds(4);
+      leaveService();
+      await seconds(6);
+    },
+  },
+  {
+    name: "10,000 connections that send nothing, to each of two replicas",
+    failsNone: true,
+    inflict: (world) => besides(world, 10_000, "tcp"),
+  },
+  {
+    name: "1,000 connections that never finish their headers, to each of two replicas",
+    failsNone: true,
+    inflict: (world) => besides(world, 1_000, "tls"),
+  },
+  {
+    name: "100 bodies of 7 MiB at once, again and again, to one of two replicas",
+    failsNone: true,
+    async inflict({ one, servers, seconds }) {
+      let flooding = true;
+      const body = Buffer.alloc(7 * 1024 * 1024, " ");
+      const sender = async (): Promise<void> => {
+        while (flooding) await post(body, { port: one.port, ca: servers.ca }).catch(() => undefined);
+      };
+      const flood = Promise.all(Array.from({ length: 100 }, sender));
+      await seconds(8);
+      flooding = false;
+      await flood;
+      const peak = await one.peakMiB();
+      if (peak > MEMORY_LIMIT_MIB) throw new Error(`${peak} MiB: more than the Pod's limit`);
+      return `memory at most ${Math.round(peak)} MiB, of ${MEMORY_LIMIT_MIB}`;
+    },
+  },
+];
+
+export const faults: TableBench = {
+  summary: "faults under load: reviews that fail, Jobs let through unprotected, and p99 beside it",
+  async table({ short, note }) {
+    const review = reviewWithJobOf(4096);
+    const rows: string[][] = [];
+    let failed = false;
+    for (const fault of FAULTS) {
+      const { result, told } = await withReviewServers(async (servers) => {
+        const [one, other] = [await servers.startCurfew(), await servers.startCurfew()];
+        let endpoints = [one.port, other.port];
+        const load = sendReviews(review, servers.ca, () => endpoints);
+        const seconds = (count: number): Promise<void> => sleep(count * (short ? 250 : 1000));
+        await seconds(1);
+        const leaveService = (): void => {
+          endpoints = [other.port];
+        };
+        const told = await fault.inflict({ one, other, leaveService, servers, seconds });
+        await seconds(2);
+        return { result: await load.stop(), told };
+      });
+      failed ||= result.unpatched > 0 || (fault.failsNone && result.failed > 0);
+      rows.push(rowOf(told === undefined ? fault.name : `${fault.name}: ${told}`, result));
+      note(rows.at(-1)?.join(", ") ?? "");
+    }
+    const columns = ["fault", "reviews sent", "failed", "let through unpatched", "p99 of the others"];
+    return { columns, rows, failed };
+  },
+};
+
+function rowOf(name: string, { sent, failed, unpatched, p99Milliseconds }: ReviewLoadResult): string[] {
+  const counts = [sent, failed, unpatched].map((count) => count.toLocaleString("en"));
+  return [name, ...counts, `${p99Milliseconds.toPrecision(2)} ms`];
+}
+
+/** Silent clients beside the load, from the time that all of them are there. */
+async function besides({ one, other, seconds }: World, count: number, kind: "tcp" | "tls"): Promise<undefined> {
+  const folder = mkdtempSync(join(tmpdir(), "curfew-bench-"));
+  const start = ({ port }: ServerProcess, index: number): Promise<ServerProcess> =>
+    startServer([SILENT_CLIENTS, String(port), String(count), kind], join(folder, `${index}.log`), CORES.load);
+  const clients = await Promise.all([one, other].map(start));
+  await seconds(8);
+  await Promise.all(clients.map((client) => client.stop()));
+  rmSync(folder, { recursive: true });
+  return undefined;
+}

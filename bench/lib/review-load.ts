@@ -1,0 +1,71 @@
+/** Reviews as an API server sends them while something breaks: over connections that it keeps, each once, without trying again. */
+import { Agent } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+import { decodePatch, post, type Answer } from "../../test/support/admission.ts";
+
+/** The webhook's own. */
+const TIMEOUT_MS = 5_000;
+const CLIENTS = 8;
+const PAUSE_MS = 5;
+
+export interface ReviewLoad {
+  readonly stop: () => Promise<ReviewLoadResult>;
+}
+
+export interface ReviewLoadResult {
+  readonly sent: number;
+  /** Without an answer, or with another than HTTP 200: the Job would be refused. */
+  readonly failed: number;
+  /** Let through without the patch: the Job would never end. */
+  readonly unpatched: number;
+  /** Of those that were answered. */
+  readonly p99Milliseconds: number;
+}
+
+/** `endpoints` gives the ports among which a new connection's is chosen, as kube-proxy does. */
+export function sendReviews(review: string, ca: string, endpoints: () => readonly number[]): ReviewLoad {
+  let running = true;
+  const outcomes = { sent: 0, failed: 0, unpatched: 0 };
+  const times: number[] = [];
+  const client = async (): Promise<void> => {
+    let connection: { readonly port: number; readonly agent: Agent } | undefined;
+    const close = (): void => {
+      connection?.agent.destroy();
+      connection = undefined;
+    };
+    while (running) {
+      connection ??= { port: choose(endpoints()), agent: new Agent({ ca, keepAlive: true, maxSockets: 1 }) };
+      outcomes.sent += 1;
+      const start = performance.now();
+      const answer = await post(review, { ...connection, signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
+        () => undefined,
+      );
+      if (answer?.status === 200) times.push(performance.now() - start);
+      else outcomes.failed += 1;
+      if (answer?.status === 200 && !isPatched(answer)) outcomes.unpatched += 1;
+      if (answer?.headers["connection"] !== "keep-alive") close();
+      await sleep(PAUSE_MS);
+    }
+    close();
+  };
+  const done = Promise.all(Array.from({ length: CLIENTS }, client));
+  return {
+    async stop() {
+      running = false;
+      await done;
+      times.sort((a, b) => a - b);
+      return { ...outcomes, p99Milliseconds: times[Math.ceil(times.length * 0.99) - 1] ?? Number.NaN };
+    },
+  };
+}
+
+function isPatched(answer: Answer): boolean {
+  const { response } = answer.body as { response: { patch?: string } };
+  return response.patch !== undefined && JSON.stringify(decodePatch(answer)).includes("curfew.sh/injected");
+}
+
+function choose(ports: readonly number[]): number {
+  const port = ports[Math.floor(Math.random() * ports.length)];
+  if (port === undefined) throw new Error("no endpoint is left");
+  return port;
+}
