@@ -8,7 +8,7 @@ import { simulateAgents } from "../support/fake-buildkite-agents.ts";
 const MODES = ["queue", "acquire"] as const;
 const AGENTS = { startMs: () => 5, runMs: () => 5, idleMs: 200 };
 const envOf = (job: JobObject | undefined, name: string): string | undefined =>
-  job?.spec.template.spec.containers[0]?.env?.find((one) => one.name === name)?.value;
+  job?.spec.template.spec.containers.find((one) => one.name === "agent")?.env?.find((one) => one.name === name)?.value;
 
 describe.each(MODES)("in %s mode", (mode) => {
   test("runs jobs whose webhooks never came, from every page of the listing", async () => {

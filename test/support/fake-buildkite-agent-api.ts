@@ -38,7 +38,7 @@ function answerToAgent(fake: FakeBuildkite, call: FakeCall, action: string): Ans
     case "POST /heartbeat":
       return [200, { ...body, received_at: new Date().toISOString() }];
     case "GET /ping": {
-      const job = agent.only === undefined ? fake.dispatchTo(agent.tags) : undefined;
+      const job = agent.only === undefined && !agent.leaving ? fake.dispatchTo(agent.tags) : undefined;
       return [200, job ? { job: { id: job.id } } : {}];
     }
     default:
@@ -66,6 +66,7 @@ function answerAboutJob(fake: FakeBuildkite, call: FakeCall, job: FakeJob, actio
     if (!agent || (agent.only ?? id) !== id) return [401, { message: "Unauthorized" }];
     if (action === "PUT accept" && job.state !== "accepted") return [422, { message: `a ${job.state} job` }];
     if (action === "PUT acquire" && !fake.acquire(id)) return [422, { message: `Cannot acquire a ${job.state} job` }];
+    agent.job = id;
     return [200, toAgentJob(fake, job)];
   }
   if (tokenOf(call) !== tokenFor(job)) return [401, { message: "Unauthorized" }];
@@ -79,12 +80,19 @@ function answerAboutJob(fake: FakeBuildkite, call: FakeCall, job: FakeJob, actio
       if (Buffer.isBuffer(call.body)) job.chunks[Number(call.url.searchParams.get("sequence"))] = call.body;
       return [201];
     case "PUT finish": {
-      const { exit_status: exitStatus } = (call.body ?? {}) as { exit_status?: string };
+      const { exit_status: exitStatus, ignore_agent_in_dispatches: leaving } = (call.body ?? {}) as Finish;
+      for (const agent of fake.agents.values()) if (agent.job === id) agent.leaving = leaving ?? false;
       return fake.finish(id, Number(exitStatus ?? -1)) ? OK : NOT_HELD;
     }
     default:
       return OK;
   }
+}
+
+interface Finish {
+  readonly exit_status?: string;
+  /** An agent with --disconnect-after-job, which asks for work once more before it leaves. */
+  readonly ignore_agent_in_dispatches?: boolean;
 }
 
 function tokenFor(job: FakeJob): string {

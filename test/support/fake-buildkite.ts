@@ -35,6 +35,10 @@ export interface FakeAgent {
   /** Its token was for this job only. */
   readonly only: string | undefined;
   connected: boolean;
+  /** The job that it took last. */
+  job?: string;
+  /** It leaves after its job, and gets no other. */
+  leaving?: boolean;
 }
 
 /** A job's log, as far as it has come, without the times that the agent puts before each line (ESC _bk;t=… BEL). */

@@ -1,16 +1,13 @@
 /** The real buildkite-agent beside the real dockerd, as in 2020 but without the hack, against a fake of Buildkite's agent API. */
-import { beforeAll, describe, expect, it } from "vitest";
-import { logOf, type FakeBuildkite } from "../../support/fake-buildkite.ts";
+import { describe, expect, it } from "vitest";
+import { logOf } from "../../support/fake-buildkite.ts";
 import { endOf, logsOf, runJob, type EndedJob } from "../support/jobs.ts";
 import { dind, dockerVolume, job } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
-import { startReachableBuildkite } from "../support/reachable-buildkite.ts";
+import { reachableBuildkite } from "../support/reachable-buildkite.ts";
 
 const namespace = testNamespace("agent");
-let buildkite: FakeBuildkite;
-beforeAll(async () => {
-  buildkite = await startReachableBuildkite();
-});
+const buildkite = reachableBuildkite();
 
 /** Before that, TERM would end dockerd without a shutdown. */
 const UNTIL_DOCKERD = "until docker version >/dev/null 2>&1; do sleep 0.1; done";

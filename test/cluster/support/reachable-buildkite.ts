@@ -1,7 +1,7 @@
 /** The fake Buildkite where the cluster's Pods reach it. */
 import { BlockList } from "node:net";
 import { networkInterfaces } from "node:os";
-import { afterAll } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { FakeBuildkite } from "../../support/fake-buildkite.ts";
 import { accepted, request } from "./api.ts";
 
@@ -9,9 +9,12 @@ interface NodeList {
   readonly items: readonly { status: { addresses: readonly { type: string; address: string }[] } }[];
 }
 
-/** Starts the fake for the calling file; it ends after the file's tests. */
-export async function startReachableBuildkite(): Promise<FakeBuildkite> {
-  const fake = await new FakeBuildkite().listen(process.env["CURFEW_TEST_ADDRESS"] ?? (await addressBesideNodes()));
+/** A fake that listens while the tests of the calling file run. */
+export function reachableBuildkite(): FakeBuildkite {
+  const fake = new FakeBuildkite();
+  beforeAll(async () => {
+    await fake.listen(process.env["CURFEW_TEST_ADDRESS"] ?? (await addressBesideNodes()));
+  });
   afterAll(() => fake.close());
   return fake;
 }

@@ -37,15 +37,22 @@ function plan(
   });
 }
 const podOf = (job: AgentJob): PodTemplate => job.spec["template"] as PodTemplate;
+const containerOf = (job: AgentJob, wanted: string): AgentContainer | undefined =>
+  podOf(job).spec.containers.find(({ name }) => name === wanted);
 const envOf = (job: AgentJob): Record<string, unknown> =>
-  Object.fromEntries((podOf(job).spec.containers[0]?.env ?? []).map((one) => [one.name, one.value ?? one.valueFrom]));
+  Object.fromEntries((containerOf(job, "agent")?.env ?? []).map((one) => [one.name, one.value ?? one.valueFrom]));
 
 test("is the Job of 2020 where nothing is configured: agent and dind, labelled for Curfew, without the hack", () => {
   const job = plan();
   expect(job.metadata.labels).toMatchObject({ "curfew.sh/enabled": "true" });
-  expect(podOf(job).spec.containers.map(({ name }) => name)).toEqual(["agent", "dind"]);
+  expect(podOf(job).spec.containers.map(({ name }) => name)).toEqual(["dind", "agent"]);
   expect(JSON.stringify(job)).not.toMatch(/trap|\/usr\/share\/pod/);
   expect(job.spec).toMatchObject({ backoffLimit: 0, ttlSecondsAfterFinished: 600, activeDeadlineSeconds: 21_600 });
+});
+
+test("has its agent start when Docker is there: kubelet waits for the hook of the container before", () => {
+  const dind = containerOf(plan(), "dind");
+  expect(dind).toHaveProperty("lifecycle.postStart.exec.command", ["sh", "-c", expect.stringContaining("version")]);
 });
 
 test("bears the Buildkite job's UUID as its name, and the attempt where it is not the first", () => {
@@ -127,7 +134,7 @@ describe("the agent's environment", () => {
       BUILDKITE_AGENT_ACQUIRE_JOB: ID,
       BUILDKITE_AGENT_TOKEN: "bkjat_1",
     });
-    expect(podOf(job).spec.containers[1]).not.toHaveProperty("env");
+    expect(containerOf(job, "dind")).not.toHaveProperty("env");
   });
 
   test.each([
