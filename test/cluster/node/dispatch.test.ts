@@ -1,0 +1,51 @@
+/** From a signed webhook to the build's exit status, with every part real but Buildkite itself. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { logOf, type FakeJob } from "../../support/fake-buildkite.ts";
+import { BUILDS, dispatcherLogs, installedDispatcher } from "../support/installed-dispatcher.ts";
+import { logsOf, untilEnded, type EndedJob } from "../support/jobs.ts";
+import { reachableBuildkite } from "../support/reachable-buildkite.ts";
+import { until } from "../support/until.ts";
+
+const buildkite = reachableBuildkite();
+const send = installedDispatcher(buildkite);
+
+const DOCKER_VERSION = "docker version --format 'dockerd {{.Server.Version}}'";
+
+/** The job's Job has completed, admitted by Curfew; its containers have ended, dockerd by its own shutdown. */
+async function expectNothingLeft({ outcome, job, pod }: EndedJob): Promise<void> {
+  expect(outcome).toBe("Complete");
+  expect(job.metadata.annotations).toMatchObject({ "curfew.sh/injected": "trap" });
+  const codes = pod.status.containerStatuses?.map(({ name, state }) => [name, state.terminated?.exitCode]);
+  expect(codes).toEqual(expect.arrayContaining([["agent", 0], ["dind", 0]])); // prettier-ignore
+  expect(codes).toHaveLength(2);
+  expect(await logsOf(BUILDS, pod, "dind")).toContain("Daemon shutdown complete");
+}
+
+describe.concurrent.for([
+  { mode: "queue", queue: "kubernetes" },
+  { mode: "acquire", queue: "acquire" },
+])("in $mode mode", ({ queue }) => {
+  beforeEach(({ onTestFailed }) => {
+    onTestFailed(async () => {
+      console.error(await dispatcherLogs());
+    });
+  });
+  const schedule = (command: string): FakeJob => buildkite.schedule({ queue, command });
+  const ended = (job: FakeJob): Promise<EndedJob> => untilEnded(BUILDS, `buildkite-${job.id}`);
+
+  it("a webhook becomes a Job whose agent runs the build with Docker, and nothing is left running", async () => {
+    const build = schedule(DOCKER_VERSION);
+    const answer = await send("job.scheduled", build);
+    expect(answer).toEqual({ status: 200, body: { outcome: "created" } });
+    await expectNothingLeft(await ended(build));
+    expect(logOf(build)).toMatch(/^dockerd \d+\.\d+/m);
+    expect(build).toMatchObject({ state: "finished", exitStatus: 0, runs: 1 });
+  });
+
+  it("a build that fails without a webhook is found, its 7 arrives, and nothing is left running", async () => {
+    const build = schedule(`${DOCKER_VERSION}; exit 7`);
+    await until("it has run", () => Promise.resolve(build.state === "finished"), 120);
+    await expectNothingLeft(await ended(build));
+    expect(build).toMatchObject({ exitStatus: 7, runs: 1 });
+  });
+});

@@ -1,0 +1,108 @@
+/** manifests/dispatch as shipped, installed the way docs/buildkite.md says; only its configuration says where the fake Buildkite is. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll } from "vitest";
+import { parse, stringify } from "yaml";
+import { deliver, webhookPayload, type Delivery } from "../../support/fake-buildkite-webhook.ts";
+import type { FakeBuildkite, FakeJob } from "../../support/fake-buildkite.ts";
+import { kubectl, kubectlOutput } from "./kubectl.ts";
+
+const shipped = path.join(import.meta.dirname, "../../../manifests/dispatch");
+const WEBHOOK_TOKEN = "the webhook's token";
+
+/** Where the manifests have agent Jobs created. */
+export const BUILDS = "buildkite";
+
+interface Config {
+  stacks: Record<string, unknown>;
+  queues: Record<string, unknown>[];
+}
+interface Template {
+  spec: { template: { spec: { containers: { name: string; env: object[] }[] } } };
+}
+
+/**
+ * Has the dispatcher installed while the tests of the calling file run. Beside the queue `kubernetes` of the manifests it serves
+ * `acquire`, in that mode. Returns what sends it an event of a job. The set-up fails where the namespace for builds is there already:
+ * another dispatcher's builds would be removed in the end.
+ */
+export function installedDispatcher(buildkite: FakeBuildkite): (event: string, job: FakeJob) => Promise<Delivery> {
+  const folder = mkdtempSync(path.join(tmpdir(), "curfew-dispatch-"));
+  let url = "";
+  let forwarding: ChildProcess | undefined;
+  beforeAll(async () => {
+    writeKustomization(folder, process.env["CURFEW_IMAGE"] ?? "", buildkite);
+    await kubectlOutput(["create", "namespace", BUILDS]);
+    const token = buildkite.agentToken;
+    const tokens = { "webhook-token": WEBHOOK_TOKEN, "agent-token": token };
+    await createSecret("curfew-system", "curfew-dispatch", tokens);
+    await createSecret(BUILDS, "buildkite-agent", { token });
+    await kubectlOutput(["apply", "-k", folder]);
+    await kubectlOutput(["-n", "curfew-system", "rollout", "status", "deployment/curfew-dispatch", "--timeout=120s"]);
+    forwarding = spawn("kubectl", ["port-forward", "-n", "curfew-system", "service/curfew-dispatch", ":80"]);
+    url = `${await forwardedTo(forwarding)}/webhooks/buildkite`;
+  });
+  afterAll(async () => {
+    forwarding?.kill();
+    await kubectl(["-n", "curfew-system", "delete", "secret", "curfew-dispatch"]);
+    await kubectlOutput(["delete", "-k", folder, "--timeout=60s"]);
+    rmSync(folder, { recursive: true });
+  });
+  return (event, job) => deliver(url, WEBHOOK_TOKEN, webhookPayload(event, job));
+}
+
+async function createSecret(namespace: string, name: string, values: Readonly<Record<string, string>>): Promise<void> {
+  const literals = Object.entries(values).map(([key, value]) => `--from-literal=${key}=${value}`);
+  await kubectlOutput(["-n", namespace, "create", "secret", "generic", name, ...literals]);
+}
+
+/** What all of its replicas have logged. */
+export async function dispatcherLogs(): Promise<string> {
+  return kubectlOutput(["-n", "curfew-system", "logs", "-l", "app.kubernetes.io/component=dispatch", "--tail=-1"]);
+}
+
+/** A kustomization of an operator's own. */
+function writeKustomization(folder: string, image: string, buildkite: FakeBuildkite): void {
+  const config = readYaml("dispatch.yaml") as Config;
+  config.stacks["endpoint"] = buildkite.endpoint;
+  config.queues.push({ ...config.queues[0], name: "acquire", default: false, mode: "acquire" });
+  const template = readYaml("job.yaml") as Template;
+  const agent = template.spec.template.spec.containers.find(({ name }) => name === "agent");
+  agent?.env.push({ name: "BUILDKITE_AGENT_ENDPOINT", value: buildkite.endpoint });
+  const [, newName, newTag] = /^(.*):([^:/]+)$/.exec(image) ?? [];
+  const kustomization = {
+    resources: [path.relative(folder, shipped)],
+    images: [{ name: "curfew", newName, newTag }],
+    configMapGenerator: [
+      {
+        name: "curfew-dispatch",
+        namespace: "curfew-system",
+        behavior: "merge",
+        files: ["dispatch.yaml", "job.yaml"],
+      },
+    ],
+  };
+  const files = { "dispatch.yaml": config, "job.yaml": template, "kustomization.yaml": kustomization };
+  for (const [name, value] of Object.entries(files)) writeFileSync(path.join(folder, name), stringify(value));
+}
+
+function readYaml(name: string): unknown {
+  return parse(readFileSync(path.join(shipped, name), "utf8")) as unknown;
+}
+
+/** The URL that a `kubectl port-forward` serves. */
+async function forwardedTo(child: ChildProcess): Promise<string> {
+  let said = "";
+  return await new Promise((resolve, reject) => {
+    child.on("error", reject).on("exit", () => {
+      reject(new Error(`kubectl port-forward ended: ${said}`));
+    });
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+      const [, local] = /^Forwarding from 127\.0\.0\.1:(\d+)/m.exec(said) ?? [];
+      if (local !== undefined) resolve(`http://127.0.0.1:${local}`);
+    });
+  });
+}
