@@ -4,6 +4,7 @@
  * too busy; the queue paused and resumed. In the end each job has run exactly once, and no Job is left over.
  */
 import { expect, test } from "vitest";
+import { randomFrom, scheduleInBadWeek } from "../support/bad-week.ts";
 import {
   stacksOf,
   testApiServer,
@@ -40,12 +41,8 @@ test.for(["queue", "acquire"] as const)(
       { ...late, ...stacksOf(fake, 0.25) },
     );
     const replicas: TestDispatcher[] = [await testDispatcher(api, config), await testDispatcher(api, config)];
-    const sent: Promise<unknown>[] = [];
-    const send = (job: FakeJob): void => {
-      const to = replicas[random() < 0.5 ? 0 : 1];
-      // Nobody sends it again: what fails here is lost, as at Buildkite.
-      sent.push(to?.send("job.scheduled", { ...job, state: "scheduled" }).catch(() => undefined) ?? Promise.resolve());
-    };
+    const send = (job: FakeJob): Promise<unknown> =>
+      replicas[random() < 0.5 ? 0 : 1]?.send("job.scheduled", job) ?? Promise.resolve();
 
     const mishaps = (async () => {
       await sleep(300);
@@ -65,41 +62,18 @@ test.for(["queue", "acquire"] as const)(
       fake.paused = false;
       api.fault = () => undefined;
     })();
-    for (let index = 0; index < JOBS; index++) {
-      const job = fake.schedule({ priority: index % 3 });
-      const fate = random();
-      if (fate > 1 / 3) send(job);
-      if (fate > 2 / 3)
-        void sleep(random() * 300).then(() => {
-          send(job);
-        });
-      if (random() < 0.1)
-        void sleep(500 + random() * 2500).then(() => {
-          send(job);
-        });
-      await sleep(random() * 12);
-    }
+    const lateMs = [600, 3000] as const;
+    const week = await scheduleInBadWeek(fake, { jobs: JOBS, random, gapMs: 12, lateMs, send });
     await mishaps;
 
     const jobs = [...fake.jobs.values()];
     await until("every job has run", () => jobs.every(({ state }) => state === "finished"), 20_000);
     await sleep(600);
-    await Promise.all(sent);
+    await week.over;
     await until("every agent has left", () => agents.running === 0, 10_000);
     expect(jobs.filter(({ runs, exitStatus }) => runs !== 1 || exitStatus !== 0)).toEqual([]);
     expect(api.jobs().filter(({ status }) => status?.conditions === undefined)).toEqual([]);
     expect(agents).toMatchObject({ ran: JOBS, killed: 0 });
-    await annotate(`agents: ${JSON.stringify(agents)}`);
+    await annotate(`webhooks: ${JSON.stringify(week.webhooks)}, agents: ${JSON.stringify(agents)}`);
   },
 );
-
-/** The same numbers in each run (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
