@@ -42,7 +42,7 @@ async function mayCerts(...what: string[]): Promise<boolean> {
   return (await kubectl(["auth", "can-i", ...what, as, "-n", namespace])).status === 0;
 }
 
-describe.each(["default", "cert-manager"])("manifests/%s", (folder) => {
+describe.each(["default", "cert-manager", "dispatch"])("manifests/%s", (folder) => {
   it("passes the API server's strict validation", async () => {
     const known = (await renamedManifests(namespace, folder)).filter(
       ({ apiVersion }) => apiVersion !== "cert-manager.io/v1",
@@ -134,11 +134,11 @@ describe("RBAC", () => {
   });
 
   /** The rules of an account beyond those that every account has. */
-  async function ownRules(account: string): Promise<string[]> {
+  async function ownRules(account: string, where = namespace): Promise<string[]> {
     const [own = [], everybodys = []] = await Promise.all(
       [account, "default"].map(async (name) => {
         const as = `--as=system:serviceaccount:${namespace}:${name}`;
-        const rules = await kubectlOutput(["auth", "can-i", "--list", "--no-headers", as, "-n", namespace]);
+        const rules = await kubectlOutput(["auth", "can-i", "--list", "--no-headers", as, "-n", where]);
         return rules.split("\n").map((line) => line.replaceAll(/\s+/g, " ").trim());
       }),
     );
@@ -152,6 +152,22 @@ describe("RBAC", () => {
       "secrets [] [] [create]",
       "secrets [] [curfew-certificates] [get watch patch]",
     ]);
+  });
+
+  it("gives curfew dispatch Jobs in the builds' namespace, and nothing elsewhere", async () => {
+    const builds = `${namespace}-builds`;
+    const text = JSON.stringify(await renamedManifests(namespace, "dispatch")).replaceAll('"buildkite"', `"${builds}"`);
+    const dispatch = (JSON.parse(text) as KubernetesObject[]).filter(({ kind = "" }) =>
+      ["Namespace", "ServiceAccount", "Role", "RoleBinding"].includes(kind),
+    );
+    await kubectlOutput(["apply", "-f", "-"], asList(dispatch));
+    try {
+      expect(await ownRules("curfew-dispatch", builds)).toEqual(["jobs.batch [] [] [create get list watch delete]"]);
+      expect(await ownRules("curfew-dispatch")).toEqual([]);
+      expect(await ownRules("curfew-dispatch", "default")).toEqual([]);
+    } finally {
+      await kubectlOutput(["delete", "--wait=false", "-f", "-"], asList(dispatch));
+    }
   });
 
   it("gives the admission server none", async () => {
