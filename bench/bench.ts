@@ -68,10 +68,16 @@ async function run(names: readonly string[]): Promise<void> {
       if (table.failed) process.exitCode = 1;
       continue;
     }
-    const rows = await bench.run(options);
-    results[name] = rows;
-    if (!values.json) console.log(formatRows(rows));
-    if (!rows.every(isReached)) process.exitCode = 1;
+    try {
+      const rows = await bench.run(options);
+      results[name] = rows;
+      if (!values.json) console.log(formatRows(rows));
+      if (!rows.every(isReached)) process.exitCode = 1;
+    } catch (error) {
+      // The others' figures are worth having all the same.
+      console.error(error);
+      process.exitCode = 1;
+    }
   }
   const machine = { node: process.version, cpu: cpus()[0]?.model.trim() ?? "unknown", cores: cpus().length };
   if (values.json) console.log(JSON.stringify({ machine, results }, null, 2));

@@ -109,7 +109,7 @@ function formatFigure({ median, min, max }: Figure, unit: string): string {
 
 function formatReach(row: MeasuredRow): string {
   if (row.reach === undefined) return "";
-  const wanted = "atLeast" in row.reach ? `at least ${row.reach.atLeast}` : `at most ${row.reach.atMost}`;
+  const wanted = "atLeast" in row.reach ? `at least ${round(row.reach.atLeast)}` : `at most ${round(row.reach.atMost)}`;
   return `${isReached(row) ? "reached" : "MISSED"}: ${wanted}`;
 }
 
