@@ -16,7 +16,7 @@ import { startServer, type ServerProcess } from "./lib/server-process.ts";
 import type { TableBench } from "./lib/table.ts";
 
 const SILENT_CLIENTS = fileURLToPath(new URL("servers/silent-clients.ts", import.meta.url));
-const MEMORY_LIMIT_MIB = 256; // manifests/base/deployment.yaml
+const MEMORY_LIMIT_MIB = 512; // manifests/base/deployment.yaml
 
 interface World {
   /** The replica that is hurt, and the other. */
@@ -30,8 +30,8 @@ interface World {
 
 interface Fault {
   readonly name: string;
-  /** Resolves when it is over; with what else is to be told. */
-  readonly inflict: (world: World) => Promise<string | void>;
+  /** Resolves when it is over; with a text where something else is to be told. */
+  readonly inflict: (world: World) => Promise<unknown>;
   /** Whether a review that fails is more than the fault itself makes unavoidable. */
   readonly failsNone: boolean;
 }
@@ -119,7 +119,7 @@ export const faults: TableBench = {
         return { result: await load.stop(), told };
       });
       failed ||= result.unpatched > 0 || (fault.failsNone && result.failed > 0);
-      rows.push(rowOf(told === undefined ? fault.name : `${fault.name}: ${told}`, result));
+      rows.push(rowOf(typeof told === "string" ? `${fault.name}: ${told}` : fault.name, result));
       note(rows.at(-1)?.join(", ") ?? "");
     }
     const columns = ["fault", "reviews sent", "failed", "let through unpatched", "p99 of the others"];
@@ -129,11 +129,11 @@ export const faults: TableBench = {
 
 function rowOf(name: string, { sent, failed, unpatched, p99Milliseconds }: ReviewLoadResult): string[] {
   const counts = [sent, failed, unpatched].map((count) => count.toLocaleString("en"));
-  return [name, ...counts, `${p99Milliseconds.toPrecision(2)} ms`];
+  return [name, ...counts, `${p99Milliseconds.toFixed(0)} ms`];
 }
 
 /** Silent clients beside the load, from the time that all of them are there. */
-async function besides({ one, other, seconds }: World, count: number, kind: "tcp" | "tls"): Promise<undefined> {
+async function besides({ one, other, seconds }: World, count: number, kind: "tcp" | "tls"): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "curfew-bench-"));
   const start = ({ port }: ServerProcess, index: number): Promise<ServerProcess> =>
     startServer([SILENT_CLIENTS, String(port), String(count), kind], join(folder, `${index}.log`), CORES.load);
@@ -141,5 +141,4 @@ async function besides({ one, other, seconds }: World, count: number, kind: "tcp
   await seconds(8);
   await Promise.all(clients.map((client) => client.stop()));
   rmSync(folder, { recursive: true });
-  return undefined;
 }
