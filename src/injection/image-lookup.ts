@@ -8,6 +8,9 @@ export type ImageLookup = (image: string) => KnownImage | undefined;
 const lookups = new WeakMap<readonly KnownImage[], ImageLookup>();
 const noRows: readonly KnownImage[] = [];
 
+const MAX_REMEMBERED = 1_000;
+const MAX_REMEMBERED_LENGTH = 256;
+
 /** The look-up with the operator's rows before the built-in ones; compiled once for a list, as it serves each review. */
 export function imageLookup(operatorRows: readonly KnownImage[] = noRows): ImageLookup {
   let lookUp = lookups.get(operatorRows);
@@ -22,7 +25,7 @@ function compileAll(operatorRows: readonly KnownImage[]): ImageLookup {
   const forName = new Map(
     rows.map(({ lastName }) => [lastName, rows.filter((row) => row.lastName === lastName || forAny.includes(row))]),
   );
-  return (image) => {
+  return remember((image) => {
     const [name = "", digest] = image.split("@", 2);
     const reference = split(name);
     const tag = reference.tag ?? (digest === undefined ? "latest" : undefined);
@@ -37,6 +40,20 @@ function compileAll(operatorRows: readonly KnownImage[]): ImageLookup {
       if (!row.matchesTag) return candidates.map(({ known }) => known).reduce(common);
     }
     return undefined;
+  });
+}
+
+/** A cluster's Jobs name the same images over and over. Bounded in number and length, as anybody may name others. */
+function remember(lookUp: ImageLookup): ImageLookup {
+  const found = new Map<string, KnownImage | undefined>();
+  return (image) => {
+    const row = found.get(image);
+    if (row !== undefined || found.has(image)) return row;
+    const looked = lookUp(image);
+    if (image.length > MAX_REMEMBERED_LENGTH) return looked;
+    if (found.size >= MAX_REMEMBERED) found.clear();
+    found.set(image, looked);
+    return looked;
   };
 }
 

@@ -67,6 +67,16 @@ describe("a digest without a tag", () => {
   });
 });
 
+test("finds the same row again, however many other images were looked up since", () => {
+  const unknown = (count: number): string => `corp.example/build-${count}:1`;
+  const known = lookUp("docker:27-dind");
+  for (let count = 0; count < 2_500; count += 1) expect(lookUp(unknown(count))).toBeUndefined();
+  expect(lookUp("docker:27-dind")).toBe(known);
+  expect(lookUp("docker:27-cli")?.image).toBe("docker:*cli*");
+  expect(lookUp(unknown(0))).toBeUndefined();
+  expect(lookUp(`${"corp.example/".repeat(100)}docker:27-dind`)).toBe(known);
+});
+
 describe("the operator's rows", () => {
   test("come first", () => {
     const rows = [{ image: "buildkite/agent", entrypoint: ["/init"], cmd: [], shell: "/bin/bash" }];
