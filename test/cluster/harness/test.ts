@@ -22,7 +22,17 @@ async function runTests(tier: Tier, command: readonly string[], env: NodeJS.Proc
   if (process.exitCode === 130) return false;
   const vitest = path.join(import.meta.dirname, "../../../node_modules/vitest/vitest.mjs");
   const config = path.join(import.meta.dirname, "../../../vitest.cluster.config.ts");
-  const run = [...command, process.execPath, vitest, "run", "--config", config, "--project", tier, ...vitestArguments];
+  const run = [
+    ...command,
+    process.execPath,
+    vitest,
+    "run",
+    "--config",
+    config,
+    "--project",
+    `${tier}*`,
+    ...vitestArguments,
+  ];
   const child = spawn(run[0] ?? "", run.slice(1), { env, stdio: "inherit" });
   return await new Promise((resolve, reject) => {
     child.on("error", reject);

@@ -1,4 +1,5 @@
 /** Opted-in Jobs created without pause, while something breaks, and what became of each. */
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { accepted, create, pathOf, request, type KubernetesObject } from "./api.ts";
 import { job, politeSidecar, script } from "./manifests.ts";
@@ -21,32 +22,37 @@ export interface JobLoadResult {
   readonly unpatched: readonly string[];
 }
 
-/** `creators` at once, each with a pause of `pause` milliseconds. Suspended, a Job costs the node nothing. */
-export function createJobs(namespace: string, creators = 4, pause = 50): JobLoad {
+const CREATORS = 4;
+const PAUSE_MS = 50;
+
+/** By four creators at once, under names of its own. Suspended, a Job costs the node nothing. */
+export function createJobs(namespace: string): JobLoad {
+  const prefix = `load-${randomBytes(3).toString("hex")}`;
   let sent = 0;
   let running = true;
   const created: string[] = [];
   const failures: string[] = [];
   const creator = async (): Promise<void> => {
     while (running) {
-      const name = `load-${sent++}`;
+      const name = `${prefix}-${sent++}`;
       const containers = [script("main", "true"), politeSidecar()];
       const manifest = job(name, containers, { annotations: { "curfew.sh/main": "main" }, spec: { suspend: true } });
       const answer = await create(namespace, manifest).catch((error: unknown) => String(error));
       if (typeof answer === "string") failures.push(answer);
       else if (answer.status === 201) created.push(name);
       else failures.push(answer.body.message ?? String(answer.status));
-      await sleep(pause);
+      await sleep(PAUSE_MS);
     }
   };
-  const done = Promise.all(Array.from({ length: creators }, creator));
+  const done = Promise.all(Array.from({ length: CREATORS }, creator));
   return {
     created: () => created.length,
     async stop() {
       running = false;
       await done;
       const { items } = accepted(await request<{ items: KubernetesObject[] }>("GET", pathOf("Job", namespace)));
-      const there = new Map(items.map(({ metadata }) => [metadata.name, metadata]));
+      const ours = items.filter(({ metadata }) => metadata.name.startsWith(`${prefix}-`));
+      const there = new Map(ours.map(({ metadata }) => [metadata.name, metadata]));
       const isPatched = ({ annotations }: KubernetesObject["metadata"]): boolean =>
         (annotations as Record<string, string> | undefined)?.["curfew.sh/injected"] === "trap";
       return {

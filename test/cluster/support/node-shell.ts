@@ -16,11 +16,16 @@ export async function startNodeShell(namespace: string): Promise<void> {
   await kubectlOutput(["wait", "-n", namespace, "--for=condition=Ready", `pod/${NAME}`, "--timeout=60s"]);
 }
 
-/** SIGKILLs a container's first process, as the kernel would, or a person on the node. */
-export async function killContainer(namespace: string, pod: Pod, container: string): Promise<void> {
+/** SIGKILLs a container's first process, as the kernel would, or a person on the node; or sends it another signal. */
+export async function killContainer(
+  namespace: string,
+  pod: Pod,
+  container: string,
+  signal: "KILL" | "STOP" | "CONT" = "KILL",
+): Promise<void> {
   const id = statusOf(pod, container)?.containerID?.replace(/^.*:\/\//, "");
   if (id === undefined) throw new Error(`${container} has no container ID`);
   const find = `grep -q ${id} $p/cgroup && grep -q 'NSpid:.*[[:space:]]1$' $p/status`;
-  const kill = `for p in /proc/[0-9]*; do ${find} && kill -KILL \${p#/proc/} && exit 0; done 2>/dev/null; exit 1`;
+  const kill = `for p in /proc/[0-9]*; do ${find} && kill -${signal} \${p#/proc/} && exit 0; done 2>/dev/null; exit 1`;
   await kubectlOutput(["exec", "-n", namespace, NAME, "--", "sh", "-c", kill]);
 }

@@ -1,0 +1,143 @@
+/**
+ * What breaks in Curfew's own Pods while Jobs are created without pause. Counts are printed; docs/operations.md has them in its table. It
+ * runs after the other files of this tier, whose Jobs would be refused meanwhile.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { beforeAll, describe, expect, it } from "vitest";
+import { accepted, create, pathOf, request } from "../support/api.ts";
+import { createJobs, describeLoad, type JobLoad } from "../support/job-load.ts";
+import { endOf, runJob, statusOf, type Pod } from "../support/jobs.ts";
+import { kubectlOutput } from "../support/kubectl.ts";
+import { job, politeSidecar, script } from "../support/manifests.ts";
+import { testNamespace } from "../support/namespace.ts";
+import { killContainer, startNodeShell } from "../support/node-shell.ts";
+import { until } from "../support/until.ts";
+
+const namespace = testNamespace("pod-faults");
+const system = "curfew-system";
+const deployment = ["-n", system, "deployment/curfew-admission"];
+beforeAll(() => startNodeShell(namespace));
+
+async function admissionPods(): Promise<readonly Pod[]> {
+  const query = "?labelSelector=app.kubernetes.io/component%3Dadmission";
+  return accepted(await request<{ items: Pod[] }>("GET", `${pathOf("Pod", system)}${query}`)).items;
+}
+
+const isReady = (pod: Pod | undefined): boolean =>
+  pod?.status.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+
+/** The first of the admission Pods, and how to look at it again. */
+async function onePod(): Promise<{ readonly pod: Pod; readonly again: () => Promise<Pod | undefined> }> {
+  const [pod] = await admissionPods();
+  if (pod === undefined) throw new Error("there is no admission Pod");
+  return { pod, again: async () => (await admissionPods()).find(({ metadata }) => metadata.uid === pod.metadata.uid) };
+}
+
+async function more(load: JobLoad, jobs = 20): Promise<void> {
+  const before = load.created();
+  await until(`${jobs} more Jobs are created`, () => Promise.resolve(load.created() >= before + jobs));
+}
+
+const REFUSAL =
+  /^(Internal error occurred: )?failed calling webhook "jobs-labelled-enabled-need-curfew-running\.curfew\.sh"/;
+
+describe("of two admission Pods", () => {
+  it("one is SIGKILLed: what is not created is refused in words that name Curfew, no Job is lost or unpatched", async () => {
+    const load = createJobs(namespace);
+    await more(load);
+    const { pod, again } = await onePod();
+    await killContainer(namespace, pod, "admission");
+    await until("it is ready again", async () => {
+      const now = await again();
+      return (
+        isReady(now) &&
+        now !== undefined &&
+        (statusOf(now, "admission")?.restartCount ?? 0) > (statusOf(pod, "admission")?.restartCount ?? 0)
+      );
+    });
+    await more(load);
+    const result = await load.stop();
+    console.log(describeLoad("SIGKILL of one of two admission Pods", result));
+    expect(result).toMatchObject({ lost: [], unpatched: [] });
+    for (const failure of result.failures) expect(failure).toMatch(REFUSAL);
+  });
+
+  it("one hangs: once it has left the Service, every Job is created; it comes back", async () => {
+    const load = createJobs(namespace);
+    await more(load);
+    const { pod, again } = await onePod();
+    await killContainer(namespace, pod, "admission", "STOP");
+    try {
+      await until("it is not ready", async () => !isReady(await again()));
+      // Reviews that wait for it end by the webhook's timeout.
+      await sleep(6_000);
+      const result = await load.stop();
+      console.log(describeLoad("one of two admission Pods hangs, until it has left the Service", result));
+      expect(result).toMatchObject({ lost: [], unpatched: [] });
+      for (const failure of result.failures) expect(failure).toMatch(REFUSAL);
+      const later = createJobs(namespace);
+      await more(later, 100);
+      expect(await later.stop()).toMatchObject({ failures: [], lost: [], unpatched: [] });
+    } finally {
+      await killContainer(namespace, pod, "admission", "CONT");
+    }
+    await until("it is ready again", async () => isReady(await again()));
+  });
+});
+
+it("new Pods have too little memory to start: the old ones serve on, no Job is refused", async () => {
+  const load = createJobs(namespace);
+  await kubectlOutput(["set", "resources", ...deployment, "--limits=memory=8Mi", "--requests=memory=8Mi"]);
+  try {
+    await until("a new Pod has failed to start", async () =>
+      (await admissionPods()).some((pod) => {
+        const status = statusOf(pod, "admission");
+        return (status?.state.terminated ?? status?.lastState.terminated) !== undefined;
+      }),
+    );
+    await more(load, 100);
+  } finally {
+    await kubectlOutput(["rollout", "undo", ...deployment]);
+    await kubectlOutput(["rollout", "status", ...deployment, "--timeout=120s"]);
+  }
+  const result = await load.stop();
+  console.log(describeLoad("new admission Pods have too little memory to start", result));
+  expect(result).toMatchObject({ failures: [], lost: [], unpatched: [] });
+});
+
+it("the webhook's Service has no endpoints: opted-in Jobs are refused, all others are created; then all are", async () => {
+  const load = createJobs(namespace);
+  await more(load);
+  await kubectlOutput(["scale", ...deployment, "--replicas=0"]);
+  try {
+    await until("no admission Pod is left", async () => (await admissionPods()).length === 0);
+    const containers = [script("main", "true"), politeSidecar()];
+    const { status, body } = await create(namespace, job("refused", containers));
+    expect(status).toBe(500);
+    expect(body.message).toMatch(REFUSAL);
+    const suspended = { labels: {}, spec: { suspend: true } };
+    for (let index = 0; index < 20; index += 1) {
+      accepted(await create(namespace, job(`plain-${index}`, containers, suspended), "?dryRun=All"));
+    }
+  } finally {
+    await kubectlOutput(["scale", ...deployment, "--replicas=2"]);
+    await kubectlOutput(["rollout", "status", ...deployment, "--timeout=120s"]);
+  }
+  await more(load, 50);
+  const result = await load.stop();
+  console.log(describeLoad("the webhook's Service has no endpoints", result));
+  expect(result).toMatchObject({ lost: [], unpatched: [] });
+  for (const failure of result.failures) expect(failure).toMatch(REFUSAL);
+});
+
+it("main fills the shared volume: its exit code is its own, and the sidecar ends", async () => {
+  const fill = script(
+    "main",
+    "cat /dev/zero >/usr/share/pod/full; df /usr/share/pod | grep -q 100%; exit $((10 + $?))",
+  );
+  const annotations = { "curfew.sh/main": "main", "curfew.sh/strategy": "trap" };
+  const { outcome, pod } = await runJob(namespace, job("full", [fill, politeSidecar()], { annotations }));
+  expect(outcome).toBe("Failed");
+  expect(endOf(pod, "main").exitCode).toBe(10);
+  expect(endOf(pod, "sidecar").exitCode).toBe(0);
+});
