@@ -18,7 +18,8 @@ export type JobStanding =
   | "waiting" // for an agent
   | "reserved" // by a stack, which is bringing an agent
   | "held" // an agent has it
-  | "over"
+  | "over" // an agent has run it
+  | "dropped" // it is over, most likely without an agent: cancelled, for one
   | "unknown"; // not yet to be run, or a state of the future
 
 /**
@@ -36,13 +37,18 @@ const STANDINGS: Readonly<Record<string, JobStanding>> = {
   finished: "over",
   passed: "over",
   failed: "over",
-  canceled: "over",
+  canceled: "dropped",
   timed_out: "over",
-  skipped: "over",
-  broken: "over",
-  expired: "over",
+  skipped: "dropped",
+  broken: "dropped",
+  expired: "dropped",
 };
 
 export function standingOf(state: string): JobStanding {
   return Object.hasOwn(STANDINGS, state) ? (STANDINGS[state] ?? "unknown") : "unknown";
+}
+
+/** Nothing more is to be done for it. */
+export function isOver(standing: JobStanding | undefined): boolean {
+  return standing === "over" || standing === "dropped";
 }

@@ -1,4 +1,5 @@
 /** What to do with each delivery of the webhook, and how to answer it. Knows nothing of HTTP but status codes. */
+import { isOver } from "./buildkite-job.ts";
 import type { DispatchConfig } from "./config.ts";
 import type { DeliveryOutcome, DispatchMetrics } from "./dispatch-metrics.ts";
 import type { WebhookEvent } from "./event.ts";
@@ -83,7 +84,7 @@ export class Deliveries {
     // Late deliveries were seen for jobs long done. In acquire mode the reservation tells; here nothing else would.
     if (dispatcher.queue.mode === "queue" && age > config.lateAfterSeconds) {
       const standing = await dispatcher.standing(buildkiteJob.id);
-      if (standing === "held" || standing === "over") return ignored("over");
+      if (standing === "held" || isOver(standing)) return ignored("over");
     }
     const wanted = { buildkiteJob, template: route.template, attempt: 1 };
     const { kind } = await dispatcher.bring(wanted, "webhook", config.requestBudgetSeconds * 1000);

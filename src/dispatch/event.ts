@@ -1,6 +1,6 @@
 /** What a delivery says. Buildkite's payloads are parsed down to the few fields that are used; the rest may hold secrets and is dropped. */
 import { z } from "zod";
-import { standingOf, type BuildkiteJob } from "./buildkite-job.ts";
+import { isOver, standingOf, type BuildkiteJob } from "./buildkite-job.ts";
 
 export type WebhookEvent =
   | { readonly kind: "ping" }
@@ -57,7 +57,7 @@ export function parseEvent(name: string | undefined, body: unknown): WebhookEven
   if (job.type !== "script") return { kind: "ignored", reason: "not-a-script" };
   // The payload may be newer than its event ("fast transitions"), so a job can be over already; but a state that is merely not
   // `scheduled`, such as `assigned`, says nothing: Buildkite's own example of this event has it.
-  if (OVER.has(wanted ?? "") || standingOf(job.state ?? "") === "over") return { kind: "over", id: job.id };
+  if (OVER.has(wanted ?? "") || isOver(standingOf(job.state ?? ""))) return { kind: "over", id: job.id };
 
   const waitingSince = job.runnable_at ?? job.scheduled_at ?? NaN;
   const buildUrl = httpUrl(job.web_url) ?? httpUrl(build?.web_url);

@@ -23,7 +23,7 @@ export interface AcquireModePlan {
   readonly create: readonly PlannedJob[];
   /** Buildkite jobs whose Job is there and whose agent is still to take them: their reservations must not run out. */
   readonly extend: readonly string[];
-  /** Jobs whose Buildkite job was over before an agent started. */
+  /** Jobs whose Buildkite job was dropped before an agent started. */
   readonly remove: readonly JobView[];
   /** Buildkite jobs whose Jobs all ended without taking them. */
   readonly giveUp: readonly PlannedJob[];
@@ -58,7 +58,8 @@ export function planAcquireMode({
     giveUp,
     postponed,
     extend: unfinished.map((view) => view.buildkiteJobId).filter((id) => isToBeTaken(standings.get(id))),
-    remove: unfinished.filter((view) => view.readyAt === undefined && standings.get(view.buildkiteJobId) === "over"),
+    // What an agent has run is none of them: a Job of a quick build may end before it was ever seen ready.
+    remove: unfinished.filter((view) => view.readyAt === undefined && standings.get(view.buildkiteJobId) === "dropped"),
   };
 }
 

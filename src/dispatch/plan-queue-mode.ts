@@ -5,7 +5,7 @@
  * Job has ended may well be served by another's, and what counts is the number: agents that are still to take a job, against
  * jobs that wait. Nothing is ever deleted: an agent without work leaves by itself.
  */
-import type { BuildkiteJob, JobStanding } from "./buildkite-job.ts";
+import { isOver, type BuildkiteJob, type JobStanding } from "./buildkite-job.ts";
 import type { JobView } from "./job-mirror.ts";
 import { latestByBuildkiteJob, notBefore, type PlannedJob } from "./plan-reconcile.ts";
 
@@ -35,7 +35,7 @@ export function planQueueMode(input: QueueModeInput): QueueModePlan {
   const missing = waiting.length - freeAgents(input);
   if (missing <= 0) return { create: [], postponed: 0 };
   const candidates = waiting
-    .filter(({ id }) => !["held", "over"].includes(standings.get(id) ?? "waiting"))
+    .filter(({ id }) => standings.get(id) !== "held" && !isOver(standings.get(id)))
     .map((buildkiteJob) => {
       const view = latest.get(buildkiteJob.id);
       const attempt = (view?.attempt ?? 0) + 1;

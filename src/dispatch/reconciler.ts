@@ -3,7 +3,7 @@
  * Webhooks are hints (Buildkite promises no redelivery); this is what makes sure that none is lost, and it works alone, too.
  */
 import { setTimeout } from "node:timers/promises";
-import type { BuildkiteJob, JobStanding } from "./buildkite-job.ts";
+import { isOver, type BuildkiteJob, type JobStanding } from "./buildkite-job.ts";
 import type { DispatchMetrics } from "./dispatch-metrics.ts";
 import type { JobMirror, JobView } from "./job-mirror.ts";
 import type { JobsApi } from "./jobs-api.ts";
@@ -41,7 +41,7 @@ export class Reconciler {
   readonly #abort = new AbortController();
   readonly #extendedAt = new Map<string, number>();
   /** Jobs known to be over: nobody needs to ask again. */
-  readonly #over = new Set<string>();
+  readonly #over = new Map<string, JobStanding>();
   #registered = false;
   #failures = 0;
   #leftOver = false;
@@ -142,16 +142,16 @@ export class Reconciler {
   async #standingsOf(views: readonly JobView[], waiting: readonly BuildkiteJob[]): Promise<Map<string, JobStanding>> {
     const { dispatcher, stacks } = this.#options;
     const named = new Set(views.map((view) => view.buildkiteJobId));
-    for (const id of this.#over) if (!named.has(id)) this.#over.delete(id);
+    for (const id of this.#over.keys()) if (!named.has(id)) this.#over.delete(id);
     const asked = new Set([...named, ...dispatcher.reserved.keys()].filter((id) => !this.#over.has(id)));
     for (const { id } of waiting) if (named.has(id)) asked.add(id);
     const standings = await stacks.standings([...asked]);
     for (const [id, standing] of standings) {
-      if (standing === "over" || standing === "held") dispatcher.reserved.delete(id);
-      if (standing === "over") this.#over.add(id);
+      if (standing === "held" || isOver(standing)) dispatcher.reserved.delete(id);
+      if (isOver(standing)) this.#over.set(id, standing);
     }
     // Unfinished Jobs of jobs that are over are asked about once; what is known since is as good as an answer.
-    for (const id of this.#over) standings.set(id, "over");
+    for (const [id, standing] of this.#over) standings.set(id, standing);
     return standings;
   }
 

@@ -147,10 +147,14 @@ describe("acquire mode", () => {
     ).toEqual(["a", "b"]);
   });
 
-  test("removes a Job whose job is over only where no agent can have started", () => {
+  test("removes a Job whose job was dropped only where no agent can have started", () => {
     const views = [view("a"), view("b", { readyAt: NOW }), ready("c", 5), finished("d", 1), view("e")];
-    const over = { a: "over", b: "over", c: "over", d: "over" } as const;
-    expect(plan([], views, over).remove.map(({ name }) => name)).toEqual(["a-1"]);
+    const dropped = { a: "dropped", b: "dropped", c: "dropped", d: "dropped" } as const;
+    expect(plan([], views, dropped).remove.map(({ name }) => name)).toEqual(["a-1"]);
+  });
+
+  test("leaves a Job alone whose job has run, though its agent was too quick to be seen", () => {
+    expect(plan([], [view("a")], { a: "over" }).remove).toEqual([]);
   });
 
   test("gives a job up after its last attempt", () => {
