@@ -27,7 +27,7 @@ export class JobCreator {
   async create(job: AgentJob, budgetMs: number): Promise<CreateOutcome> {
     const deadline = performance.now() + budgetMs;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LONGEST_RETRY_MS)) {
-      const outcome = await this.#inTurn(() => this.#api.create(job, deadline - performance.now()));
+      const outcome = await this.#inTurn(() => this.#createBefore(deadline, job));
       if (outcome.kind !== "unavailable") return outcome;
       // Half of it is jitter, so that replicas and a burst's Jobs don't come back in step.
       const wait = outcome.retryAfterMs ?? pause * (0.5 + Math.random() / 2);
@@ -35,6 +35,14 @@ export class JobCreator {
       this.#onRetry();
       await setTimeout(wait);
     }
+  }
+
+  /** Its turn may come too late: whoever asked has had to be answered by then. */
+  async #createBefore(deadline: number, job: AgentJob): Promise<CreateOutcome> {
+    const left = deadline - performance.now();
+    if (left > 0) return this.#api.create(job, left);
+    const message = "other Jobs were created first, for as long as there was time";
+    return { kind: "unavailable", why: "throttled", message };
   }
 
   async #inTurn<T>(call: () => Promise<T>): Promise<T> {

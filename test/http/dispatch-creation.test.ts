@@ -1,6 +1,11 @@
 /** What becomes of a delivery when the API server does not simply create the Job. */
 import { randomUUID } from "node:crypto";
+import { KubeConfig } from "@kubernetes/client-node";
 import { describe, expect, test } from "vitest";
+import { JobCreator } from "../../src/dispatch/job-creator.ts";
+import { JobsApi } from "../../src/dispatch/jobs-api.ts";
+import { KubeClient } from "../../src/dispatch/kube-client.ts";
+import type { AgentJob } from "../../src/dispatch/plan-agent-job.ts";
 import type { Fault } from "../support/api-server.ts";
 import { stacksOf, testApiServer, testBuildkite, testConfig, testDispatcher, until } from "../support/dispatch.ts";
 
@@ -131,3 +136,23 @@ test("sends fields of a template that it does not know as they are", async () =>
   expect(job?.spec).toMatchObject({ jobFieldOfTheFuture: 7, template: { spec } });
   expect(job?.metadata.labels).toMatchObject(template.metadata.labels);
 });
+
+test("sends nothing for a Job whose turn comes after its budget is used up", async () => {
+  const api = await testApiServer();
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromString(api.kubeconfig);
+  const creator = new JobCreator(new JobsApi(new KubeClient(kubeConfig)), { concurrency: 1 });
+  api.fault = () => ({ kind: "delay", milliseconds: 200 });
+  const [first, second] = await Promise.all([
+    creator.create(agentJob("first"), 5000),
+    creator.create(agentJob("second"), 20),
+  ]);
+  expect(first).toMatchObject({ kind: "created" });
+  expect(second).toMatchObject({ kind: "unavailable", why: "throttled" });
+  expect(api.timesCreated("second")).toBe(0);
+});
+
+function agentJob(name: string): AgentJob {
+  const metadata = { name, namespace: "buildkite", labels: {}, annotations: {} };
+  return { apiVersion: "batch/v1", kind: "Job", metadata, spec: { template: { spec: { containers: [{ name }] } } } };
+}
