@@ -31,7 +31,7 @@ const decode = (base64: string | undefined): Buffer | undefined =>
 let connection: { server: string; agent: https.Agent; headers: Record<string, string> } | undefined;
 
 /** The connection that KUBECONFIG's first cluster and user describe (kubeadm's, kind's and k3d's have one of each). */
-function connect(): NonNullable<typeof connection> {
+export function connect(): NonNullable<typeof connection> {
   if (connection !== undefined) return connection;
   const file = process.env["KUBECONFIG"];
   if (file === undefined) throw new Error("KUBECONFIG is not set: run these tests by npm run test:cluster");

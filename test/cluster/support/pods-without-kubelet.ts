@@ -1,0 +1,40 @@
+/**
+ * Agents for the API tier, which has no kubelet: one for every Pod that the real Job controller creates. The Pod's state is set as kubelet
+ * would; what that means for the Job is the Job controller's.
+ */
+import { envOf, type AgentPod, type Agents } from "../../support/fake-buildkite-agents.ts";
+import { pathOf, request } from "./api.ts";
+import type { Pod } from "./jobs.ts";
+import { watch } from "./watch.ts";
+
+type WithEnv = Parameters<typeof envOf>[0];
+
+/** Starts an agent in each Pod of `namespace`, until `signal` aborts. */
+export async function playKubelet(namespace: string, agents: Agents, signal: AbortSignal): Promise<void> {
+  const gone = new Set<string>();
+  const seen = new Set<string>();
+  for await (const { type, object: pod } of watch<Pod>(pathOf("Pod", namespace), signal)) {
+    const { uid, deletionTimestamp } = pod.metadata;
+    if (type === "DELETED" || deletionTimestamp !== undefined) gone.add(uid);
+    if (seen.has(uid)) continue;
+    seen.add(uid);
+    agents.start(toAgentPod(namespace, pod, () => gone.has(uid)));
+  }
+}
+
+function toAgentPod(namespace: string, { metadata, spec }: Pod, isGone: () => boolean): AgentPod {
+  const setStatus = async (phase: string, ready: "True" | "False"): Promise<void> => {
+    const status = { phase, conditions: [{ type: "Ready", status: ready }] };
+    const path = `${pathOf("Pod", namespace, metadata.name)}/status`;
+    const { status: code, body } = await request("PATCH", path, { status }, "application/merge-patch+json");
+    // It may be deleted at any time.
+    if (code !== 200 && code !== 404)
+      throw new Error(`cannot set the status of ${metadata.name}: ${body.message ?? ""}`);
+  };
+  return {
+    env: envOf(spec.containers as WithEnv),
+    isGone,
+    becomeReady: () => setStatus("Running", "True"),
+    end: (how) => setStatus(how === "Complete" ? "Succeeded" : "Failed", "False"),
+  };
+}
