@@ -22,7 +22,7 @@ export const scaling: Bench = {
   async run({ short, plots, note }) {
     const missing = wrkMissing();
     if (missing !== undefined) throw new Error(missing);
-    const timing = short ? { rounds: 1, seconds: 1, warmUpSeconds: 1 } : { rounds: 5, seconds: 2, warmUpSeconds: 2 };
+    const timing = short ? { rounds: 1, seconds: 1, warmUpSeconds: 1 } : { rounds: 3, seconds: 2, warmUpSeconds: 2 };
 
     return withReviewServers(async ({ startCurfew, startBare, answerTo }) => {
       const curfew = await startCurfew();
