@@ -16,10 +16,10 @@ describe.each(MODES)("in %s mode", (mode) => {
     simulateAgents(api, fake, AGENTS);
     for (let index = 0; index < 1100; index++) fake.schedule();
     await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
-    await until("all have run", () => [...fake.jobs.values()].every(({ state }) => state === "finished"), 20_000);
+    await until("all have run", () => [...fake.jobs.values()].every(({ state }) => state === "finished"), 60_000);
     expect([...fake.jobs.values()].every(({ runs }) => runs === 1)).toBe(true);
     expect(fake.calls.filter((call) => call === "GET /scheduled-jobs").length).toBeGreaterThan(1);
-  }, 30_000);
+  }, 90_000);
 
   test("brings the job of the highest priority first, and no more at once than maxInFlight", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
