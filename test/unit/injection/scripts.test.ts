@@ -14,6 +14,11 @@ describe.for([
     expect(expand(embedded, everything)).toBe(stripScript(readScript(role)));
   });
 
+  test("reads no clock, so that none that jumps matters: it waits by sleep alone", () => {
+    expect(embedded).toMatch(/\bsleep\b/);
+    expect(embedded).not.toMatch(/\bdate\b|SECONDS|EPOCH|uptime|timeout|read -t/);
+  });
+
   test("is small, as every Job carries it: at most 4 KiB", () => {
     expect(Buffer.byteLength(embedded)).toBeLessThanOrEqual(4096);
   });
