@@ -1,5 +1,7 @@
 /** A Buildkite job as the dispatcher needs it, wherever it was heard of. `buildkiteJob` is never called `job`: that is Kubernetes'. */
 
+import { z } from "zod";
+
 export interface BuildkiteJob {
   /** A UUID in lower case, checked. */
   readonly id: string;
@@ -11,6 +13,25 @@ export interface BuildkiteJob {
   readonly pipeline?: string;
   readonly branch?: string;
   readonly buildUrl?: string;
+}
+
+const schema: z.ZodType<BuildkiteJob> = z.object({
+  id: z.string(),
+  rules: z.array(z.string()),
+  priority: z.number(),
+  waitingSince: z.number().exactOptional(),
+  pipeline: z.string().exactOptional(),
+  branch: z.string().exactOptional(),
+  buildUrl: z.string().exactOptional(),
+});
+
+/** Reads one that was written as JSON; undefined where the text is something else. */
+export function parseBuildkiteJob(text: string): BuildkiteJob | undefined {
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where a job stands, as far as it matters here. */

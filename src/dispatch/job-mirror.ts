@@ -3,13 +3,16 @@
  * anything: names decide at creation, UIDs at deletion.
  */
 import { setTimeout } from "node:timers/promises";
+import { parseBuildkiteJob, type BuildkiteJob } from "./buildkite-job.ts";
 import type { JobsApi, StoredJob } from "./jobs-api.ts";
-import { ATTEMPT_LABEL, JOB_LABEL, QUEUE_LABEL } from "./plan-agent-job.ts";
+import { ATTEMPT_LABEL, BUILDKITE_JOB_ANNOTATION, JOB_LABEL, QUEUE_LABEL } from "./plan-agent-job.ts";
 
 export interface JobView {
   readonly name: string;
   readonly uid: string;
   readonly buildkiteJobId: string;
+  /** As it was when the Job was made. */
+  readonly buildkiteJob?: BuildkiteJob;
   /** As in its label. */
   readonly queue: string;
   readonly attempt: number;
@@ -125,7 +128,9 @@ function toView({ metadata, status }: StoredJob, before: JobView | undefined): J
     ({ type, status: holds }) => (type === "Complete" || type === "Failed") && holds === "True",
   );
   const ready = (status?.ready ?? 0) > 0;
-  const earlier = before?.uid === metadata.uid ? before.readyAt : undefined;
+  const same = before?.uid === metadata.uid ? before : undefined;
+  const earlier = same?.readyAt;
+  const buildkiteJob = same?.buildkiteJob ?? parseBuildkiteJob(metadata.annotations?.[BUILDKITE_JOB_ANNOTATION] ?? "");
   const readyAt = earlier ?? (ready ? Date.now() : undefined);
   return {
     name: metadata.name,
@@ -136,6 +141,7 @@ function toView({ metadata, status }: StoredJob, before: JobView | undefined): J
     createdAt: Date.parse(metadata.creationTimestamp),
     phase: end ? "finished" : ready ? "ready" : "pending",
     failed: end?.type === "Failed",
+    ...(buildkiteJob && { buildkiteJob }),
     ...(readyAt === undefined ? {} : { readyAt }),
     ...(end ? { finishedAt: Date.parse(end.lastTransitionTime ?? "") || before?.finishedAt || Date.now() } : {}),
   };

@@ -11,6 +11,7 @@ export interface StoredJob {
     readonly resourceVersion?: string;
     readonly creationTimestamp: string;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly status?: {
     readonly ready?: number;

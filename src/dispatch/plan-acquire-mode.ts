@@ -9,7 +9,7 @@ import type { JobView } from "./job-mirror.ts";
 import { inOrder, latestByBuildkiteJob, notBefore, type PlannedJob } from "./plan-reconcile.ts";
 
 export interface AcquireModeInput {
-  /** Jobs that wait, and those that this process has reserved and knows to be without a Job. */
+  /** Jobs that wait, and those that may be reserved for us without a Job that lives. */
   readonly wanted: readonly BuildkiteJob[];
   readonly views: readonly JobView[];
   /** Of `wanted`, as far as it is not plainly waiting, and of those that the Jobs are named after; asked after `views` was taken. */

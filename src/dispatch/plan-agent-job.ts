@@ -8,6 +8,8 @@ export const QUEUE_LABEL = "curfew.sh/buildkite-queue";
 export const ATTEMPT_LABEL = "curfew.sh/buildkite-attempt";
 const PIPELINE_LABEL = "curfew.sh/buildkite-pipeline";
 const BRANCH_LABEL = "curfew.sh/buildkite-branch";
+/** The Buildkite job as it was heard of, JSON: what any replica needs to make the next attempt, should this one's Pod die. */
+export const BUILDKITE_JOB_ANNOTATION = "curfew.sh/buildkite-job";
 /** The name that agent-stack-k8s gives it, so that tools which look for it find it. */
 const BUILD_URL_ANNOTATION = "buildkite.com/build-url";
 
@@ -63,7 +65,11 @@ export function planAgentJob(request: AgentJobRequest): AgentJob {
       namespace: queue.namespace,
       ...metadata,
       labels: { ...metadata?.labels, ...labels },
-      annotations: { ...metadata?.annotations, ...annotations },
+      annotations: {
+        ...metadata?.annotations,
+        ...annotations,
+        [BUILDKITE_JOB_ANNOTATION]: JSON.stringify(buildkiteJob),
+      },
     },
     spec: {
       // A Pod that died must not be restarted in the dark: whether the Buildkite job still wants an agent is Buildkite's to say.

@@ -123,11 +123,7 @@ export class Reconciler {
       await this.#bringAll(plan.create, plan.postponed);
       return;
     }
-    const listed = new Set(waiting.map(({ id }) => id));
-    const wanted = [
-      ...waiting,
-      ...[...dispatcher.reserved.values()].filter(({ id }) => !listed.has(id) && standings.has(id)),
-    ];
+    const wanted = [...waiting, ...this.#notListed(waiting, views).filter(({ id }) => standings.has(id))];
     const plan = planAcquireMode({ ...input, wanted, maxAttempts: queue.maxAttempts });
     await this.#extend(plan.extend);
     await this.#remove(plan.remove);
@@ -137,6 +133,14 @@ export class Reconciler {
         `Curfew gave up: ${one.attempt} agents ended without taking this job. Look at the Pods of the Jobs buildkite-${one.buildkiteJob.id}*.`,
       );
     await this.#bringAll(plan.create, plan.postponed);
+  }
+
+  /** Jobs that may still be reserved for us, and so are not listed: by this process, or by one whose Job tells of it. */
+  #notListed(waiting: readonly BuildkiteJob[], views: readonly JobView[]): BuildkiteJob[] {
+    const ended = views.flatMap(({ phase, buildkiteJob }) => (phase === "finished" && buildkiteJob) || []);
+    const known = new Map([...ended, ...this.#options.dispatcher.reserved.values()].map((one) => [one.id, one]));
+    for (const { id } of waiting) known.delete(id);
+    return [...known.values()];
   }
 
   async #standingsOf(views: readonly JobView[], waiting: readonly BuildkiteJob[]): Promise<Map<string, JobStanding>> {

@@ -220,6 +220,20 @@ describe("in acquire mode", () => {
     await until("it is created, long before the reservation ends", () => api.jobs().length === 1);
   });
 
+  test("replaces a Pod that died whose dispatcher is gone, long before the reservation ends", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const config = testConfig({ mode: "acquire", retrySeconds: 0.05 }, stacksOf(fake));
+    const gone = await testDispatcher(api, config);
+    const job = fake.schedule({ priority: 3 });
+    await gone.send("job.scheduled", job);
+    gone.close();
+    await testDispatcher(api, config);
+    const conditions = [{ type: "Failed", status: "True", lastTransitionTime: new Date().toISOString() }];
+    api.setStatus("buildkite", `buildkite-${job.id}`, { conditions });
+    await until("there is a second", () => api.timesCreated(`buildkite-${job.id}-2`) === 1);
+    expect(fake.stateOf(job)).toBe("reserved");
+  });
+
   test("gives up on a job whose Pods all die, and says so on its build", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     simulateAgents(api, fake, { ...AGENTS, dies: () => true });
