@@ -79,8 +79,10 @@ export function startCluster(state: string, tier: Tier, ends: "with-us" | "when-
 
 /** Resolves once the tier answers. Throws what cluster.sh said if it ends before. */
 export async function untilReady(cluster: Cluster, tier: Tier): Promise<void> {
-  while (!existsSync(path.join(cluster.state, `ready-${tier}`))) {
-    if (!isRunning(cluster)) {
+  // Amid an exec, of setpriv for one, a process has no arguments to be known by: only several looks tell that it is gone.
+  for (let missed = 0; !existsSync(path.join(cluster.state, `ready-${tier}`));) {
+    missed = isRunning(cluster) ? 0 : missed + 1;
+    if (missed === 3) {
       const said = path.join(cluster.state, "failed");
       throw new Error(
         `the cluster ended while starting: ${existsSync(said) ? readFileSync(said, "utf8").trim() : "no reason given"}`,
