@@ -1,6 +1,6 @@
 import { parseCronJob } from "./job.ts";
 import { leaveUnlabelled, refuseMalformed } from "./opt-in.ts";
-import type { Plan, PlanOptions } from "./plan.ts";
+import { ENABLED_LABEL, type Plan, type PlanOptions } from "./plan.ts";
 import { planWorkload } from "./plan-workload.ts";
 import { misplacedAnnotations } from "./settings-advice.ts";
 
@@ -11,10 +11,18 @@ import { misplacedAnnotations } from "./settings-advice.ts";
 export function planCronJob(cronJob: unknown, options: PlanOptions = {}): Plan {
   const template = (cronJob as { spec?: { jobTemplate?: unknown } | null } | null | undefined)?.spec?.jobTemplate;
   const unlabelled = leaveUnlabelled(template, options);
-  if (unlabelled) return unlabelled;
+  if (unlabelled) return { ...unlabelled, warnings: [...unlabelled.warnings, ...misplacedLabel(cronJob)] };
   const parsed = parseCronJob(cronJob);
   if ("problem" in parsed) return refuseMalformed("CronJob", parsed.problem);
   const plan = planWorkload("/spec/jobTemplate", parsed.jobTemplate, options);
   const { metadata } = cronJob as { readonly metadata?: { readonly annotations?: unknown } | null };
   return { ...plan, warnings: [...plan.warnings, ...misplacedAnnotations(metadata?.annotations, "CronJob")] };
+}
+
+/** The place where people put it first. */
+function misplacedLabel(cronJob: unknown): string[] {
+  const { metadata } = cronJob as { readonly metadata?: { readonly labels?: Record<string, unknown> | null } | null };
+  return metadata?.labels?.[ENABLED_LABEL] === "true"
+    ? [`The label ${ENABLED_LABEL} on a CronJob has no effect: put it in spec.jobTemplate.metadata.labels.`]
+    : [];
 }

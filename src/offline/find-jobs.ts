@@ -12,7 +12,7 @@ export interface FoundJob {
   readonly jobPointer: string;
   /** Whether the label opts it in or out; undefined where it does not say. */
   readonly label: boolean | undefined;
-  /** A sentence where the label stands where it has no effect. */
+  /** A sentence where the label stands on the Pods' template. (The planner itself speaks of one on a CronJob.) */
   readonly misplacedLabel?: string;
 }
 
@@ -28,7 +28,7 @@ export function findJobs(value: unknown, pointer = ""): FoundJob[] {
   const name = get(value, "metadata", "name") ?? get(value, "metadata", "generateName");
   const namespace = get(value, "metadata", "namespace");
   const label = labelOf(job);
-  const misplacedLabel = label === undefined ? misplaced(value, kind, job) : undefined;
+  const misplacedLabel = label === undefined ? misplaced(kind, job) : undefined;
   return [
     {
       kind,
@@ -48,14 +48,13 @@ function labelOf(labelled: unknown): boolean | undefined {
   return label === undefined ? undefined : label === "true";
 }
 
-function misplaced(owner: object, kind: FoundJob["kind"], job: unknown): string | undefined {
-  const right = kind === "Job" ? "metadata.labels" : "spec.jobTemplate.metadata.labels";
-  const template = kind === "Job" ? "spec.template.metadata" : "spec.jobTemplate.spec.template.metadata";
-  const labelled = [
-    kind === "CronJob" && labelOf(owner) === true ? "metadata.labels" : undefined,
-    labelOf(get(job, "spec", "template")) === true ? `${template}.labels` : undefined,
-  ].find((place) => place !== undefined);
-  return labelled && `the label ${ENABLED_LABEL} in ${labelled} has no effect: Curfew looks for it in ${right}`;
+function misplaced(kind: FoundJob["kind"], job: unknown): string | undefined {
+  if (labelOf(get(job, "spec", "template")) !== true) return undefined;
+  const [right, wrong] =
+    kind === "Job"
+      ? ["metadata.labels", "spec.template.metadata.labels"]
+      : ["spec.jobTemplate.metadata.labels", "spec.jobTemplate.spec.template.metadata.labels"];
+  return `the label ${ENABLED_LABEL} in ${wrong} has no effect: Curfew looks for it in ${right}`;
 }
 
 function get(value: unknown, ...path: string[]): unknown {

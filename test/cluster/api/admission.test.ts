@@ -146,6 +146,20 @@ describe("a CronJob whose Jobs are opted in", () => {
     expect(JSON.stringify(body)).not.toContain("curfew.sh/injected");
   });
 
+  it("hears that the label has no effect on itself", async () => {
+    const { spec } = job("mislabelled", withSidecar, { labels: {} });
+    const metadata = { name: "mislabelled", labels: { "curfew.sh/enabled": "true" } };
+    const manifest = {
+      apiVersion: "batch/v1",
+      kind: "CronJob",
+      metadata,
+      spec: { schedule: "0 0 1 1 *", jobTemplate: { spec } },
+    };
+    const { status, stderr } = await kubectl(["apply", "-n", namespace, "-f", "-"], JSON.stringify(manifest));
+    expect(stderr).toContain("Warning: The label curfew.sh/enabled on a CronJob has no effect");
+    expect(status).toBe(0);
+  });
+
   it("is refused when its Jobs would be", async () => {
     const bad = cronJob("refused", withSidecar, { "curfew.sh/main": "nobody" });
     const { status, stderr } = await kubectl(["apply", "-n", namespace, "-f", "-"], JSON.stringify(bad));

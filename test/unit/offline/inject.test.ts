@@ -157,7 +157,7 @@ test("warns of a label where it has no effect", () => {
   const { output, notes } = injected([file(misplaced)]);
   expect(output).toBe(misplaced);
   expect(notes).toHaveLength(1);
-  expect(notes[0]).toContain("in metadata.labels has no effect");
+  expect(notes[0]).toContain("on a CronJob has no effect");
 });
 
 test("tells where YAML is broken, by file, line and column", () => {
