@@ -1,4 +1,4 @@
-/** manifests/dispatch as shipped, installed the way docs/buildkite.md says; only its configuration says where the fake Buildkite is. */
+/** manifests/dispatch as shipped, installed the way docs/buildkite.md says, but for where Buildkite is: it is the fake. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -72,7 +72,15 @@ function writeKustomization(folder: string, image: string, buildkite: FakeBuildk
   const agent = template.spec.template.spec.containers.find(({ name }) => name === "agent");
   agent?.env.push({ name: "BUILDKITE_AGENT_ENDPOINT", value: buildkite.endpoint });
   const [, newName, newTag] = /^(.*):([^:/]+)$/.exec(image) ?? [];
+  // The fake is not on 443.
+  const egress = { ports: [{ protocol: "TCP", port: Number(new URL(buildkite.endpoint).port) }] };
   const kustomization = {
+    patches: [
+      {
+        target: { kind: "NetworkPolicy", name: "curfew-dispatch" },
+        patch: stringify([{ op: "add", path: "/spec/egress/-", value: egress }]),
+      },
+    ],
     resources: [path.relative(folder, shipped)],
     images: [{ name: "curfew", newName, newTag }],
     configMapGenerator: [
