@@ -17,7 +17,7 @@ export const admission: Bench = {
   async run({ short, note }) {
     const missing = wrkMissing();
     if (missing !== undefined) throw new Error(missing);
-    const timing = short ? { rounds: 3, seconds: 1, warmUpSeconds: 2 } : { rounds: 7, seconds: 3, warmUpSeconds: 8 };
+    const timing = short ? { rounds: 3, seconds: 1, warmUpSeconds: 1 } : { rounds: 7, seconds: 3, warmUpSeconds: 8 };
 
     return withReviewServers(async ({ startCurfew, startBare, startGo, answerTo }) => {
       const review = reviewWithJobOf(JOB_BYTES);

@@ -78,7 +78,9 @@ export async function loadInTurn(
   body: string,
   { connections, rounds, seconds, warmUpSeconds }: Rounds,
 ): Promise<Record<string, ServerLoad[]>> {
-  for (const { port } of Object.values(servers)) await postWithWrk(port, body, connections, warmUpSeconds);
+  if (warmUpSeconds > 0) {
+    for (const { port } of Object.values(servers)) await postWithWrk(port, body, connections, warmUpSeconds);
+  }
   const loads = Object.fromEntries(Object.keys(servers).map((name): [string, ServerLoad[]] => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (const [name, { port, cpuMilliseconds }] of Object.entries(servers)) {
