@@ -7,6 +7,7 @@ export const IGNORE_ANNOTATION = "curfew.sh/ignore";
 export const STRATEGY_ANNOTATION = "curfew.sh/strategy";
 export const START_TIMEOUT_ANNOTATION = "curfew.sh/start-timeout-seconds";
 /** Before the slash of annotations for one container, whose name follows it. */
+const NOTES_PREFIX = "curfew.sh/buildkite-";
 export const COMMAND_PREFIX = "command.curfew.sh/";
 export const GRACE_PERIOD_PREFIX = "grace-period-seconds.curfew.sh/";
 export const SHELL_PREFIX = "shell.curfew.sh/";
@@ -92,9 +93,9 @@ export function parseAnnotations(annotations: Readonly<Record<string, string>>):
   };
 }
 
-/** Whether an annotation is in Curfew's domain, known or not. */
+/** Whether an annotation is in Curfew's domain, known or not. What the dispatcher notes on its Jobs is no setting. */
 export function isCurfews(key: string): boolean {
-  return key.startsWith("curfew.sh/") || key.includes(".curfew.sh/");
+  return (key.startsWith("curfew.sh/") && !key.startsWith(NOTES_PREFIX)) || key.includes(".curfew.sh/");
 }
 
 function parseNames(value: string): readonly string[] | undefined {

@@ -101,6 +101,10 @@ describe("what is wrong is told", () => {
   });
 });
 
+test("what the dispatcher notes on its Jobs is none of the settings", () => {
+  expect(parseAnnotations({ "curfew.sh/buildkite-job": "{}" })).toMatchObject({ kind: "settings", warnings: [] });
+});
+
 test("an annotation in Curfew's domain that it does not know is warned of", () => {
   const parsed = parseAnnotations({ "curfew.sh/mian": "a", "timeout.curfew.sh/a": "5", "x.command.curfew.sh/a": "[]" });
   expect(parsed).toMatchObject({
