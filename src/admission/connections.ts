@@ -23,7 +23,7 @@ export function createConnections(max: number): Connections {
       socket.on("close", () => {
         for (const group of [silent, clients]) if (group.get(key) === socket) group.delete(key);
       });
-      if (silent.size + clients.size > max) first(silent.size > max / 2 ? silent : clients)?.destroy();
+      if (silent.size + clients.size > max) endFirst(silent.size > max / 2 ? silent : clients);
     },
     spoke(socket) {
       const key = keyOf(socket);
@@ -41,6 +41,11 @@ function keyOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress ?? ""} ${String(remotePort)}`;
 }
 
-function first(group: ReadonlyMap<string, Socket>): Socket | undefined {
-  return group.values().next().value;
+/** Forgotten at once: many may be opened before a socket says that it has closed. */
+function endFirst(group: Map<string, Socket>): void {
+  for (const [key, socket] of group) {
+    group.delete(key);
+    socket.destroy();
+    return;
+  }
 }

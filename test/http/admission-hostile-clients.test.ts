@@ -81,6 +81,7 @@ describe("connections that are no TLS", () => {
     send();
     await expect.poll(() => answers).toContain("200 OK");
     await Promise.all(Array.from({ length: 2_000 }, openTcp));
+    await expect.poll(() => sockets.filter(({ destroyed }) => !destroyed).length).toBeLessThanOrEqual(1_200);
     for (let sent = 0; sent < 20; sent += 1) {
       expect(await post(review, { port: admission.port, ca: admission.ca, agent: false })).toMatchObject({
         status: 200,

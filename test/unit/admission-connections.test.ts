@@ -28,6 +28,10 @@ test("beyond the most, the oldest that never sent a request goes", () => {
   expect(ended(sockets)).toEqual([1]);
 });
 
+test("of many that are opened at once, no more than the most are left", () => {
+  expect(ended(openMany(createConnections(4), 10))).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
 test("where most have sent requests, the one whose last is longest ago goes, and who is new stays", () => {
   const connections = createConnections(4);
   const sockets = openMany(connections, 4);
