@@ -24,8 +24,8 @@ export interface OpsServer {
   readonly close: () => void;
 }
 
-/** Probes and scrapes are small and rare: nobody needs more, and nobody can hold more. */
-const MAX_CONNECTIONS = 64;
+/** Probes and scrapes are small and rare. Any Pod may open more, and say nothing: then the oldest goes, so that kubelet always gets in. */
+const MAX_CONNECTIONS = 512;
 const MAX_REQUEST_BYTES = 8 * 1024;
 const IDLE_TIMEOUT_MS = 10_000;
 
@@ -39,11 +39,16 @@ interface Answer {
 export async function startOpsServer(options: OpsServerOptions): Promise<OpsServer> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
+    const [oldest] = sockets;
+    if (oldest !== undefined && sockets.size >= MAX_CONNECTIONS) {
+      // Forgotten at once: many may be opened before it says that it has closed.
+      sockets.delete(oldest);
+      oldest.destroy();
+    }
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     serve(socket, options);
   });
-  server.maxConnections = MAX_CONNECTIONS;
   const port = await listen(server, options.host, options.port);
   return {
     port,

@@ -1,4 +1,4 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createRegistry } from "../../src/metrics.ts";
 import { startOpsServer, type OpsServer, type Readiness } from "../../src/ops-server.ts";
@@ -85,6 +85,18 @@ test.each([
   }
   await ended;
   expect(answer.split("\r\n")[0]).toBe(`HTTP/1.1 ${status}`);
+});
+
+test("silent connections, more of them than are kept, keep no probe out", async () => {
+  const silent: Socket[] = [];
+  for (let opened = 0; opened < 800; opened += 1) {
+    const socket = connect(ops.port, "127.0.0.1");
+    silent.push(socket);
+    await new Promise((resolve) => socket.on("error", () => undefined).once("connect", resolve));
+  }
+  expect((await get("/healthz")).status).toBe(200);
+  await expect.poll(() => silent.filter(({ destroyed }) => !destroyed).length).toBeLessThanOrEqual(512);
+  for (const socket of silent) socket.destroy();
 });
 
 test("a client that resets its connection does no harm", async () => {
