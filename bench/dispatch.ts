@@ -19,6 +19,7 @@ import { webhookPayload } from "../test/support/fake-buildkite-webhook.ts";
 import { bareJobs, type BareJobs } from "./lib/bare-jobs.ts";
 import { CORES } from "./lib/cores.ts";
 import { benchInCluster, clusterMissing } from "./lib/in-cluster.ts";
+import { nodeOptionsOf } from "./lib/node-options.ts";
 import { compare, figureOf, percentile, type Bench } from "./lib/result.ts";
 import { startProgram, startServer, type ServerProcess } from "./lib/server-process.ts";
 import { CONNECTIONS, inParallel, webhookSender } from "./lib/webhook-sender.ts";
@@ -58,7 +59,7 @@ export const dispatch: Bench = {
       writeFileSync(files.kubeconfig, kubeconfig);
       const args = ["--config", files.config, "--host", "127.0.0.1", "--port", "0", "--ops-port", "0"];
       const env = ["env", `KUBECONFIG=${files.kubeconfig}`, `${SECRET_NAME}=${SECRET}`];
-      const program = [...env, process.execPath, CLI, "dispatch", ...args];
+      const program = [...env, process.execPath, ...nodeOptionsOf("dispatch"), CLI, "dispatch", ...args];
       // A real API server takes both cores: pinned, the dispatcher would wait for one of them.
       const core = given === undefined ? CORES.server : [];
       const dispatcher = await startProgram(program, join(folder, "dispatch.log"), core);

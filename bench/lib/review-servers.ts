@@ -1,18 +1,17 @@
 /** The servers that answer reviews: Curfew's bundle as it ships, and what it is compared with. They share a certificate and a core. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
 import { bundle } from "../../scripts/bundle.ts";
 import { post } from "../../test/support/admission.ts";
 import { createTestAuthority } from "../../test/support/certificates.ts";
+import { nodeOptionsOf } from "./node-options.ts";
 import { startProgram, startServer, type ServerProcess } from "./server-process.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const BARE = fileURLToPath(new URL("../servers/bare.ts", import.meta.url));
-const DEPLOYMENT = fileURLToPath(new URL("../../manifests/base/deployment.yaml", import.meta.url));
 const GO_WEBHOOK = fileURLToPath(new URL("../servers/webhook.go", import.meta.url));
 
 export type GoMode = "diff" | "metadata";
@@ -27,15 +26,6 @@ export interface ReviewServers {
   readonly startGo: (mode: GoMode, answer: string) => Promise<ServerProcess | undefined>;
   /** Curfew's answer to a review that it is to patch. @throws where it does not. */
   readonly answerTo: (curfew: ServerProcess, review: string) => Promise<string>;
-}
-
-/** Node's options in the manifest. */
-function shippedNodeOptions(): readonly string[] {
-  const deployment = parse(readFileSync(DEPLOYMENT, "utf8"), { merge: true }) as {
-    spec: { template: { spec: { containers: { env?: { name: string; value: string }[] }[] } } };
-  };
-  const env = deployment.spec.template.spec.containers[0]?.env ?? [];
-  return env.find(({ name }) => name === "NODE_OPTIONS")?.value.split(" ") ?? [];
 }
 
 /** Builds the bundle, lends the servers to `use`, and ends them. */
@@ -70,7 +60,7 @@ export async function withReviewServers<T>(use: (servers: ReviewServers) => Prom
       startCurfew() {
         const ports = ["--host", "127.0.0.1", "--port", "0", "--ops-port", "0"];
         const args = [CLI, "admission", ...ports, "--tls-cert", cert, "--tls-key", key];
-        return started(startServer([...shippedNodeOptions(), ...args], file("curfew.log", "")));
+        return started(startServer([...nodeOptionsOf("base"), ...args], file("curfew.log", "")));
       },
       startBare: (answer) => started(startServer([BARE, cert, key, file("answer", answer)], file("bare.log", ""))),
       async startGo(mode, answer) {
