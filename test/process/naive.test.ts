@@ -10,11 +10,14 @@ const forwardAndWait = 'trap \'kill -TERM "$app"\' TERM; "$@" & app=$!; wait "$a
 const waitAgain = `${forwardAndWait}; while kill -0 "$app" 2>/dev/null; do wait "$app"; done`;
 const naive = (pod: WrappedPod, script: string, argv: readonly string[], options = {}) =>
   pod.plain([...pod.shell, "-c", script, "naive", ...argv], options);
+/** Until it has learnt its app's PID, which may be some time after the app's first line. A signal before that is lost. */
+const settled = (): Promise<void> => sleep(500);
 const app = sh("trap 'sleep .2; exit 7' TERM; echo up; while :; do sleep .05; done");
 
 promise('"$@" & wait: gives 143 for 7, as a signal ends the wait', async (pod) => {
   const main = naive(pod, forwardAndWait, app);
   await main.saw("up");
+  await settled();
   main.kill("SIGTERM");
   expect((await main.exited).code).toBe(143);
 });
@@ -38,7 +41,7 @@ promise(
     const unwrapped = pod.plain(script);
     const main = naive(pod, waitAgain, script);
     await Promise.all([unwrapped.saw("up"), main.saw("up")]);
-    await sleep(500); // it learns its app's PID only after it has started it
+    await settled();
     for (const container of [unwrapped, main]) container.kill("SIGTERM");
     await Promise.all([unwrapped.exited, main.exited]);
     expect(unwrapped.output).toEqual(["up", "migrated"]);
@@ -50,6 +53,7 @@ promise(
 promise("kill the shell: a daemon under a script dies by SIGKILL, and the container reports 0", async (pod) => {
   const sidecar = naive(pod, `${waitAgain}; exit 0`, sh(`${fixture("daemon", "d", "0").join(" ")} & wait`));
   await sidecar.saw("d up");
+  await settled();
   sidecar.kill("SIGTERM");
   expect((await sidecar.exited).code).toBe(0);
   expect(sidecar.output).toEqual(["d up"]);
