@@ -116,7 +116,7 @@ describe("the webhook is never called", () => {
     accepted(await create(namespace, job("status", withSidecar, { annotations })));
     const before = await admissionRequests(inject("opsUrl"));
     const path = `/apis/batch/v1/namespaces/${namespace}/jobs/status/status`;
-    accepted(await request("PATCH", path, { status: { ready: 1 } }, "application/merge-patch+json"));
+    accepted(await request("PATCH", path, { status: { active: 1, ready: 1 } }, "application/merge-patch+json"));
     expect(await admissionRequests(inject("opsUrl"))).toBe(before);
   });
 
