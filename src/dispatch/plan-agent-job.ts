@@ -10,6 +10,8 @@ const PIPELINE_LABEL = "curfew.sh/buildkite-pipeline";
 const BRANCH_LABEL = "curfew.sh/buildkite-branch";
 /** The Buildkite job as it was heard of, JSON: what any replica needs to make the next attempt, should this one's Pod die. */
 export const BUILDKITE_JOB_ANNOTATION = "curfew.sh/buildkite-job";
+/** Far more than any real one takes. Without it the next attempt waits for the end of the reservation; too much of it, and the Job is refused. */
+const MAX_NOTE_LENGTH = 2048;
 /** The name that agent-stack-k8s gives it, so that tools which look for it find it. */
 const BUILD_URL_ANNOTATION = "buildkite.com/build-url";
 
@@ -68,7 +70,7 @@ export function planAgentJob(request: AgentJobRequest): AgentJob {
       annotations: {
         ...metadata?.annotations,
         ...annotations,
-        [BUILDKITE_JOB_ANNOTATION]: JSON.stringify(buildkiteJob),
+        ...compact({ [BUILDKITE_JOB_ANNOTATION]: noteOf(buildkiteJob) }),
       },
     },
     spec: {
@@ -96,6 +98,11 @@ export function planAgentJob(request: AgentJobRequest): AgentJob {
       },
     },
   };
+}
+
+function noteOf(buildkiteJob: BuildkiteJob): string | undefined {
+  const note = JSON.stringify(buildkiteJob);
+  return note.length <= MAX_NOTE_LENGTH ? note : undefined;
 }
 
 /** Sets the agent's own settings; what the template says of the same variables gives way, all else stays in its place. */

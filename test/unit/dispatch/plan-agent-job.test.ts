@@ -1,10 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { BuildkiteJob } from "../../../src/dispatch/buildkite-job.ts";
+import { parseBuildkiteJob, type BuildkiteJob } from "../../../src/dispatch/buildkite-job.ts";
 import { describeJobs } from "../../../src/dispatch/check.ts";
 import type { QueueConfig } from "../../../src/dispatch/config.ts";
 import { toLabelValue } from "../../../src/dispatch/labels.ts";
-import { agentJobName, planAgentJob, type AgentJob } from "../../../src/dispatch/plan-agent-job.ts";
+import {
+  BUILDKITE_JOB_ANNOTATION,
+  agentJobName,
+  planAgentJob,
+  type AgentJob,
+} from "../../../src/dispatch/plan-agent-job.ts";
 import { testConfig } from "../../support/dispatch-config.ts";
 
 const ID = "01990000-0000-4000-8000-00000000abcd";
@@ -76,6 +81,13 @@ test("says on Job and Pod whose it is, made to fit the rules for labels", () => 
   const annotations = { "buildkite.com/build-url": "https://buildkite.com/a/b/builds/1#c" };
   expect(job.metadata).toMatchObject({ labels, annotations });
   expect(podOf(job).metadata).toMatchObject({ labels, annotations });
+});
+
+test("notes the Buildkite job for the replica that makes the next attempt; one that is too long to note still gets its Job", () => {
+  const noted = (branch: string) => plan({}, { branch }).metadata.annotations[BUILDKITE_JOB_ANNOTATION];
+  expect(parseBuildkiteJob(noted("main") ?? "")).toMatchObject({ id: ID, branch: "main" });
+  expect(noted("x".repeat(1_000))).toBeDefined();
+  expect(noted("x".repeat(10_000))).toBeUndefined();
 });
 
 test("keeps what the template says: labels for Kueue, its own TTL, fields of the future", () => {
