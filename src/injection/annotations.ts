@@ -6,8 +6,9 @@ export const MAIN_ANNOTATION = "curfew.sh/main";
 export const IGNORE_ANNOTATION = "curfew.sh/ignore";
 export const STRATEGY_ANNOTATION = "curfew.sh/strategy";
 export const START_TIMEOUT_ANNOTATION = "curfew.sh/start-timeout-seconds";
-/** Before the slash of annotations for one container, whose name follows it. */
+/** What the dispatcher notes on its Jobs. */
 const NOTES_PREFIX = "curfew.sh/buildkite-";
+/** Before the slash of annotations for one container, whose name follows it. */
 export const COMMAND_PREFIX = "command.curfew.sh/";
 export const GRACE_PERIOD_PREFIX = "grace-period-seconds.curfew.sh/";
 export const SHELL_PREFIX = "shell.curfew.sh/";
