@@ -2,6 +2,7 @@
 import { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodePatch, post, type Answer } from "../../test/support/admission.ts";
+import { percentile } from "./result.ts";
 
 /** The webhook's own. */
 const TIMEOUT_MS = 5_000;
@@ -53,8 +54,7 @@ export function sendReviews(review: string, ca: string, endpoints: () => readonl
     async stop() {
       running = false;
       await done;
-      times.sort((a, b) => a - b);
-      return { ...outcomes, p99Milliseconds: times[Math.ceil(times.length * 0.99) - 1] ?? Number.NaN };
+      return { ...outcomes, p99Milliseconds: percentile(times, 0.99) };
     },
   };
 }

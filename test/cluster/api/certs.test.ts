@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { parseBundle } from "../../../certs/x509.ts";
 import { accepted, create, request, type KubernetesObject } from "../support/api.ts";
-import { signalControlPlane } from "../support/control-plane.ts";
+import { isApiServerReady, signalControlPlane } from "../support/control-plane.ts";
 import { kubectlOutput } from "../support/kubectl.ts";
 import { job, script } from "../support/manifests.ts";
 import { asList, renamedManifests } from "../support/renamed-manifests.ts";
@@ -241,10 +241,8 @@ describe("curfew certs", () => {
 
   it("goes on by itself after the API server was killed and is back", async () => {
     signalControlPlane("kube-apiserver", "SIGKILL");
-    const isReady = async (): Promise<boolean> =>
-      (await request("GET", "/readyz").catch(() => undefined))?.status === 200;
-    await until("the API server is gone", async () => !(await isReady()));
-    await until("the API server is ready again", isReady);
+    await until("the API server is gone", async () => !(await isApiServerReady()));
+    await until("the API server is ready again", isApiServerReady);
     await wipeCaBundles();
     await until("every caBundle is back", areBack);
     const seen = await watchFor(10);

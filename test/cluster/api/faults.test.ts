@@ -1,21 +1,19 @@
 /** What breaks around Curfew while Jobs are created without pause. Counts are printed; docs/operations.md has them in its table. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, inject, it } from "vitest";
-import { create, request } from "../support/api.ts";
-import { signalControlPlane } from "../support/control-plane.ts";
+import { create } from "../support/api.ts";
+import { isApiServerReady, signalControlPlane } from "../support/control-plane.ts";
 import { createJobs, describeLoad } from "../support/job-load.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
 import { until } from "../support/until.ts";
-
-const isReady = async (): Promise<boolean> => (await request("GET", "/readyz").catch(() => undefined))?.status === 200;
 
 describe.each([
   [
     "the API server is killed, and comes back",
     async () => {
       signalControlPlane("kube-apiserver", "SIGKILL");
-      await until("the API server is gone", async () => !(await isReady()));
+      await until("the API server is gone", async () => !(await isApiServerReady()));
     },
   ],
   [
@@ -40,7 +38,7 @@ describe.each([
     const load = createJobs(namespace);
     await until("some Jobs are created", () => Promise.resolve(load.created() >= 20));
     await inflict();
-    await until("the API server is ready again", isReady);
+    await until("the API server is ready again", isApiServerReady);
     const before = load.created();
     await until("Jobs are created again", () => Promise.resolve(load.created() >= before + 20));
     const result = await load.stop();

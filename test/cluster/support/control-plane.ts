@@ -1,5 +1,11 @@
 /** The control plane's processes, for tests that end or stop them. Of the harness's cluster only: they are found by their network. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { request } from "./api.ts";
+
+/** Whether the API server answers, and its etcd. */
+export async function isApiServerReady(): Promise<boolean> {
+  return (await request("GET", "/readyz").catch(() => undefined))?.status === 200;
+}
 
 /** Sends a signal to `etcd` or `kube-apiserver`. After SIGKILL it comes back in two seconds. */
 export function signalControlPlane(name: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
