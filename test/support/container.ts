@@ -199,10 +199,12 @@ export class Container {
     }
   }
 
-  /** Kills all that is left of it, at once and without a word. */
+  /** Kills it and all that is in it, at once and without a word. Its own end has done so already; its PID may be another's since. */
   remove(): void {
-    if (this.running) this.kill("SIGKILL");
-    this.#killGroup();
+    if (this.running) {
+      this.kill("SIGKILL");
+      this.#killGroup();
+    }
     living.delete(this);
   }
 
