@@ -26,9 +26,9 @@ async function admissionPods(): Promise<readonly Pod[]> {
 const isReady = (pod: Pod | undefined): boolean =>
   pod?.status.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 
-/** The first of the admission Pods, and how to look at it again. */
+/** One of the admission Pods that are to stay, and how to look at it again. Those that a rollout has replaced drain for a while. */
 async function onePod(): Promise<{ readonly pod: Pod; readonly again: () => Promise<Pod | undefined> }> {
-  const [pod] = await admissionPods();
+  const pod = (await admissionPods()).find(({ metadata }) => metadata.deletionTimestamp === undefined);
   if (pod === undefined) throw new Error("there is no admission Pod");
   return { pod, again: async () => (await admissionPods()).find(({ metadata }) => metadata.uid === pod.metadata.uid) };
 }
