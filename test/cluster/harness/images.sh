@@ -17,7 +17,7 @@ start_dockerd() {
   setpriv --pdeathsig TERM dockerd --host "$DOCKER_HOST" --data-root "$cache/.docker/data" --exec-root "$cache/.docker/exec" \
     --pidfile "$cache/.docker/docker.pid" --bridge none --iptables=false >"$cache/.docker/dockerd.log" 2>&1 8>&- &
   dockerd=$!
-  trap 'kill "$dockerd"; wait "$dockerd" || true' EXIT
+  trap stop_dockerd EXIT
   for _ in $(seq 150); do
     docker version >/dev/null 2>&1 && return
     kill -0 "$dockerd" 2>/dev/null || break
@@ -25,7 +25,13 @@ start_dockerd() {
   done
   tail -20 "$cache/.docker/dockerd.log" >&2
   echo "dockerd did not start; its log: $cache/.docker/dockerd.log" >&2
-  exit 1
+  return 1
+}
+
+stop_dockerd() {
+  trap - EXIT
+  kill "$dockerd" || true
+  wait "$dockerd" || true
 }
 
 debian_rootfs() {
@@ -58,10 +64,14 @@ node_and_npm() {
   rm -rf "$context/npm-install"
 }
 
+# The archive's name: a sum of all that the images are made from.
+test_archive() {
+  echo "$cache/images-$(cat "$here/images.sh" "$here"/images/* <(echo "$BUILDKITE_AGENT_VERSION") | sha256sum | cut -c1-12).tar"
+}
+
 test_images() {
-  local from archive context pids=() tags=() pid stage names tag arguments
-  from=$(cat "$here/images.sh" "$here"/images/* | cat - <(echo "$BUILDKITE_AGENT_VERSION") | sha256sum | cut -c1-12)
-  archive=$cache/images-$from.tar
+  local archive context pids=() tags=() pid stage names tag arguments
+  archive=$(test_archive)
   echo "$archive"
   [ ! -f "$archive" ] || return 0
   echo "making the test images" >&2
@@ -85,11 +95,21 @@ test_images() {
   rm -rf "$context"
 }
 
+# save_project TAG FILE: on the base image from the archive, which may be there without dockerd's layers.
+save_project() {
+  { docker image inspect node:24-bookworm-slim || docker load --input "$(test_archive)"; } >/dev/null 2>&1 &&
+    docker build --quiet --network host --tag "$1" "$here/../../.." >/dev/null &&
+    docker save "$1" --output "$2" &&
+    docker rmi "$1" >/dev/null # its layers stay as the next build's cache
+}
+
 project_image() {
+  start_dockerd && save_project "$@" && return
+  echo "once more without the layers of earlier builds: one that was killed may have broken them" >&2
+  stop_dockerd
+  rm -rf "$cache/.docker/data"
   start_dockerd
-  docker build --quiet --network host --tag "$1" "$here/../../.." >/dev/null
-  docker save "$1" --output "$2"
-  docker rmi "$1" >/dev/null # its layers stay as the next build's cache
+  save_project "$@"
 }
 
 case ${1-} in
