@@ -1,9 +1,9 @@
 /** The HTTPS server that the API server calls: limits, timeouts, certificates, the end of its life. */
 import { createServer, type Server } from "node:https";
 import type { Socket } from "node:net";
+import { createConnections } from "../connections.ts";
 import { listen } from "../listen.ts";
 import type { Logger } from "../log.ts";
-import { createConnections } from "./connections.ts";
 import { createHandler } from "./handler.ts";
 import type { AdmissionMetrics } from "./metrics.ts";
 import { statusBody, type ErrorCode } from "./respond.ts";

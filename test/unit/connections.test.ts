@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 import { expect, test } from "vitest";
-import { createConnections, type Connections } from "../../src/admission/connections.ts";
+import { createConnections, type Connections } from "../../src/connections.ts";
 
 /** A socket that is open as far as its address tells. */
 function socketOf(remotePort: number): Socket {

@@ -1,16 +1,16 @@
-/** Which connection has to go when there are too many: anybody in the cluster may open thousands, and say nothing. */
+/** Which connection has to go when there are too many: anybody who reaches the port may open thousands, and say nothing. */
 import type { Socket } from "node:net";
 
 export interface Connections {
-  /** A new connection, before its TLS handshake. */
+  /** A new connection, before its TLS handshake if there is to be one. */
   readonly opened: (socket: Socket) => void;
-  /** The headers of a request have come by this connection, which may be the TLS socket around the one that was opened. */
+  /** A request that counts has come by this connection, which may be the TLS socket around the one that was opened. */
   readonly spoke: (socket: Socket) => void;
 }
 
 /**
  * Keeps at most `max` connections. Beyond that the oldest of those that never sent a request is ended, while they are more than half;
- * else the one whose last request is longest ago. An API server's are used all the time, so they stay, and it can always open new ones.
+ * else the one whose last request is longest ago. Those in use stay, and who is served can always open new ones.
  */
 export function createConnections(max: number): Connections {
   // Maps keep the order in which keys were added: the first is the oldest.
