@@ -15,9 +15,9 @@ const CLUSTER_KINDS = [
   ...["ClusterRole", "ClusterRoleBinding"],
 ];
 
-/** The objects of manifests/FOLDER in `namespace`; the label is `${namespace}/enabled`. */
+/** The objects of manifests/FOLDER, or of a folder elsewhere, in `namespace`; the label is `${namespace}/enabled`. */
 export async function renamedManifests(namespace: string, folder = "default"): Promise<KubernetesObject[]> {
-  const text = await kubectlOutput(["kustomize", path.join(root, "manifests", folder)]);
+  const text = await kubectlOutput(["kustomize", path.resolve(root, "manifests", folder)]);
   const objects = parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
   const names = objects.filter(({ kind = "" }) => CLUSTER_KINDS.includes(kind)).map(({ metadata }) => metadata.name);
   return objects.map((object) => {

@@ -1,0 +1,131 @@
+/** manifests/cert-manager beside cert-manager's own API types: its CRDs, as they are published. Its controllers do not run here. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse, stringify } from "yaml";
+import { versions } from "../harness/cluster.ts";
+import { accepted, request, type KubernetesObject } from "../support/api.ts";
+import { kubectl, kubectlOutput } from "../support/kubectl.ts";
+import { asList, renamedManifests } from "../support/renamed-manifests.ts";
+
+const namespace = "cert-manager-test";
+const manifests = path.join(import.meta.dirname, "../../../manifests");
+const CRDS = ["-f", versions().certManagerCrds];
+
+const folder = mkdtempSync(path.join(tmpdir(), "curfew-cert-manager-"));
+let objects: KubernetesObject[];
+let own: readonly Sent[];
+
+/** An Issuer or a Certificate. */
+interface Sent extends KubernetesObject {
+  readonly spec: {
+    readonly ca?: { readonly secretName: string };
+    readonly secretName?: string;
+    readonly issuerRef?: { readonly kind: string; readonly name: string };
+    readonly dnsNames?: readonly string[];
+    readonly isCA?: boolean;
+  };
+}
+
+beforeAll(async () => {
+  await kubectlOutput(["apply", "--server-side", ...CRDS]);
+  await kubectlOutput(["wait", "--for=condition=Established", "--timeout=30s", ...CRDS]);
+  objects = await renamedManifests(namespace, inNamespaceOfOnesOwn());
+  own = objects.filter(({ apiVersion }) => apiVersion === "cert-manager.io/v1") as Sent[];
+});
+
+afterAll(async () => {
+  await kubectlOutput(["delete", "--ignore-not-found", "--wait=false", "-f", "-"], asList(objects));
+  await kubectlOutput(["delete", "--ignore-not-found", ...CRDS]);
+  rmSync(folder, { recursive: true });
+});
+
+/** A kustomization as manifests/README.md tells people to write it. */
+function inNamespaceOfOnesOwn(): string {
+  const readme = readFileSync(path.join(manifests, "README.md"), "utf8");
+  const [, replacements] = /```yaml\n(replacements:[^]*?)```/.exec(readme) ?? [];
+  const resources = [path.relative(folder, path.join(manifests, "cert-manager"))];
+  const kustomization = { resources, namespace, ...(parse(replacements ?? "") as object) };
+  writeFileSync(path.join(folder, "kustomization.yaml"), stringify(kustomization));
+  return folder;
+}
+
+const pathOf = ({ kind = "", metadata: { name } }: KubernetesObject): string =>
+  `/apis/cert-manager.io/v1/namespaces/${namespace}/${kind.toLowerCase()}s/${name}`;
+
+async function stored(): Promise<Sent[]> {
+  return Promise.all(own.map(async (object) => accepted(await request<Sent>("GET", pathOf(object)))));
+}
+
+const named = (kind: string, name: string): Sent | undefined =>
+  own.find((object) => object.kind === kind && object.metadata.name === name);
+
+/** The Certificate that the webhook configuration's annotation names to the CA injector. */
+function injected(): Sent {
+  const configuration = objects.find(({ kind }) => kind === "MutatingWebhookConfiguration");
+  const annotations = configuration?.metadata["annotations"] as Record<string, string>;
+  const [where, name = ""] = annotations["cert-manager.io/inject-ca-from"]?.split("/") ?? [];
+  const certificate = named("Certificate", name);
+  if (where !== namespace || certificate === undefined)
+    throw new Error(`there is no Certificate ${where ?? ""}/${name}`);
+  return certificate;
+}
+
+describe("manifests/cert-manager, in a namespace of one's own", () => {
+  it("passes the API server's strict validation by cert-manager's own types", async () => {
+    expect(own).toHaveLength(4);
+    const { stderr, status } = await kubectl(["apply", "--validate=strict", "-f", "-"], asList(objects));
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+  });
+
+  it("is stored as it was sent: no field is dropped, none is filled in", async () => {
+    expect((await stored()).map(({ spec }) => spec)).toEqual(own.map(({ spec }) => spec));
+  });
+
+  it("changes nothing when it is applied again", async () => {
+    const before = await stored();
+    await kubectlOutput(["apply", "-f", "-"], asList(objects));
+    expect(await stored()).toEqual(before);
+  });
+
+  it("has the CA injected of a Certificate that is there, for the very names that the webhooks call", () => {
+    const configuration = objects.find(({ kind }) => kind === "MutatingWebhookConfiguration");
+    const webhooks = configuration?.["webhooks"] as {
+      clientConfig: { service: { name: string; namespace: string } };
+    }[];
+    const hosts = webhooks.map(({ clientConfig: { service } }) => `${service.name}.${service.namespace}.svc`);
+    expect(injected().spec.dnsNames).toEqual([...new Set(hosts)]);
+    expect(hosts[0]).toBe(`curfew-admission.${namespace}.svc`);
+  });
+
+  it("writes that Certificate into the Secret that the admission Pods mount", () => {
+    const deployment = objects.find(({ kind }) => kind === "Deployment");
+    expect(deployment?.["spec"]).toMatchObject({
+      template: { spec: { volumes: [{ secret: { secretName: injected().spec.secretName } }] } },
+    });
+  });
+
+  it("has it signed by an authority that is there, and that by itself", () => {
+    const issuerOf = ({ spec: { issuerRef } }: Sent): Sent | undefined =>
+      named(issuerRef?.kind ?? "", issuerRef?.name ?? "");
+    const authority = own.find(({ spec }) => spec.secretName === issuerOf(injected())?.spec.ca?.secretName);
+    expect(authority?.spec.isCA).toBe(true);
+    expect(authority && issuerOf(authority)?.spec).toEqual({ selfSigned: {} });
+  });
+
+  it("leaves nothing of it behind when it is deleted", async () => {
+    await kubectlOutput(["delete", "-f", "-"], asList(objects));
+    expect(await kubectlOutput(["get", "--ignore-not-found", "-o", "name", "-f", "-"], asList(objects))).toBe("");
+  });
+});
+
+it("manifests/cert-manager as it is differs from that in nothing but the namespace", async () => {
+  const kinds = ["Issuer", "Certificate", "MutatingWebhookConfiguration", "Deployment"];
+  const ofThese = (all: readonly KubernetesObject[]): KubernetesObject[] =>
+    all.filter(({ kind = "" }) => kinds.includes(kind));
+  const expected = JSON.stringify(ofThese(objects)).replaceAll(namespace, "curfew-system");
+  const shipped = await renamedManifests("curfew-system", "cert-manager");
+  expect(ofThese(shipped)).toEqual(JSON.parse(expected));
+});
