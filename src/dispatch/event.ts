@@ -23,6 +23,9 @@ export interface JobOrigin {
 const uuid = z.uuid().transform((text) => text.toLowerCase());
 const date = z.string().transform((text) => Date.parse(text));
 
+// Made once: zod compiles a schema when it is first used.
+const eventName = z.object({ event: z.string() });
+
 /** https://buildkite.com/docs/apis/webhooks/pipelines/job-events; fields of the job as in the REST API. */
 const payload = z.object({
   job: z.object({
@@ -46,8 +49,8 @@ const OVER = new Set(["job.finished"]);
 
 /** Parses a delivery. `name` is the X-Buildkite-Event header; Buildkite writes it into the body as `event`, too. */
 export function parseEvent(name: string | undefined, body: unknown): WebhookEvent {
-  const event = z.object({ event: z.string() }).safeParse(body);
-  const wanted = event.success ? event.data.event : name;
+  const named = eventName.safeParse(body);
+  const wanted = named.success ? named.data.event : name;
   if (wanted === "ping") return { kind: "ping" };
   if (wanted !== "job.scheduled" && !OVER.has(wanted ?? "")) return { kind: "ignored", reason: "other-event" };
 
