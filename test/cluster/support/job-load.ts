@@ -25,8 +25,8 @@ export interface JobLoadResult {
 const CREATORS = 4;
 const PAUSE_MS = 50;
 
-/** By four creators at once, under names of its own. Suspended, a Job costs the node nothing. */
-export function createJobs(namespace: string): JobLoad {
+/** By four creators at once, under names of its own. Suspended, a Job costs the node nothing. `pauseMs`: of each, after each Job. */
+export function createJobs(namespace: string, pauseMs = PAUSE_MS): JobLoad {
   const prefix = `load-${randomBytes(3).toString("hex")}`;
   let sent = 0;
   let running = true;
@@ -41,7 +41,7 @@ export function createJobs(namespace: string): JobLoad {
       if (typeof answer === "string") failures.push(answer);
       else if (answer.status === 201) created.push(name);
       else failures.push(answer.body.message ?? String(answer.status));
-      await sleep(PAUSE_MS);
+      await sleep(pauseMs);
     }
   };
   const done = Promise.all(Array.from({ length: CREATORS }, creator));

@@ -1,0 +1,124 @@
+/** What `curfew certs` makes of a cluster in the course of time, seen from outside: its Secret, the caBundles, and what Pods present. */
+import { connect } from "node:tls";
+import { parseBundle } from "../../../certs/x509.ts";
+import { accepted, request } from "./api.ts";
+
+/** An API server waits for a webhook's whole answer that long (manifests/base/webhooks.yaml). */
+const HANDSHAKE_TIMEOUT_MS = 5_000;
+
+export interface Where {
+  /** Curfew's. */
+  readonly namespace: string;
+  /** Name of the MutatingWebhookConfiguration. */
+  readonly configuration: string;
+  /** The address of the webhook's Service; undefined: it cannot be reached from here, so that there are no handshakes. */
+  readonly address: string | undefined;
+}
+
+/** Certificates and authorities are SHA-256 fingerprints. */
+export interface CertificatesSeen {
+  /** Serving certificates that the Secret has held. */
+  readonly issued: ReadonlySet<string>;
+  /** Those that a Pod has presented. */
+  readonly presented: ReadonlySet<string>;
+  /** Authorities that a caBundle has held. */
+  readonly trusted: ReadonlySet<string>;
+  /** Those of them that none holds any more. */
+  readonly retired: ReadonlySet<string>;
+  readonly handshakes: number;
+  /** Why handshakes failed. */
+  readonly failures: readonly string[];
+  /** How long after a certificate was in the Secret some Pod still presented one before it, at most. */
+  readonly slowestPodMs: number;
+}
+
+export interface CertificateWatch {
+  /** Looks once: as a new API server would, it makes a handshake by each caBundle that differs. */
+  readonly look: () => Promise<void>;
+  /** What all looks have seen. */
+  readonly seen: () => CertificatesSeen;
+}
+
+export function watchCertificates({ namespace, configuration, address }: Where): CertificateWatch {
+  const issued = new Map<string, number>();
+  const presented = new Set<string>();
+  const trusted = new Set<string>();
+  let current = new Set<string>();
+  let handshakes = 0;
+  let slowestPodMs = 0;
+  const failures: string[] = [];
+
+  const look = async (): Promise<void> => {
+    const [latest] = parseBundle((await readSecret(namespace))?.["tls.crt"] ?? "");
+    if (latest && !issued.has(latest.fingerprint256)) issued.set(latest.fingerprint256, performance.now());
+    const bundles = [...new Set(await readCaBundles(configuration))];
+    current = new Set(bundles.flatMap((bundle) => parseBundle(bundle).map(({ fingerprint256 }) => fingerprint256)));
+    for (const authority of current) trusted.add(authority);
+    if (address === undefined) return;
+    for (const bundle of bundles) {
+      const { fingerprint, failure } = await handshake(address, namespace, bundle);
+      handshakes += 1;
+      if (failure !== undefined) {
+        failures.push(failure);
+        continue;
+      }
+      presented.add(fingerprint);
+      if (latest && fingerprint !== latest.fingerprint256 && issued.has(fingerprint))
+        slowestPodMs = Math.max(slowestPodMs, performance.now() - (issued.get(latest.fingerprint256) ?? 0));
+    }
+  };
+  const seen = (): CertificatesSeen => {
+    const retired = new Set([...trusted].filter((authority) => !current.has(authority)));
+    return { issued: new Set(issued.keys()), presented, trusted, retired, handshakes, failures, slowestPodMs };
+  };
+  return { look, seen };
+}
+
+interface Secret {
+  readonly metadata: { readonly name: string };
+  readonly data?: Readonly<Record<string, string>>;
+}
+interface Configuration {
+  readonly metadata: { readonly name: string };
+  readonly webhooks: readonly { readonly clientConfig: { readonly caBundle?: string } }[];
+}
+
+export const secretPath = (namespace: string): string => `/api/v1/namespaces/${namespace}/secrets/curfew-certificates`;
+export const configurationPath = (name: string): string =>
+  `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${name}`;
+
+/** The texts of the Secret, PEM; undefined: there is none. */
+export async function readSecret(namespace: string): Promise<Readonly<Record<string, string>> | undefined> {
+  const answer = await request<Secret>("GET", secretPath(namespace));
+  if (answer.status === 404) return undefined;
+  const entries = Object.entries(accepted(answer).data ?? {});
+  return Object.fromEntries(entries.map(([key, value]) => [key, decode(value)]));
+}
+
+/** Of each webhook, PEM; empty: it has none. */
+export async function readCaBundles(configuration: string): Promise<string[]> {
+  const { webhooks } = accepted(await request<Configuration>("GET", configurationPath(configuration)));
+  return webhooks.map(({ clientConfig }) => decode(clientConfig.caBundle ?? ""));
+}
+
+const decode = (base64: string): string => Buffer.from(base64, "base64").toString();
+
+type Handshake =
+  | { readonly fingerprint: string; readonly failure?: never }
+  | { readonly fingerprint?: never; readonly failure: string };
+
+/** As the API server makes it; its own connections live on, and would hide a certificate that no one else trusts. */
+async function handshake(address: string, namespace: string, ca: string): Promise<Handshake> {
+  return new Promise((resolve) => {
+    const servername = `curfew-admission.${namespace}.svc`;
+    const socket = connect({ host: address, port: 443, servername, ca, timeout: HANDSHAKE_TIMEOUT_MS });
+    socket.once("timeout", () => socket.destroy(new Error("no handshake in time")));
+    socket.once("secureConnect", () => {
+      resolve({ fingerprint: socket.getPeerCertificate().fingerprint256 });
+      socket.destroy();
+    });
+    socket.once("error", ({ message }: Error) => {
+      resolve({ failure: message });
+    });
+  });
+}

@@ -1,0 +1,160 @@
+/**
+ * `curfew certs` as a process beside the tests, with the token and so the rights of its own ServiceAccount, and an admission server that
+ * serves with what it issues, behind a real Service whose address is the machine's own. Lifetimes are seconds.
+ */
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parse, stringify } from "yaml";
+import { accepted, create, request, type KubernetesObject } from "./api.ts";
+import { readSecret, watchCertificates, type CertificatesSeen, type Where } from "./certificate-watch.ts";
+import { kubectlOutput } from "./kubectl.ts";
+import { job, script } from "./manifests.ts";
+import { asList, renamedManifests } from "./renamed-manifests.ts";
+import { until } from "./until.ts";
+
+const root = path.join(import.meta.dirname, "../../..");
+
+/**
+ * A certificate is renewed after 12 s with 6 s left, an authority after 16 s with 8 s left: a busy machine may be that late, less the
+ * delays below.
+ */
+const SECONDS = { "certificate-lifetime": 18, "authority-lifetime": 24, "publish-delay": 1, "rollout-delay": 3 };
+/** As kubelet brings a Secret to a Pod: late, but not by a minute or two. */
+const KUBELET_MS = 1_000;
+const PAUSE_MS = 20;
+
+/** What Jobs that were created without pause, and handshakes beside them, met. */
+export interface RotationSeen extends CertificatesSeen {
+  readonly jobs: number;
+}
+
+export interface LocalCerts {
+  readonly where: Where;
+  /** Starts `curfew certs`; one runs already. */
+  readonly startCerts: () => ChildProcess;
+  /** SIGKILLs every `curfew certs`. */
+  readonly killCerts: () => void;
+  /** Creates Jobs without pause until `isEnough`, or one fails, and returns what was seen from the call on. */
+  readonly createJobsUntil: (
+    what: string,
+    isEnough: (seen: RotationSeen) => boolean,
+    seconds?: number,
+  ) => Promise<RotationSeen>;
+  readonly stop: () => Promise<void>;
+}
+
+/** Has it installed in `namespace`, and resolves once a Job is created through it. */
+export async function startLocalCerts(namespace: string): Promise<LocalCerts> {
+  const folder = mkdtempSync(path.join(tmpdir(), "curfew-certs-"));
+  const file = (name: string): string => path.join(folder, name);
+  const processes: { readonly name: string; readonly child: ChildProcess }[] = [];
+  const objects = (await renamedManifests(namespace)).filter(
+    ({ kind = "" }) => kind !== "Deployment" && !kind.startsWith("Validating"),
+  );
+  await kubectlOutput(["apply", "-f", "-"], asList(objects));
+  const where = { namespace, configuration: `curfew-${namespace}`, address: await serviceAddress(namespace) };
+  const { configuration, address } = where;
+  execFileSync("ip", ["addr", "add", `${address}/32`, "dev", "lo"]);
+  writeFileSync(file("kubeconfig"), kubeconfigOf(namespace));
+
+  const start = (name: string, flags: Readonly<Record<string, string | number>>, env: NodeJS.ProcessEnv = {}) => {
+    const options = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
+    const child = spawn(process.execPath, ["src/cli.ts", name, ...options], {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    processes.push({ name, child });
+    return child;
+  };
+  const startCerts = (): ChildProcess => {
+    const flags = { host: "127.0.0.1", "ops-port": 0, namespace, "webhook-configuration": configuration, ...SECONDS };
+    return start("certs", flags, { KUBECONFIG: file("kubeconfig") });
+  };
+
+  let mounted: string | undefined;
+  const mountSecret = async (): Promise<void> => {
+    const { "tls.crt": cert, "tls.key": key } = (await readSecret(namespace)) ?? {};
+    if (cert === undefined || key === undefined || cert === mounted) return;
+    writeFileSync(file("tls.crt"), cert);
+    writeFileSync(file("tls.key"), key);
+    mounted = cert;
+  };
+
+  startCerts();
+  await until("there is a serving certificate", async () => {
+    await mountSecret();
+    return mounted;
+  });
+  const kubelet = setInterval(() => void mountSecret().catch(() => undefined), KUBELET_MS);
+  const files = { "tls-cert": file("tls.crt"), "tls-key": file("tls.key") };
+  start("admission", { host: address, port: 443, "ops-port": 0, ...files });
+  await until("the webhook answers", async () => (await createJob(namespace)).status === 201);
+
+  return {
+    where,
+    startCerts,
+    killCerts() {
+      for (const { name, child } of processes) if (name === "certs") child.kill("SIGKILL");
+    },
+    async createJobsUntil(what, isEnough, seconds = 120) {
+      const { look, seen } = watchCertificates(where);
+      const refused: string[] = [];
+      let jobs = 0;
+      const all = (): RotationSeen => ({ ...seen(), jobs, failures: [...refused, ...seen().failures] });
+      for (const end = Date.now() + seconds * 1000; all().failures.length === 0 && !isEnough(all());) {
+        if (Date.now() > end) throw new Error(`did not happen within ${seconds} s: ${what}`);
+        await sleep(PAUSE_MS);
+        const { status, body } = await createJob(namespace);
+        jobs += 1;
+        if (status !== 201) refused.push(body.message ?? String(status));
+        await look();
+      }
+      return all();
+    },
+    async stop() {
+      clearInterval(kubelet);
+      for (const { child } of processes) child.kill("SIGKILL");
+      await kubectlOutput(["delete", "--ignore-not-found", "--wait=false", "-f", "-"], asList(objects));
+      execFileSync("ip", ["addr", "del", `${address}/32`, "dev", "lo"]);
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** Makes the address that the Service has the webhook's endpoint, too. */
+async function serviceAddress(namespace: string): Promise<string> {
+  const service = accepted(
+    await request<KubernetesObject & { spec: { clusterIP: string } }>(
+      "GET",
+      `/api/v1/namespaces/${namespace}/services/curfew-admission`,
+    ),
+  );
+  const address = service.spec.clusterIP;
+  const slice = {
+    metadata: { name: "curfew-admission-test", labels: { "kubernetes.io/service-name": "curfew-admission" } },
+    addressType: "IPv4",
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    ports: [{ name: "webhook", port: 443, protocol: "TCP" }],
+  };
+  accepted(await request("POST", `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`, slice));
+  return address;
+}
+
+/** The ServiceAccount's, so that a right that its Role lacks is a failure here. */
+function kubeconfigOf(namespace: string): string {
+  const kubectl = (...args: string[]): string => execFileSync("kubectl", args, { encoding: "utf8" });
+  const token = kubectl("create", "token", "curfew-certs", "-n", namespace).trim();
+  const kubeconfig = parse(kubectl("config", "view", "--raw")) as { users: { user: object }[] };
+  for (const user of kubeconfig.users) user.user = { token };
+  return stringify(kubeconfig);
+}
+
+/** A Job with the label that `renamedManifests` gives the webhook, without which the API server does not create it. */
+async function createJob(namespace: string): ReturnType<typeof create> {
+  const labels = { [`${namespace}/enabled`]: "true" };
+  return create("default", job(namespace, [script("main", "true")], { labels }), "?dryRun=All");
+}
