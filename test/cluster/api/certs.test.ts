@@ -3,17 +3,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { accepted, request } from "../support/api.ts";
 import { configurationPath, readCaBundles, secretPath } from "../support/certificate-watch.ts";
 import { isApiServerReady, signalControlPlane } from "../support/control-plane.ts";
-import { startLocalCerts, type LocalCerts, type RotationSeen } from "../support/local-certs.ts";
+import { LocalCerts, type RotationSeen } from "../support/local-certs.ts";
 import { until } from "../support/until.ts";
 
 // Two installations, so that one goes through its life while the other does.
-let one: LocalCerts;
-let other: LocalCerts;
+const one = new LocalCerts("certs-test");
+const other = new LocalCerts("certs-test-two");
 beforeAll(async () => {
-  [one, other] = await Promise.all([startLocalCerts("certs-test"), startLocalCerts("certs-test-two")]);
+  await Promise.all([one.install(), other.install()]);
 });
 afterAll(async () => {
-  await Promise.all([one, other].map((certs) => certs.stop()));
+  await Promise.all([one.remove(), other.remove()]);
 });
 
 /** The tests of an installation; those of the other run beside them. */
@@ -60,7 +60,7 @@ describe.concurrent("two curfew certs at once", () => {
   });
 
   it("make a deleted Secret anew when one of them is left, and no Job is refused meanwhile", IN_TURN, async () => {
-    accepted(await request("DELETE", secretPath(other.where.namespace)));
+    accepted(await request("DELETE", secretPath(other.namespace)));
     const seen = await other.createJobsUntil("all is new", ({ retired }) => retired.size >= 1);
     expect(seen.failures).toEqual([]);
   });
@@ -69,10 +69,10 @@ describe.concurrent("two curfew certs at once", () => {
 describe("curfew certs, when what it keeps is broken", () => {
   const wipeCaBundles = async (): Promise<void> => {
     const wipe = [0, 1, 2].map((index) => ({ op: "remove", path: `/webhooks/${index}/clientConfig/caBundle` }));
-    accepted(await request("PATCH", configurationPath(one.where.configuration), wipe, "application/json-patch+json"));
+    accepted(await request("PATCH", configurationPath(one.configuration), wipe, "application/json-patch+json"));
   };
   const areBack = async (): Promise<boolean> =>
-    (await readCaBundles(one.where.configuration)).every((bundle) => bundle !== "");
+    (await readCaBundles(one.configuration)).every((bundle) => bundle !== "");
 
   it("puts a wiped caBundle back within two seconds", async () => {
     await wipeCaBundles();

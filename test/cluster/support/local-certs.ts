@@ -9,7 +9,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse, stringify } from "yaml";
 import { accepted, create, request, type KubernetesObject } from "./api.ts";
-import { readSecret, watchCertificates, type CertificatesSeen, type Where } from "./certificate-watch.ts";
+import { readSecret, watchCertificates, type CertificatesSeen } from "./certificate-watch.ts";
 import { kubectlOutput } from "./kubectl.ts";
 import { job, script } from "./manifests.ts";
 import { asList, renamedManifests } from "./renamed-manifests.ts";
@@ -31,98 +31,107 @@ export interface RotationSeen extends CertificatesSeen {
   readonly jobs: number;
 }
 
-export interface LocalCerts {
-  readonly where: Where;
-  /** Starts `curfew certs`; one runs already. */
-  readonly startCerts: () => ChildProcess;
+/** An installation in a namespace of its own. */
+export class LocalCerts {
+  readonly namespace: string;
+  readonly configuration: string;
+  readonly #folder = mkdtempSync(path.join(tmpdir(), "curfew-certs-"));
+  readonly #processes: { readonly subcommand: string; readonly child: ChildProcess }[] = [];
+  #objects: readonly KubernetesObject[] = [];
+  #address: string | undefined;
+  #mounted: string | undefined;
+  #kubelet: NodeJS.Timeout | undefined;
+
+  constructor(namespace: string) {
+    this.namespace = namespace;
+    this.configuration = `curfew-${namespace}`;
+  }
+
+  /** Resolves once a Job is created through it. */
+  async install(): Promise<void> {
+    const { namespace } = this;
+    this.#objects = (await renamedManifests(namespace)).filter(
+      ({ kind = "" }) => kind !== "Deployment" && !kind.startsWith("Validating"),
+    );
+    await kubectlOutput(["apply", "-f", "-"], asList(this.#objects));
+    const address = await serviceAddress(namespace);
+    execFileSync("ip", ["addr", "add", `${address}/32`, "dev", "lo"]);
+    this.#address = address;
+    writeFileSync(this.#file("kubeconfig"), kubeconfigOf(namespace));
+    this.startCerts();
+    await until("there is a serving certificate", async () => {
+      await this.#mountSecret();
+      return this.#mounted;
+    });
+    this.#kubelet = setInterval(() => void this.#mountSecret().catch(() => undefined), KUBELET_MS);
+    const files = { "tls-cert": this.#file("tls.crt"), "tls-key": this.#file("tls.key") };
+    this.#start("admission", { host: address, port: 443, "ops-port": 0, ...files });
+    await until("the webhook answers", async () => (await createJob(namespace)).status === 201);
+  }
+
+  /** Takes away what there is of it. */
+  async remove(): Promise<void> {
+    clearInterval(this.#kubelet);
+    for (const { child } of this.#processes) child.kill("SIGKILL");
+    if (this.#address !== undefined) execFileSync("ip", ["addr", "del", `${this.#address}/32`, "dev", "lo"]);
+    rmSync(this.#folder, { recursive: true });
+    await kubectlOutput(["delete", "--ignore-not-found", "--wait=false", "-f", "-"], asList(this.#objects));
+  }
+
+  /** Starts a `curfew certs`, be there one already. */
+  startCerts(): ChildProcess {
+    const names = { namespace: this.namespace, "webhook-configuration": this.configuration };
+    const flags = { host: "127.0.0.1", "ops-port": 0, ...names, ...SECONDS };
+    return this.#start("certs", flags, { KUBECONFIG: this.#file("kubeconfig") });
+  }
+
   /** SIGKILLs every `curfew certs`. */
-  readonly killCerts: () => void;
+  killCerts(): void {
+    for (const { subcommand, child } of this.#processes) if (subcommand === "certs") child.kill("SIGKILL");
+  }
+
   /** Creates Jobs without pause until `isEnough`, or one fails, and returns what was seen from the call on. */
-  readonly createJobsUntil: (
-    what: string,
-    isEnough: (seen: RotationSeen) => boolean,
-    seconds?: number,
-  ) => Promise<RotationSeen>;
-  readonly stop: () => Promise<void>;
-}
+  async createJobsUntil(what: string, isEnough: (seen: RotationSeen) => boolean, seconds = 120): Promise<RotationSeen> {
+    const { namespace, configuration } = this;
+    const { look, seen } = watchCertificates({ namespace, configuration, address: this.#address });
+    const refused: string[] = [];
+    let jobs = 0;
+    const all = (): RotationSeen => ({ ...seen(), jobs, failures: [...refused, ...seen().failures] });
+    for (const end = Date.now() + seconds * 1000; all().failures.length === 0 && !isEnough(all());) {
+      if (Date.now() > end) throw new Error(`did not happen within ${seconds} s: ${what}`);
+      await sleep(PAUSE_MS);
+      const { status, body } = await createJob(namespace);
+      jobs += 1;
+      if (status !== 201) refused.push(body.message ?? String(status));
+      await look();
+    }
+    return all();
+  }
 
-/** Has it installed in `namespace`, and resolves once a Job is created through it. */
-export async function startLocalCerts(namespace: string): Promise<LocalCerts> {
-  const folder = mkdtempSync(path.join(tmpdir(), "curfew-certs-"));
-  const file = (name: string): string => path.join(folder, name);
-  const processes: { readonly name: string; readonly child: ChildProcess }[] = [];
-  const objects = (await renamedManifests(namespace)).filter(
-    ({ kind = "" }) => kind !== "Deployment" && !kind.startsWith("Validating"),
-  );
-  await kubectlOutput(["apply", "-f", "-"], asList(objects));
-  const where = { namespace, configuration: `curfew-${namespace}`, address: await serviceAddress(namespace) };
-  const { configuration, address } = where;
-  execFileSync("ip", ["addr", "add", `${address}/32`, "dev", "lo"]);
-  writeFileSync(file("kubeconfig"), kubeconfigOf(namespace));
+  readonly #file = (name: string): string => path.join(this.#folder, name);
 
-  const start = (name: string, flags: Readonly<Record<string, string | number>>, env: NodeJS.ProcessEnv = {}) => {
+  #start(
+    subcommand: string,
+    flags: Readonly<Record<string, string | number>>,
+    env: NodeJS.ProcessEnv = {},
+  ): ChildProcess {
     const options = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
-    const child = spawn(process.execPath, ["src/cli.ts", name, ...options], {
+    const child = spawn(process.execPath, ["src/cli.ts", subcommand, ...options], {
       cwd: root,
       env: { ...process.env, ...env },
       stdio: ["ignore", "ignore", "inherit"],
     });
-    processes.push({ name, child });
+    this.#processes.push({ subcommand, child });
     return child;
-  };
-  const startCerts = (): ChildProcess => {
-    const flags = { host: "127.0.0.1", "ops-port": 0, namespace, "webhook-configuration": configuration, ...SECONDS };
-    return start("certs", flags, { KUBECONFIG: file("kubeconfig") });
-  };
+  }
 
-  let mounted: string | undefined;
-  const mountSecret = async (): Promise<void> => {
-    const { "tls.crt": cert, "tls.key": key } = (await readSecret(namespace)) ?? {};
-    if (cert === undefined || key === undefined || cert === mounted) return;
-    writeFileSync(file("tls.crt"), cert);
-    writeFileSync(file("tls.key"), key);
-    mounted = cert;
-  };
-
-  startCerts();
-  await until("there is a serving certificate", async () => {
-    await mountSecret();
-    return mounted;
-  });
-  const kubelet = setInterval(() => void mountSecret().catch(() => undefined), KUBELET_MS);
-  const files = { "tls-cert": file("tls.crt"), "tls-key": file("tls.key") };
-  start("admission", { host: address, port: 443, "ops-port": 0, ...files });
-  await until("the webhook answers", async () => (await createJob(namespace)).status === 201);
-
-  return {
-    where,
-    startCerts,
-    killCerts() {
-      for (const { name, child } of processes) if (name === "certs") child.kill("SIGKILL");
-    },
-    async createJobsUntil(what, isEnough, seconds = 120) {
-      const { look, seen } = watchCertificates(where);
-      const refused: string[] = [];
-      let jobs = 0;
-      const all = (): RotationSeen => ({ ...seen(), jobs, failures: [...refused, ...seen().failures] });
-      for (const end = Date.now() + seconds * 1000; all().failures.length === 0 && !isEnough(all());) {
-        if (Date.now() > end) throw new Error(`did not happen within ${seconds} s: ${what}`);
-        await sleep(PAUSE_MS);
-        const { status, body } = await createJob(namespace);
-        jobs += 1;
-        if (status !== 201) refused.push(body.message ?? String(status));
-        await look();
-      }
-      return all();
-    },
-    async stop() {
-      clearInterval(kubelet);
-      for (const { child } of processes) child.kill("SIGKILL");
-      await kubectlOutput(["delete", "--ignore-not-found", "--wait=false", "-f", "-"], asList(objects));
-      execFileSync("ip", ["addr", "del", `${address}/32`, "dev", "lo"]);
-      rmSync(folder, { recursive: true });
-    },
-  };
+  async #mountSecret(): Promise<void> {
+    const { "tls.crt": cert, "tls.key": key } = (await readSecret(this.namespace)) ?? {};
+    if (cert === undefined || key === undefined || cert === this.#mounted) return;
+    writeFileSync(this.#file("tls.crt"), cert);
+    writeFileSync(this.#file("tls.key"), key);
+    this.#mounted = cert;
+  }
 }
 
 /** Makes the address that the Service has the webhook's endpoint, too. */
