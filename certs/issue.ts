@@ -31,8 +31,8 @@ export function generateKeys(): Keys {
 }
 
 /**
- * Builds and signs a certificate (RFC 5280), and returns it with its private key. It does not outlive its issuer. It is valid from a
- * whole lifetime ago, so that a clock that is ahead by less than that makes certificates that are good all the same.
+ * Builds and signs a certificate (RFC 5280), and returns it with its private key. It does not outlive its issuer: its life is shorter
+ * then. It is valid from a whole life ago, so that a clock that is ahead by less than that makes certificates that are good all the same.
  */
 export function issue(request: CertificateRequest): KeyPair {
   const { now, lifetimeMs, keys, commonName, extensions, issuer } = request;
@@ -42,9 +42,9 @@ export function issue(request: CertificateRequest): KeyPair {
   certificate.serialNumber = `40${randomBytes(15).toString("hex")}`;
 
   const signer = issuer && forge.pki.certificateFromPem(issuer.cert);
-  const end = now.getTime() + lifetimeMs;
-  certificate.validity.notBefore = new Date(now.getTime() - lifetimeMs);
-  certificate.validity.notAfter = new Date(Math.min(end, signer?.validity.notAfter.getTime() ?? end));
+  const lifeMs = signer ? Math.min(lifetimeMs, signer.validity.notAfter.getTime() - now.getTime()) : lifetimeMs;
+  certificate.validity.notBefore = new Date(now.getTime() - lifeMs);
+  certificate.validity.notAfter = new Date(now.getTime() + lifeMs);
 
   const subject = [
     { name: "organizationName", value: "curfew" },

@@ -15,11 +15,11 @@ interface Run {
   readonly failures: string[];
 }
 
-function reconcilerOf(world: World, run: Run, cluster: Cluster = world): Reconciler {
+function reconcilerOf(world: World, run: Run, cluster: Cluster = world, lifetimes = LIFETIMES): Reconciler {
   return new Reconciler({
     cluster,
     delays: DELAYS,
-    lifetimes: LIFETIMES,
+    lifetimes,
     keys: nextKeys,
     now: world.now,
     monotonic: world.monotonic,
@@ -81,6 +81,17 @@ test("seventy days of renewals, three authorities among them, fail no request", 
   expect(run.steps.filter((step) => step === "create-authority")).toHaveLength(3);
   expect(run.steps.filter((step) => step === "issue-certificate").length).toBeGreaterThan(14);
   expect(parseBundle(world.webhooks[0]?.caBundle ?? "")).toHaveLength(1);
+});
+
+test("certificates that are to live longer than their authority are renewed with it, not without end", async () => {
+  const [world, run] = [new World(), emptyRun()];
+  const reconciler = reconcilerOf(world, run, world, { authorityMs: 10 * DAY, certificateMs: 365 * DAY });
+  await reconciler.round();
+  world.elapsed += 2 * MINUTE;
+  await live(world, [reconciler], run, 30 * DAY);
+  expect(run.failures).toEqual([]);
+  const count = (kind: Step["kind"]): number => run.steps.filter((step) => step === kind).length;
+  expect([count("create-authority"), count("issue-certificate")]).toEqual([5, 5]);
 });
 
 describe.each(["before", "after"] as const)("a crash just %s a write", (crash) => {
