@@ -21,10 +21,12 @@ export async function ask<T>(what: string, request: Promise<T>): Promise<T> {
   }
 }
 
-/** The API server's own sentence where it sent one: `secrets "x" is forbidden: User …`. */
-function reasonOf(cause: unknown): string {
-  if (cause instanceof ApiException) return statusMessage(cause.body) ?? `HTTP ${cause.code}`;
-  return cause instanceof Error ? cause.message : String(cause);
+/** The API server's own sentence where it sent one: `secrets "x" is forbidden: User …`. Else the first cause: `connect ECONNREFUSED …`. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ApiException) return statusMessage(error.body) ?? `HTTP ${error.code}`;
+  if (!(error instanceof Error)) return String(error);
+  // fetch itself says no more than "fetch failed".
+  return error.cause instanceof Error ? `${error.message}: ${reasonOf(error.cause)}` : error.message;
 }
 
 /** client-node leaves the body of an answer that it does not expect as text. */

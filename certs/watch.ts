@@ -14,7 +14,8 @@ export interface WatchOptions {
  * new watch begins with a change: so one that stalls costs at most this, and needs no resourceVersion to go on from.
  */
 const LIFE_SECONDS = 30;
-const PAUSE_AFTER_TROUBLE_MS = 2_000;
+/** After trouble, and after a watch that lived shorter: an API server on its way down, or a proxy, may end each at once. */
+const PAUSE_MS = 2_000;
 
 /** Watches the Secret and the webhook configuration, each by its name alone, until the signal. */
 export async function watchBoth(config: KubeConfig, names: Names, options: WatchOptions): Promise<void> {
@@ -30,10 +31,13 @@ async function watchOne(config: KubeConfig, path: string, name: string, options:
   const query = { fieldSelector: `metadata.name=${name}`, timeoutSeconds: LIFE_SECONDS };
   const isStopped = (): boolean => signal.aborted;
   while (!isStopped()) {
+    const began = performance.now();
     const error = await untilEnd(config, path, query, onChange, signal);
-    if (isStopped() || !isTrouble(error)) continue;
-    onTrouble(path, error);
-    await sleep(PAUSE_AFTER_TROUBLE_MS, undefined, { signal }).catch(() => undefined);
+    if (isStopped()) return;
+    const isInTrouble = isTrouble(error);
+    if (isInTrouble) onTrouble(path, error);
+    if (!isInTrouble && performance.now() - began >= PAUSE_MS) continue;
+    await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 

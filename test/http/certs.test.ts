@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { createServer, type Server } from "node:tls";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { generateKeys } from "../../certs/issue.ts";
 import { presentedCertificates } from "../../certs/presented.ts";
@@ -119,6 +120,14 @@ describe("curfew certs", () => {
     });
   });
 
+  test("does not flood an API server that ends each watch at once", async () => {
+    api.endsWatches = true;
+    start();
+    await installed();
+    await sleep(1_000);
+    expect(api.requests.filter((request) => request.startsWith("WATCH")).length).toBeLessThan(10);
+  });
+
   test("leaves entries alone that call somebody else's Service or a URL", async () => {
     const others = [
       { name: "theirs.example.org", clientConfig: { service: { name: "x", namespace: "theirs" }, caBundle: "" } },
@@ -152,6 +161,16 @@ describe("curfew certs", () => {
     expect([refused.status, await refused.text()]).toEqual([503, expect.stringContaining("is forbidden")]);
     api.fault = () => undefined;
     await installed();
+  });
+
+  test("says why it cannot reach the API server", async () => {
+    await api.close();
+    start();
+    await until(() => {
+      expect(logged).toContain("cannot bring the certificates into place");
+    });
+    const reason = await (await fetch(`http://127.0.0.1:${opsPort}/readyz`)).text();
+    expect(reason).toMatch(/cannot read the .+: .*ECONNREFUSED 127\.0\.0\.1:\d+/);
   });
 
   test("serves its metrics", async () => {

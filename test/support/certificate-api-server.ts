@@ -20,6 +20,8 @@ export interface CertificateApiServer {
   fault: (method: string, path: string) => { readonly code: number; readonly message: string } | undefined;
   /** True: watches are accepted, and silent for ever. */
   stalled: boolean;
+  /** True: watches are accepted, and end at once, as ordinary ones do in the end. */
+  endsWatches: boolean;
   /** Requests by "METHOD path", watches as "WATCH path". */
   readonly requests: string[];
   /** Changes the webhooks as anybody could, and tells the watches. */
@@ -64,6 +66,7 @@ export async function startCertificateApiServer(): Promise<CertificateApiServer>
     slices: [],
     fault: () => undefined,
     stalled: false,
+    endsWatches: false,
     requests: [],
     changeWebhooks(change) {
       change(api.webhooks?.webhooks ?? []);
@@ -135,6 +138,10 @@ export async function startCertificateApiServer(): Promise<CertificateApiServer>
 
   function watch(list: string, response: ServerResponse): void {
     response.writeHead(200, { "content-type": "application/json" }).flushHeaders();
+    if (api.endsWatches) {
+      response.end();
+      return;
+    }
     watches.get(list)?.add(response);
     response.on("close", () => watches.get(list)?.delete(response));
   }
