@@ -12,7 +12,7 @@ import {
 } from "@kubernetes/client-node";
 import { ask, unlessConflict, unlessMissing } from "./ask.ts";
 import type { CertificateSecret, Webhook } from "./plan.ts";
-import { presentedCertificates, type Endpoint } from "./presented.ts";
+import { askServers, presentedBy, type Endpoint, type Server } from "./presented.ts";
 import type { Cluster, Observed, WriteOutcome } from "./reconcile.ts";
 
 export interface Names {
@@ -91,9 +91,14 @@ export class KubernetesCluster implements Cluster {
   }
 
   async presented(webhooks: readonly Webhook[]): Promise<readonly string[] | undefined> {
+    return presentedBy(await this.servers(webhooks));
+  }
+
+  /** The Pods behind `webhooks`, and what they present. */
+  async servers(webhooks: readonly Webhook[]): Promise<readonly Server[]> {
     const hosts = [...new Set(webhooks.map(({ host }) => host))];
     const endpoints = await Promise.all(hosts.map((host) => this.#endpoints(host)));
-    return presentedCertificates(endpoints.flat());
+    return askServers(endpoints.flat());
   }
 
   async #endpoints(host: string): Promise<readonly Endpoint[]> {
@@ -119,11 +124,11 @@ function ourWebhook({ name, clientConfig }: V1MutatingWebhook, namespace: string
 
 function endpointsOf({ endpoints, ports }: V1EndpointSlice, host: string): Endpoint[] {
   return (ports ?? []).flatMap(({ port }) =>
-    (endpoints ?? []).flatMap(({ addresses: [address], conditions }) =>
-      port === undefined || address === undefined
-        ? []
-        : [{ address, port, host, isServing: conditions?.serving ?? conditions?.ready ?? true }],
-    ),
+    (endpoints ?? []).flatMap(({ addresses: [address], conditions, targetRef }) => {
+      if (port === undefined || address === undefined) return [];
+      const isServing = conditions?.serving ?? conditions?.ready ?? true;
+      return [{ name: targetRef?.name ?? address, address, port, host, isServing }];
+    }),
   );
 }
 

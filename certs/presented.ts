@@ -2,6 +2,8 @@
 import { connect } from "node:tls";
 
 export interface Endpoint {
+  /** The Pod's, or the address where it is none. */
+  readonly name: string;
   readonly address: string;
   readonly port: number;
   /** The name that the API server asks for. */
@@ -10,19 +12,32 @@ export interface Endpoint {
   readonly isServing: boolean;
 }
 
+export interface Server {
+  readonly name: string;
+  readonly isServing: boolean;
+  /** SHA-256, of what it presents; undefined: it cannot be asked. */
+  readonly fingerprint: string | undefined;
+}
+
 const TIMEOUT_MS = 3_000;
 
+export async function askServers(endpoints: readonly Endpoint[], timeoutMs = TIMEOUT_MS): Promise<readonly Server[]> {
+  return Promise.all(
+    endpoints.map(async (endpoint) => {
+      const { name, isServing } = endpoint;
+      return { name, isServing, fingerprint: await askCertificate(endpoint, timeoutMs) };
+    }),
+  );
+}
+
 /**
- * SHA-256 fingerprints of what `endpoints` present. Undefined if one that serves cannot be asked; one that does not serve may stay
+ * SHA-256 fingerprints of what `servers` present. Undefined if one that serves could not be asked; one that does not serve may stay
  * silent: if it ever starts, it reads its Secret anew.
  */
-export async function presentedCertificates(
-  endpoints: readonly Endpoint[],
-  timeoutMs = TIMEOUT_MS,
-): Promise<readonly string[] | undefined> {
-  const asked = await Promise.all(endpoints.map((endpoint) => askCertificate(endpoint, timeoutMs)));
-  const isComplete = endpoints.every(({ isServing }, index) => !isServing || asked[index] !== undefined);
-  return isComplete ? asked.filter((fingerprint) => fingerprint !== undefined) : undefined;
+export function presentedBy(servers: readonly Server[]): readonly string[] | undefined {
+  const isComplete = servers.every(({ isServing, fingerprint }) => !isServing || fingerprint !== undefined);
+  const fingerprints = servers.map(({ fingerprint }) => fingerprint).filter((fingerprint) => fingerprint !== undefined);
+  return isComplete ? fingerprints : undefined;
 }
 
 async function askCertificate({ address, port, host }: Endpoint, timeoutMs: number): Promise<string | undefined> {

@@ -3,8 +3,9 @@ import type { KubeConfig } from "@kubernetes/client-node";
 import type { X509Certificate } from "node:crypto";
 import { KubernetesCluster, type Names } from "./kubernetes.ts";
 import { servingCertificate, signingAuthority } from "./plan.ts";
+import type { Server } from "./presented.ts";
 import type { Observed } from "./reconcile.ts";
-import { covers, includes, parseBundle, sameSet } from "./x509.ts";
+import { covers, includes, needsRenewal, parseBundle, renewalTime, sameSet } from "./x509.ts";
 
 export interface Status {
   readonly text: string;
@@ -15,7 +16,7 @@ export interface Status {
 export async function showStatus(names: Names, kubeConfig: KubeConfig): Promise<Status> {
   const cluster = new KubernetesCluster(kubeConfig, names);
   const observed = await cluster.observe();
-  return describeStatus(new Date(), names, observed, await cluster.presented(observed.webhooks));
+  return describeStatus(new Date(), names, observed, await cluster.servers(observed.webhooks));
 }
 
 /** A line for each certificate, webhook and group of Pods; those that are not as they should be begin with `!`. */
@@ -23,7 +24,7 @@ export function describeStatus(
   now: Date,
   names: Names,
   { secret, webhooks, webhooksVersion }: Observed,
-  presented: readonly string[] | undefined,
+  servers: readonly Server[],
 ): Status {
   const trusted = parseBundle(secret?.bundle ?? "");
   const authority = signingAuthority(secret);
@@ -33,13 +34,13 @@ export function describeStatus(
       ? line(true, `Secret ${names.namespace}/${names.secret}`)
       : line(false, `Secret ${names.namespace}/${names.secret} does not exist: does curfew certs run?`),
     authority
-      ? line(isValid(authority, now), `authority ${identify(authority)}`)
+      ? line(isValid(authority, now), `authority ${identify(authority, now)}`)
       : line(false, "no authority with its key in the Secret"),
     ...trusted
       .filter((certificate) => certificate !== trusted[0] || authority === undefined)
-      .map((certificate) => line(true, `also trusted ${identify(certificate)}`)),
+      .map((certificate) => line(true, `also trusted ${identify(certificate, now)}`)),
     leaf
-      ? line(isValid(leaf, now), `serving certificate ${identify(leaf)}, for ${leaf.subjectAltName ?? "no name"}`)
+      ? line(isValid(leaf, now), `serving certificate ${identify(leaf, now)}, for ${leaf.subjectAltName ?? "no name"}`)
       : line(false, "no serving certificate with its key in the Secret"),
     webhooksVersion === undefined
       ? line(false, `MutatingWebhookConfiguration ${names.webhookConfiguration} does not exist: nothing is injected`)
@@ -51,7 +52,7 @@ export function describeStatus(
       const extra = sameSet(trusts, trusted) ? "" : "; its caBundle is not the Secret's";
       return line(isTrusting && isNamed, `${name}: ${isTrusting ? "trusts" : "does not trust"} the authority${extra}`);
     }),
-    podsLine(presented, leaf),
+    ...podsLines(servers, leaf),
   ];
   return {
     text: lines.map(({ isGood, text }) => `${isGood ? " " : "!"} ${text}`).join("\n"),
@@ -68,18 +69,34 @@ function line(isGood: boolean, text: string): Line {
   return { isGood, text };
 }
 
-function podsLine(presented: readonly string[] | undefined, leaf: X509Certificate | undefined): Line {
-  if (presented === undefined) return line(false, "a Pod that serves does not answer; see kubectl get endpointslices");
-  const fresh = presented.filter((fingerprint) => fingerprint === leaf?.fingerprint256).length;
-  const text = `${fresh} of ${presented.length} Pods present this certificate`;
-  if (presented.length === 0) return line(false, "no Pod serves");
-  return line(fresh === presented.length, fresh === presented.length ? text : `${text}; kubelet may take two minutes`);
+/** One that does not serve and does not answer is none of them: it reads its Secret anew when it starts. */
+function podsLines(servers: readonly Server[], leaf: X509Certificate | undefined): readonly Line[] {
+  const pods = servers.filter(({ isServing, fingerprint }) => isServing || fingerprint !== undefined);
+  const others = pods.filter(({ fingerprint }) => fingerprint === undefined || fingerprint !== leaf?.fingerprint256);
+  if (pods.length === 0) return [line(false, "no Pod serves")];
+  const fresh = pods.length - others.length;
+  return [
+    line(others.length === 0, `${fresh} of ${pods.length} Pods present this certificate`),
+    ...others.map(({ name, fingerprint }) =>
+      line(
+        false,
+        fingerprint === undefined
+          ? `${name} does not answer; Pods can be asked from within the cluster only`
+          : `${name} presents another (${shorten(fingerprint)}); kubelet may take two minutes`,
+      ),
+    ),
+  ];
 }
 
-function identify(certificate: X509Certificate): string {
+function identify(certificate: X509Certificate, now: Date): string {
   const subject = certificate.subject.split("\n").find((part) => part.startsWith("CN=")) ?? "CN=";
   const until = certificate.validToDate.toISOString();
-  return `"${subject.slice("CN=".length)}" (${certificate.fingerprint256.slice(0, 11)}…), until ${until}`;
+  const due = needsRenewal(certificate, now) ? `, due for renewal since ${renewalTime(certificate).toISOString()}` : "";
+  return `"${subject.slice("CN=".length)}" (${shorten(certificate.fingerprint256)}), until ${until}${due}`;
+}
+
+function shorten(fingerprint: string): string {
+  return `${fingerprint.slice(0, 11)}…`;
 }
 
 function isValid(certificate: X509Certificate, now: Date): boolean {

@@ -4,10 +4,11 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { generateKeys } from "../../certs/issue.ts";
-import { presentedCertificates } from "../../certs/presented.ts";
+import { KubernetesCluster } from "../../certs/kubernetes.ts";
+import { askServers, presentedBy, type Endpoint } from "../../certs/presented.ts";
 import { keepCertificates, type KeepOptions } from "../../certs/run.ts";
 import { CERTS_SETTINGS } from "../../certs/settings.ts";
-import { showStatus } from "../../certs/status.ts";
+import { describeStatus, showStatus } from "../../certs/status.ts";
 import { parseBundle } from "../../certs/x509.ts";
 import { parseSettings } from "../../src/config.ts";
 import { createLogger } from "../../src/log.ts";
@@ -221,20 +222,37 @@ describe("curfew certs status", () => {
     api.slices.push(sliceOf(stale));
     const bad = await showStatus(NAMES, api.kubeConfig);
     expect(bad.text).toMatch(/^! 1 of 2 Pods present this certificate/m);
+    expect(bad.text).toMatch(/^! curfew-admission-\d+ presents another \(..:..:..:..…\)/m);
     expect(bad.isHealthy).toBe(false);
     pod.close();
-    stale.close();
+    await new Promise((resolve) => stale.close(resolve));
+    const silent = await showStatus(NAMES, api.kubeConfig);
+    expect(silent.text).toMatch(/^! curfew-admission-\d+ does not answer/m);
+  });
+
+  test("says since when a certificate should have been renewed", async () => {
+    start();
+    await installed();
+    const cluster = new KubernetesCluster(api.kubeConfig, NAMES);
+    const inThreeWeeks = new Date(Date.now() + 21 * 86_400_000);
+    const { text } = describeStatus(inThreeWeeks, NAMES, await cluster.observe(), []);
+    expect(text).toMatch(/^ {2}serving certificate .*, due for renewal since \d/m);
+    expect(text).toMatch(/^ {2}authority .*Z$/m);
   });
 });
 
 describe("what Pods present", () => {
+  const presented = async (
+    endpoints: readonly Endpoint[],
+    timeoutMs?: number,
+  ): Promise<readonly string[] | undefined> => presentedBy(await askServers(endpoints, timeoutMs));
   const { cert, key } = createTestAuthority().issue();
   const fingerprint = new X509Certificate(cert).fingerprint256;
   const host = "curfew-admission.curfew-system.svc";
 
   test("is what they are asked over TLS, whoever signed it", async () => {
     const server = await listenWith(cert, key);
-    expect(await presentedCertificates([{ ...addressOf(server), host, isServing: true }])).toEqual([fingerprint]);
+    expect(await presented([{ ...addressOf(server), host, isServing: true }])).toEqual([fingerprint]);
     server.close();
   });
 
@@ -244,8 +262,8 @@ describe("what Pods present", () => {
     const closed = { ...addressOf(gone), host };
     await new Promise((resolve) => gone.close(resolve));
     const there = { ...addressOf(server), host, isServing: true };
-    expect(await presentedCertificates([there, { ...closed, isServing: true }])).toBeUndefined();
-    expect(await presentedCertificates([there, { ...closed, isServing: false }])).toEqual([fingerprint]);
+    expect(await presented([there, { ...closed, isServing: true }])).toBeUndefined();
+    expect(await presented([there, { ...closed, isServing: false }])).toEqual([fingerprint]);
     server.close();
   });
 
@@ -254,7 +272,9 @@ describe("what Pods present", () => {
     const silent = createSilent().listen(0, "127.0.0.1");
     await new Promise((resolve) => silent.once("listening", resolve));
     const { port } = silent.address() as AddressInfo;
-    expect(await presentedCertificates([{ address: "127.0.0.1", port, host, isServing: true }], 100)).toBeUndefined();
+    expect(
+      await presented([{ name: "silent", address: "127.0.0.1", port, host, isServing: true }], 100),
+    ).toBeUndefined();
     silent.close();
   });
 });
@@ -265,11 +285,17 @@ async function listenWith(cert: string, key: string): Promise<Server> {
   return server;
 }
 
-function addressOf(server: Server): { address: string; port: number } {
-  return { address: "127.0.0.1", port: (server.address() as AddressInfo).port };
+function addressOf(server: Server): { name: string; address: string; port: number } {
+  const { port } = server.address() as AddressInfo;
+  return { name: `curfew-admission-${port}`, address: "127.0.0.1", port };
 }
 
 function sliceOf(server: Server): object {
-  const { address, port } = addressOf(server);
-  return { addressType: "IPv4", endpoints: [{ addresses: [address], conditions: { ready: true } }], ports: [{ port }] };
+  const { name, address, port } = addressOf(server);
+  const targetRef = { kind: "Pod", name };
+  return {
+    addressType: "IPv4",
+    endpoints: [{ addresses: [address], conditions: { ready: true }, targetRef }],
+    ports: [{ port }],
+  };
 }
