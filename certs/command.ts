@@ -28,10 +28,15 @@ export function certsCommand(): Command {
   return command.addCommand(status);
 }
 
-/** The Pod's own credentials, or a person's kubeconfig. */
+/** What client-node takes where it finds nothing. */
+const NOWHERE = "http://localhost:8080";
+
+/** A person's kubeconfig, or the Pod's own credentials. */
 function loadKubeConfig(): KubeConfig {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromDefault();
+  if (kubeConfig.getCurrentCluster()?.server === NOWHERE)
+    throw new Error("no API server is known here: set KUBECONFIG, or run it in the cluster (curfew certs --help)");
   return kubeConfig;
 }
 

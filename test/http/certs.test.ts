@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { createServer, type Server } from "node:tls";
 import type { AddressInfo } from "node:net";
@@ -239,6 +240,15 @@ describe("curfew certs status", () => {
     expect(text).toMatch(/^ {2}serving certificate .*, due for renewal since \d/m);
     expect(text).toMatch(/^ {2}authority .*Z$/m);
   });
+});
+
+test("without a kubeconfig, curfew certs says what it needs", () => {
+  for (const args of [["certs"], ["certs", "status"]]) {
+    const env = { HOME: "/nonexistent" };
+    const { status, stderr } = spawnSync(process.execPath, ["src/cli.ts", ...args], { env, encoding: "utf8" });
+    expect(status).toBe(1);
+    expect(stderr).toContain("no API server is known here: set KUBECONFIG");
+  }
 });
 
 describe("what Pods present", () => {
