@@ -34,8 +34,24 @@ export type ParsedAnnotations =
   | { readonly kind: "settings"; readonly settings: Settings; readonly warnings: readonly string[] }
   | { readonly kind: "invalid"; readonly message: string };
 
+/** Most Jobs say nothing but the label. */
+const NOTHING_SAID: ParsedAnnotations = {
+  kind: "settings",
+  settings: {
+    mains: undefined,
+    ignored: [],
+    strategy: undefined,
+    startTimeoutSeconds: DEFAULT_START_TIMEOUT_SECONDS,
+    commands: new Map(),
+    gracePeriods: new Map(),
+    shells: new Map(),
+  },
+  warnings: [],
+};
+
 /** Parses all of them; every mistake is reported at once, at most five in full. */
-export function parseAnnotations(annotations: Readonly<Record<string, string>>): ParsedAnnotations {
+export function parseAnnotations(annotations: Readonly<Record<string, string>> | null | undefined): ParsedAnnotations {
+  if (!annotations || !Object.keys(annotations).some(isCurfews)) return NOTHING_SAID;
   const commands = new Map<string, readonly string[]>();
   const gracePeriods = new Map<string, number>();
   const shells = new Map<string, string>();

@@ -27,7 +27,7 @@ export function argvOf(container: Container, settings: Settings, known: KnownIma
 
 /** Kubernetes expands $(NAME) in what a manifest says, but not in an image's own argv. */
 function unexpanded(element: string): string {
-  return element.replaceAll("$", "$$$$");
+  return element.includes("$") ? element.replaceAll("$", "$$$$") : element;
 }
 
 function argv(leading: readonly string[], args: readonly string[], fromManifest: boolean, source: ArgvSource): Argv {

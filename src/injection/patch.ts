@@ -7,6 +7,8 @@ export function escapeToken(name: string): string {
   return name.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
+const INJECTED_TOKEN = escapeToken(INJECTED_ANNOTATION);
+
 export function add(path: string, value: unknown): PatchOperation {
   return { op: "add", path, value };
 }
@@ -33,5 +35,5 @@ export function annotate(
   if (!metadata) return [add(path, { annotations: { [INJECTED_ANNOTATION]: value } })];
   if (!metadata.annotations) return [add(`${path}/annotations`, { [INJECTED_ANNOTATION]: value })];
   if (metadata.annotations[INJECTED_ANNOTATION] === value) return [];
-  return [add(`${path}/annotations/${escapeToken(INJECTED_ANNOTATION)}`, value)];
+  return [add(`${path}/annotations/${INJECTED_TOKEN}`, value)];
 }

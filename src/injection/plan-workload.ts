@@ -27,14 +27,14 @@ import {
 import { assignRoles, DEFAULT_CONTAINER_ANNOTATION } from "./roles.ts";
 import { contradiction, misplacedAnnotations, uselessSettings } from "./settings-advice.ts";
 import { containerPlans, surveyContainer, type Survey } from "./survey.ts";
-import { trapLimits, trapPatch } from "./trap.ts";
+import { sharedVolume, trapLimits, trapPatch } from "./trap.ts";
 import { unwrap, type Unwrapped } from "./wrapper.ts";
 
 /** `base` is the JSON Pointer of the Job in the object that the patch is for: empty, or `/spec/jobTemplate`. */
 export function planWorkload(base: string, job: Job, options: PlanOptions): Plan {
   const { template } = job.spec;
   const { spec } = template;
-  const annotations = job.metadata?.annotations ?? {};
+  const annotations = job.metadata?.annotations;
   const parsed = parseAnnotations(annotations);
   if (parsed.kind === "invalid") return refuse("invalid-annotation", parsed.message);
   const { settings } = parsed;
@@ -52,7 +52,7 @@ export function planWorkload(base: string, job: Job, options: PlanOptions): Plan
     return refuse("half-injected", MAIN_IS_GONE);
   const isWrapped = unwrapped.some((original) => original !== undefined);
   const hasNativeSidecars = (spec.initContainers ?? []).some(isNativeSidecar);
-  const wasNative = annotations[INJECTED_ANNOTATION] === "native" && hasNativeSidecars;
+  const wasNative = annotations?.[INJECTED_ANNOTATION] === "native" && hasNativeSidecars;
   /** Nothing is left to stop: either an earlier pass saw to it, or there never was. */
   const leaveAsIs = (reason: LeaveReason, warning: string, survey?: Survey): Plan => {
     const stripped = strippedSidecars(job);
@@ -66,13 +66,14 @@ export function planWorkload(base: string, job: Job, options: PlanOptions): Plan
   }
 
   const lookUp = imageLookup(options.knownImages);
+  const known = spec.containers.map(({ image }) => lookUp(image ?? ""));
   const defaultContainer = template.metadata?.annotations?.[DEFAULT_CONTAINER_ANNOTATION];
-  const roles = assignRoles(spec.containers, unwrapped, settings, defaultContainer, lookUp);
+  const roles = assignRoles(spec.containers, unwrapped, settings, defaultContainer, known);
   if (roles.kind === "refuse") return refuse(roles.reason, roles.message);
   if (wasNative && roles.casts.some(({ source }) => source === "first-candidate"))
     return refuse("half-injected", MAIN_CANNOT_BE_TOLD);
-  const containers = roles.casts.map(({ container, ...cast }, index) =>
-    surveyContainer(container, index, cast, unwrapped[index], settings, lookUp(container.image ?? "")),
+  const containers = roles.casts.map((cast, index) =>
+    surveyContainer(cast, index, unwrapped[index], settings, known[index]),
   );
   const survey: Survey = {
     base,
@@ -98,7 +99,8 @@ function choose(survey: Survey, begun: Strategy | undefined, options: PlanOption
   const asked = survey.settings.strategy ?? options.strategy ?? "auto";
   const wanted = begun ?? asked;
   const chosenBy = wanted === "auto" ? "auto" : survey.settings.strategy === wanted ? "job" : begun ? "auto" : "server";
-  const trap = wanted === "native" ? [] : trapLimits(survey);
+  const shared = sharedVolume(survey);
+  const trap = wanted === "native" ? [] : trapLimits(survey, shared);
   const strategy = wanted === "auto" ? (trap.length === 0 ? "trap" : "native") : wanted;
   const native = strategy === "native" ? nativeLimits(survey, options) : [];
   const own = strategy === "trap" ? trap : native;
@@ -106,7 +108,7 @@ function choose(survey: Survey, begun: Strategy | undefined, options: PlanOption
     const limits = wanted === "auto" ? [...trap, ...native] : own.filter(isHard);
     return refuse("limits-met", limitsRefusal(wanted, limits), survey, limits);
   }
-  const patch = strategy === "trap" ? trapPatch(survey) : nativePatch(survey);
+  const patch = strategy === "trap" ? trapPatch(survey, shared) : nativePatch(survey);
   const mark = markInjected(survey.base, survey.job, strategy);
   const told = [...warnings, ...own.map(({ message }) => message)];
   if (patch.length === 0) return leave("already-injected", told, mark, survey);

@@ -52,6 +52,7 @@ export function strangerNamed(
   { mains, commands, gracePeriods, shells, ignored }: Settings,
   job: Job,
 ): string | undefined {
+  if (!mains && ignored.length + commands.size + gracePeriods.size + shells.size === 0) return undefined;
   const { containers, initContainers } = job.spec.template.spec;
   const stranger = mains?.find((main) => !containers.some(({ name }) => name === main));
   if (stranger !== undefined) return `${MAIN_ANNOTATION} names ${quote(stranger)}, but ${listNames(containers)}.`;

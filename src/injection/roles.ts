@@ -1,7 +1,7 @@
 /** Which containers a Job is about (main), which Curfew stops after them (sidecar), and which it does not touch (ignored). */
 import { IGNORE_ANNOTATION, MAIN_ANNOTATION, type Settings } from "./annotations.ts";
 import type { Container } from "./job.ts";
-import type { ImageLookup } from "./image-lookup.ts";
+import type { KnownImage } from "./known-images.ts";
 import type { Role, RoleSource } from "./plan.ts";
 import type { RefuseReason } from "./reasons.ts";
 import { quote } from "./quote.ts";
@@ -20,17 +20,16 @@ export type Roles =
 /** kubectl's own annotation for the container that `kubectl logs` and `exec` take, on the Pod template. */
 export const DEFAULT_CONTAINER_ANNOTATION = "kubectl.kubernetes.io/default-container";
 
-/** `unwrapped` holds, for each container, what an earlier pass made of it. */
+/** `unwrapped` and `known` hold, for each container, what an earlier pass made of it, and what is known of its image. */
 export function assignRoles(
   containers: readonly Container[],
   unwrapped: readonly (Unwrapped | undefined)[],
   settings: Settings,
   defaultContainer: string | undefined,
-  lookUp: ImageLookup,
+  known: readonly (KnownImage | undefined)[],
 ): Roles {
-  const names = new Set(containers.map(({ name }) => name));
-  const ignoredNames = new Set(settings.ignored);
-  const mains = new Set(settings.mains);
+  const ignoredNames = setOf(settings.ignored);
+  const mains = setOf(settings.mains);
   for (const name of mains) {
     if (ignoredNames.has(name)) {
       const message = `${MAIN_ANNOTATION} and ${IGNORE_ANNOTATION} both name ${quote(name)}: a container is one or the other.`;
@@ -52,15 +51,12 @@ export function assignRoles(
   if (unwrapped.some((original) => original?.role === "main")) {
     return { kind: "roles", casts: castAll((_, index) => unwrapped[index]?.role === "main", "wrapped"), warnings: [] };
   }
-  if (defaultContainer !== undefined && names.has(defaultContainer) && !ignoredNames.has(defaultContainer)) {
-    return {
-      kind: "roles",
-      casts: castAll(({ name }) => name === defaultContainer, "default-container"),
-      warnings: [],
-    };
+  const isDefault = ({ name }: Container): boolean => name === defaultContainer && !ignoredNames.has(name);
+  if (containers.some(isDefault)) {
+    return { kind: "roles", casts: castAll(isDefault, "default-container"), warnings: [] };
   }
   const candidates = containers.filter(
-    ({ name, image }) => !ignoredNames.has(name) && lookUp(image ?? "")?.role !== "sidecar",
+    ({ name }, index) => !ignoredNames.has(name) && known[index]?.role !== "sidecar",
   );
   const [first] = candidates;
   if (first === undefined) {
@@ -75,6 +71,12 @@ export function assignRoles(
     candidates.length === 1 ? "only-candidate" : "first-candidate",
   );
   return { kind: "roles", casts, warnings: candidates.length === 1 ? [] : [guessed(first, casts)] };
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function setOf(names: readonly string[] | undefined): ReadonlySet<string> {
+  return names === undefined || names.length === 0 ? NONE : new Set(names);
 }
 
 function guessed(main: Container, casts: readonly Cast[]): string {

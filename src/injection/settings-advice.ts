@@ -16,6 +16,7 @@ export function misplacedAnnotations(annotations: unknown, bearer: "Pod template
 
 /** A command by annotation beside one in the manifest: which of the two is meant, nobody can tell. */
 export function contradiction({ containers, settings }: Survey): string | undefined {
+  if (settings.commands.size === 0) return undefined;
   for (const { container, original } of containers) {
     if (original || !settings.commands.has(container.name) || (container.command ?? []).length === 0) continue;
     return `The annotation ${COMMAND_PREFIX}${container.name} is for images without a command, but ${quote(container.name)} has one. Remove one of the two.`;
@@ -25,6 +26,7 @@ export function contradiction({ containers, settings }: Survey): string | undefi
 
 export function uselessSettings({ containers, settings, spec }: Survey): readonly string[] {
   const warnings: string[] = [];
+  if (settings.gracePeriods.size + settings.shells.size === 0) return warnings;
   const podGracePeriod = gracePeriodOf(spec);
   for (const { container, cast } of containers) {
     const gracePeriod = settings.gracePeriods.get(container.name);

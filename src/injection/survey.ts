@@ -11,7 +11,7 @@ export interface SurveyedContainer {
   readonly container: Container;
   /** Its place in `containers`. */
   readonly index: number;
-  readonly cast: Pick<Cast, "role" | "source">;
+  readonly cast: Cast;
   /** Set where an earlier pass wrapped it. */
   readonly original: Unwrapped | undefined;
   readonly argv: Argv | undefined;
@@ -30,13 +30,13 @@ export interface Survey {
 }
 
 export function surveyContainer(
-  container: Container,
+  cast: Cast,
   index: number,
-  cast: Pick<Cast, "role" | "source">,
   original: Unwrapped | undefined,
   settings: Settings,
   known: KnownImage | undefined,
 ): SurveyedContainer {
+  const { container } = cast;
   if (original) {
     const { argv, command, args } = original;
     const leading = argv.length - (args?.length ?? 0);
@@ -59,13 +59,15 @@ export function containerPlans(survey: Survey, strategy?: Strategy): readonly Co
   // kubelet knows no grace period but the Pod's.
   const gracePeriod = (name: string): number =>
     strategy === "native" ? gracePeriodOf(survey.spec) : sidecarGracePeriod(survey, name);
-  return survey.containers.map(({ container, cast, argv }) => ({
-    name: container.name,
-    image: container.image ?? "",
-    role: cast.role,
-    roleSource: cast.source,
-    argv: argv?.elements ?? [],
-    argvSource: argv?.source ?? "unknown",
-    ...(cast.role === "sidecar" ? { gracePeriodSeconds: gracePeriod(container.name) } : {}),
-  }));
+  return survey.containers.map(({ container, cast, argv }) => {
+    const plan: ContainerPlan = {
+      name: container.name,
+      image: container.image ?? "",
+      role: cast.role,
+      roleSource: cast.source,
+      argv: argv?.elements ?? [],
+      argvSource: argv?.source ?? "unknown",
+    };
+    return cast.role === "sidecar" ? { ...plan, gracePeriodSeconds: gracePeriod(container.name) } : plan;
+  });
 }

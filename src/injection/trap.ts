@@ -26,11 +26,11 @@ const EMPTY_DIR = { medium: "Memory", sizeLimit: "1Mi" };
 /** A held TERM is let through this long before the Pod's grace period ends, when kubelet sends KILL. */
 const HOLD_MARGIN_SECONDS = 2;
 
-export function trapLimits(survey: Survey): readonly MetLimit[] {
+export function trapLimits(survey: Survey, shared: SharedVolume): readonly MetLimit[] {
   const limits: MetLimit[] = isWindows(survey.spec) ? [met("windows")] : [];
-  const shared = sharedVolume(survey);
-  const policies = new Set(restartPoliciesOfMains(survey));
-  if (policies.has("Never") && (policies.size > 1 || hasRestartRules(survey))) limits.push(met("main-restarts"));
+  const policies = restartPoliciesOfMains(survey);
+  if (policies.includes("Never") && (policies.some((policy) => policy !== "Never") || hasRestartRules(survey)))
+    limits.push(met("main-restarts"));
   for (const { container, cast, argv, shell } of survey.containers) {
     if (shared.problems.has(container)) limits.push(met("mount-path-taken", container));
     if (cast.role === "ignored") continue;
@@ -47,12 +47,12 @@ export function trapLimits(survey: Survey): readonly MetLimit[] {
 }
 
 /** Only what is not there yet, so that a second pass over a patched Job gives nothing. */
-export function trapPatch(survey: Survey): readonly PatchOperation[] {
+export function trapPatch(survey: Survey, { existing, problems }: SharedVolume): readonly PatchOperation[] {
   const { base, spec } = survey;
   const podSpec = `${base}/spec/template/spec`;
   const patch: PatchOperation[] = [];
-  const { existing, problems } = sharedVolume(survey);
-  const volume = existing ?? freeName(new Set((spec.volumes ?? []).map(({ name }) => name)));
+  const volume = existing ?? freeName(spec.volumes ?? []);
+  const settingsOf = wrapperSettings(survey);
   if (existing === undefined) {
     patch.push(append(`${podSpec}/volumes`, spec.volumes, { name: volume, emptyDir: EMPTY_DIR }));
   }
@@ -61,40 +61,41 @@ export function trapPatch(survey: Survey): readonly PatchOperation[] {
     if (cast.role === "ignored" || problems.has(container)) continue;
     const path = `${podSpec}/containers/${index}`;
     if (!(container.volumeMounts ?? []).some(isAtMountPath)) {
-      const mount = { name: volume, mountPath: MOUNT_PATH, ...(cast.role === "sidecar" ? { readOnly: true } : {}) };
-      patch.push(append(`${path}/volumeMounts`, container.volumeMounts, mount));
+      const mount = { name: volume, mountPath: MOUNT_PATH };
+      const mounted = cast.role === "sidecar" ? { ...mount, readOnly: true } : mount;
+      patch.push(append(`${path}/volumeMounts`, container.volumeMounts, mounted));
     }
-    const wrapped = wrapContainer(survey, surveyed);
+    const wrapped = wrapContainer(surveyed, settingsOf);
     if (wrapped) patch.push(add(`${path}/command`, wrapped.command), add(`${path}/args`, wrapped.args));
   }
   return patch;
 }
 
 /** Undefined: it is wrapped so already, perhaps with an older script of the same contract, which keeps its promises. */
-function wrapContainer(survey: Survey, surveyed: SurveyedContainer): Wrapped | undefined {
+function wrapContainer(surveyed: SurveyedContainer, settingsOf: WrapperSettings): Wrapped | undefined {
   const { container, cast, argv, shell, original } = surveyed;
   if (!argv || !shell || original?.current === false) return undefined;
-  const wrapped =
-    cast.role === "main"
-      ? wrap(shell.path, MAIN_SCRIPT, ["main", MOUNT_PATH, container.name], argv)
-      : wrap(shell.path, SIDECAR_SCRIPT, sidecarSettings(survey, container.name), argv);
+  const script = cast.role === "main" ? MAIN_SCRIPT : SIDECAR_SCRIPT;
+  const wrapped = wrap(shell.path, script, settingsOf(surveyed), argv);
   const { args } = container;
   const same = original && args?.length === wrapped.args.length && wrapped.args.every((arg, at) => arg === args[at]);
   return same ? undefined : wrapped;
 }
 
-function sidecarSettings(survey: Survey, name: string): readonly string[] {
+type WrapperSettings = (surveyed: SurveyedContainer) => readonly string[];
+
+/** What a wrapper's arguments begin with (wrapper.ts). What all sidecars have in common is found once. */
+function wrapperSettings(survey: Survey): WrapperSettings {
   const { spec, mains, settings } = survey;
+  const names = mains.map(({ container }) => container.name).join(" ");
   const restartable = hasRestartRules(survey) || restartPoliciesOfMains(survey).some((policy) => policy !== "Never");
-  return [
-    "sidecar",
-    MOUNT_PATH,
-    mains.map(({ container }) => container.name).join(" "),
-    restartable ? "OnFailure" : "Never",
-    String(sidecarGracePeriod(survey, name)),
-    String(Math.max(gracePeriodOf(spec) - HOLD_MARGIN_SECONDS, 0)),
-    String(settings.startTimeoutSeconds),
-  ];
+  const policy = restartable ? "OnFailure" : "Never";
+  const hold = String(Math.max(gracePeriodOf(spec) - HOLD_MARGIN_SECONDS, 0));
+  const start = String(settings.startTimeoutSeconds);
+  return ({ container: { name }, cast }) =>
+    cast.role === "main"
+      ? ["main", MOUNT_PATH, name]
+      : ["sidecar", MOUNT_PATH, names, policy, String(sidecarGracePeriod(survey, name)), hold, start];
 }
 
 /** A container's own policy comes before the Pod's (KEP-5307). */
@@ -107,18 +108,19 @@ function hasRestartRules({ spec }: Survey): boolean {
   return spec.containers.some(({ restartPolicyRules }) => (restartPolicyRules ?? []).length > 0);
 }
 
-interface SharedVolume {
+export interface SharedVolume {
   /** The emptyDir that is mounted at the path already: by an earlier pass, or by somebody who applied the hack by hand. */
   readonly existing: string | undefined;
   /** The containers that have something else there. */
   readonly problems: ReadonlySet<Container>;
 }
 
-function sharedVolume({ spec, containers }: Survey): SharedVolume {
+export function sharedVolume({ spec, containers }: Survey): SharedVolume {
   const problems = new Set<Container>();
   let existing: string | undefined;
   // An ignored container may wait for `done` by hand; what else it mounts there is in nobody's way.
-  const ignoredLast = containers.toSorted((one, other) => Number(isIgnored(one)) - Number(isIgnored(other)));
+  const ignored = containers.filter(isIgnored);
+  const ignoredLast = ignored.length === 0 ? containers : [...containers.filter((one) => !isIgnored(one)), ...ignored];
   for (const surveyed of ignoredLast) {
     const { container, cast } = surveyed;
     for (const mount of container.volumeMounts ?? []) {
@@ -151,6 +153,7 @@ function isAtMountPath({ mountPath }: VolumeMount): boolean {
 
 /** As the kernel reads a path: `/usr//share/./pod/` is /usr/share/pod. The root is the empty string. */
 function resolve(path: string): string {
+  if (IS_RESOLVED.test(path)) return path;
   const names: string[] = [];
   for (const name of path.split("/")) {
     if (name === "..") names.pop();
@@ -159,8 +162,12 @@ function resolve(path: string): string {
   return names.join("");
 }
 
-function freeName(taken: ReadonlySet<string>): string {
+/** Nothing in it that {@link resolve} would change, as in nearly every mount. */
+const IS_RESOLVED = /^(?:\/[^/.][^/]*)+$/;
+
+function freeName(volumes: readonly Volume[]): string {
+  const isTaken = (candidate: string): boolean => volumes.some(({ name }) => name === candidate);
   let name = VOLUME_NAME;
-  for (let number = 2; taken.has(name); number += 1) name = `${VOLUME_NAME}-${number}`;
+  for (let number = 2; isTaken(name); number += 1) name = `${VOLUME_NAME}-${number}`;
   return name;
 }
