@@ -40,7 +40,7 @@ export interface Container {
   readonly command?: Maybe<readonly string[]>;
   readonly args?: Maybe<readonly string[]>;
   readonly volumeMounts?: Maybe<readonly VolumeMount[]>;
-  readonly lifecycle?: Maybe<{ readonly preStop?: unknown }>;
+  readonly lifecycle?: Maybe<{ readonly preStop?: unknown; readonly stopSignal?: Maybe<string> }>;
   readonly livenessProbe?: unknown;
   readonly startupProbe?: unknown;
   readonly tty?: Maybe<boolean>;
@@ -110,7 +110,7 @@ const container = objectWith({
       MAX_VOLUMES,
     ),
   ),
-  lifecycle: optional(objectWith({ preStop: anything })),
+  lifecycle: optional(objectWith({ preStop: anything, stopSignal: optional(string) })),
   tty: optional(boolean),
   restartPolicy: optional(string),
   restartPolicyRules: optional(listOf(restartRule)),

@@ -67,6 +67,26 @@ export const LIMITS = {
       "The sidecar's preStop hook runs only where kubelet ends the container, and under trap it ends by itself.",
     wayOut: "do what the hook does when the sidecar gets TERM",
   },
+  "stop-signal": {
+    strategy: "trap",
+    hardness: "soft",
+    sentence:
+      "The container has a stop signal that the wrapper does not use: it ends a sidecar by TERM, and hands main no real-time signal.",
+    wayOut: "remove lifecycle.stopSignal, and heed TERM",
+  },
+  "signals-itself": {
+    strategy: "trap",
+    hardness: "soft",
+    sentence:
+      "A script in the argv sends signals to itself or to its process group, as in kill 0: PID 1 outlives those, a process under the wrapper dies of them.",
+    wayOut: "signal only what the script has started, as in kill $(jobs -p)",
+  },
+  "needs-pid-1": {
+    strategy: "trap",
+    hardness: "soft",
+    sentence: "The container runs an init system, which does its work as PID 1 only, and that is the wrapper.",
+    wayOut: "run the program itself",
+  },
   probes: {
     strategy: "trap",
     hardness: "soft",

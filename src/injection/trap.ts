@@ -9,7 +9,8 @@ import {
 } from "./job.ts";
 import { met } from "./met-limit.ts";
 import { add, append } from "./patch.ts";
-import { MOUNT_PATH, type MetLimit, type PatchOperation } from "./plan.ts";
+import { isInitSystem, signalsItself } from "./pid-1.ts";
+import { MOUNT_PATH, type MetLimit, type PatchOperation, type Role } from "./plan.ts";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "./scripts.generated.ts";
 import { sidecarGracePeriod, type Survey, type SurveyedContainer } from "./survey.ts";
 import { wrap, type Wrapped } from "./wrapper.ts";
@@ -35,9 +36,12 @@ export function trapLimits(survey: Survey, shared: SharedVolume): readonly MetLi
     if (shared.problems.has(container)) limits.push(met("mount-path-taken", container));
     if (cast.role === "ignored") continue;
     if (!argv) limits.push(met("argv-unknown", container));
+    else if (isInitSystem(argv.elements)) limits.push(met("needs-pid-1", container));
+    else if (signalsItself(argv.elements)) limits.push(met("signals-itself", container));
     if (!shell) limits.push(met("no-shell", container));
     else if (!shell.evident) limits.push(met("shell-not-evident", container));
     if (container.tty === true) limits.push(met("tty", container));
+    if (isOfNoUse(container.lifecycle?.stopSignal, cast.role)) limits.push(met("stop-signal", container));
     if (cast.role === "main") continue;
     if (restartsAfterSuccess(container)) limits.push(met("restart-rules", container));
     if (container.lifecycle?.preStop != null) limits.push(met("pre-stop", container));
@@ -80,6 +84,12 @@ function wrapContainer(surveyed: SurveyedContainer, settingsOf: WrapperSettings)
   const { args } = container;
   const same = original && args?.length === wrapped.args.length && wrapped.args.every((arg, at) => arg === args[at]);
   return same ? undefined : wrapped;
+}
+
+/** A sidecar ends by TERM; main gets whatever a shell can catch, which no shell can of the real-time signals (KEP-4960). */
+function isOfNoUse(stopSignal: string | null | undefined, role: Role): boolean {
+  if (stopSignal == null) return false;
+  return role === "main" ? stopSignal.startsWith("SIGRT") : stopSignal !== "SIGTERM";
 }
 
 type WrapperSettings = (surveyed: SurveyedContainer) => readonly string[];

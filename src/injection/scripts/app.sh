@@ -21,10 +21,10 @@ start() { # ARGV…
     unset IFS
     [ "$#" = "$_argc" ] || set -- env "$@"
   else
-    say 'no env or tr in this image: environment variables whose names are no identifiers are lost'
+    say 'no env or tr: variables whose names are no identifiers are lost'
   fi >&2
   ( (help "$@"); :) 8>&-
-  exec 7>&-
+  exec 2>&5 7>&- # for who writes to /proc/1/fd/2: from here on only what may fail is silenced
   # The helper's first line is there, or it was killed before; signals that came earlier go behind it.
   _app='' _helper=''
   while [ ! "$_app" ] && read -r _line <&9; do
@@ -36,12 +36,13 @@ start() { # ARGV…
   done
 }
 help() {
-  read -r _helper _line _line _between _line </proc/self/stat
+  read -r _helper _line _line _mid _line </proc/self/stat
   trap : $_signals
   (
     read -r _app _line </proc/self/stat
     echo "app $_helper $_app" >&7
-    kill -KILL "$_between"
+    kill -KILL "$_mid"
+    spin '[ ! -e "/proc/$$/fd/7" ]' # until the wrapper has its stderr
     exec 2>&5 5>&- 7>&- 9<&-
     exec "$@"
   )
@@ -68,4 +69,7 @@ heeds() { # PROCESS SIGNAL
     [ "$_waits" -lt 3 ] || _heeds=yes
     [ "$_sleeps" -lt 3 ] || _heeds=no
   done
-}
+} 2>/dev/null
+
+# In a shell of its own: the app may write to /proc/1/fd/2 at once.
+send() { (kill "$@" 2>/dev/null); }

@@ -17,7 +17,7 @@ finish() {
   true >"$_dir/done"
   true >"$_dir/ended.$_name.$_run"
   [ "$_code" != 0 ] || true >"$_dir/succeeded.$_name.$_run"
-}
+} 2>/dev/null
 trap finish EXIT
 
 # Each signal is pending once at most, as in the kernel, so the pipe never fills.
@@ -41,7 +41,7 @@ while await _line; do
   _heeds=yes
   [ "$$" != 1 ] || [ ! -e /proc/1/wchan ] || heeds "$_app" "$_signal"
   case $_heeds$_try in
-    yes* | unsure3) kill "-$_signal" "$_app" ;;
+    yes* | unsure3) send "-$_signal" "$_app" ;;
     unsure* | busy[12]) (sleep 1; tell signal "$_signal" $((_try + 1))) 8>&- & ;;
   esac
 done

@@ -1,5 +1,5 @@
 # Sidecar. Settings: sidecar DIR MAINS POLICY GRACE HOLD START.
-_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _held='' _end='' _stopping=''
+_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _held='' _end='' _tops=''
 shift "$_count"
 
 # TERM from kubelet, when the Pod is deleted, is held back: a sidecar outlives its mains.
@@ -8,6 +8,7 @@ trap 'trap : 2 3 15; tell hold' 2 3 15
 # Follows the mains run by run, and tells when the last has ended, or that one has not come. With a TERM held back it waits only for
 # runs that are there.
 watch() {
+  deaf
   for _main in $_mains; do
     _run=0
     until [ "$_run" != 0 ] && { [ "$_policy" = Never ] || [ -e "$_dir/succeeded.$_main.$_run" ]; }; do
@@ -24,26 +25,26 @@ watch() {
     done
   done
   tell end 0
-}
+} 2>/dev/null
 
 # From a process down, the topmost that heed TERM: under a script that does not, the daemons that it started.
 walk() { # PROCESS
   heeds "$1" 15
-  case $_heeds in yes | unsure) _stopping="$_stopping $1"; return ;; esac
+  case $_heeds in yes | unsure) _tops="$_tops $1"; return ;; esac
   for _file in /proc/"$1"/task/*/children; do
-    _children=''
-    read -r _children <"$_file"
-    for _child in $_children; do walk "$_child"; done
+    _below=''
+    read -r _below <"$_file"
+    for _child in $_below; do walk "$_child"; done
   done
-}
+} 2>/dev/null
 alive() {
-  for _process in $_stopping; do
+  for _pid in $_tops; do
     _stat=Z
-    read -r _stat <"/proc/$_process/stat"
+    read -r _stat <"/proc/$_pid/stat"
     case ${_stat##*) } in [!ZX]*) return ;; esac
   done
   false
-}
+} 2>/dev/null
 
 # By itself, a sidecar ends with its own code. Once the mains have ended: TERM, a look every second, after the grace period KILL, 0.
 start "$@"
@@ -51,12 +52,12 @@ watch &
 while await _line; do
   case $_end$_line in
     exit*) exit "${_line#exit }" ;;
-    hold) _held=1; watch & (sleep "$_hold"; tell end 0) & ;;
+    hold) _held=1; watch & (deaf; sleep "$_hold"; tell end 0) & ;;
     end*)
       _end=${_line#end }
       walk "$_app"
-      kill -TERM ${_stopping:-"$_app"}
-      while sleep 1; do tell tick; done &
+      send -TERM ${_tops:-"$_app"}
+      (deaf; while sleep 1; do tell tick; done) &
       ;;
     ?exit*)
       alive || exit "$_end"
@@ -65,9 +66,9 @@ while await _line; do
       ;;
     ?tick)
       _grace=$((_grace - 1))
-      [ "$_grace" -gt 0 ] || { kill -KILL $_app $_stopping; exit "$_end"; }
+      [ "$_grace" -gt 0 ] || { send -KILL $_app $_tops; exit "$_end"; }
       # The daemons are gone: now the script that started them.
-      alive || { [ "$_app" ] || exit "$_end"; kill -TERM "$_app"; }
+      alive || { [ "$_app" ] || exit "$_end"; send -TERM "$_app"; }
       ;;
   esac
 done

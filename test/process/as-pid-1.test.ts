@@ -1,0 +1,90 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
+import type { Container } from "../support/container.ts";
+import { promise } from "../support/shells.ts";
+import { sh, WrappedPod } from "../support/wrapped-pod.ts";
+
+/** What people write in the scripts of main containers, as PID 1 without knowing. */
+const SCRIPTS = [
+  "kill -TERM 1; kill -KILL 1; echo spared; exit 3",
+  "exec 2>/dev/null; sleep 60 & kill -TERM -1; wait $!; echo $?; exit 3",
+  "timeout 0.2 sleep 5; exit $?",
+  "trap 'kill $(jobs -p) 2>/dev/null' EXIT; sleep 60 & exit 3",
+  "nohup sleep 60 >/dev/null 2>&1 & exit 3",
+  "setsid sh -c 'echo leader; exit 4'; exit $?",
+  "(sleep 0.1 &); sleep 0.2; exit 5",
+  "env -i /bin/sh -c 'echo bare; exit 6'",
+  "exec 1>&-; exit 7",
+  "read x; exit $?",
+  "tr '\\0' '\\n' </proc/1/environ | sort; readlink /proc/1/cwd",
+  "grep -E '^(Sig(Blk|Ign|Cgt)|Umask|Cap|NoNewPrivs)' /proc/self/status; ls /proc/self/fd; ulimit -a",
+];
+
+promise(
+  "does what it would do as PID 1, for what scripts do",
+  async (pod) => {
+    for (const script of SCRIPTS) {
+      const [bare, wrapped] = await Promise.all([pod.plain(sh(script)), pod.main(sh(script))].map(whatItDid));
+      expect(wrapped, script).toEqual(bare);
+    }
+  },
+  { needs: ["namespaces", "command timeout", "command setsid"] },
+);
+
+async function whatItDid(container: Container): Promise<object> {
+  const { code } = await container.exited;
+  return { code, output: container.output, stderr: container.stderr };
+}
+
+promise(
+  "has its stdout and stderr at /proc/1/fd, where cron jobs and links put their logs, from the first moment to the last",
+  async ({ shell }) => {
+    const folder = mkdtempSync(join(tmpdir(), "curfew-logs-"));
+    // Files, for one can't open a socket by its path, which stdio is here.
+    const log = join(folder, "log");
+    writeFileSync(log, "");
+    const logged = new WrappedPod(["/bin/sh", "-c", `exec >>${log} 2>&1; exec "$@"`, "sh", ...shell]);
+    try {
+      const say = (text: string): string => `echo ${text} >>/proc/1/fd/1; echo ${text} >>/proc/1/fd/2`;
+      const sidecar = logged.sidecar(sh(`trap '${say("end")}; exit 0' TERM; ${say("side")}; sleep 60 & wait`));
+      const main = logged.main(sh(`trap '${say("term")}; exit 3' TERM; ${say("main")}; sleep 60 & wait`));
+      while (readFileSync(log, "utf8").split("\n").length <= 4) await sleep(10);
+      main.kill("SIGTERM");
+      expect((await main.exited).code).toBe(3);
+      expect((await sidecar.exited).code).toBe(0);
+      const lines = readFileSync(log, "utf8").trim().split("\n");
+      expect(lines.toSorted()).toEqual(["end", "end", "main", "main", "side", "side", "term", "term"]);
+    } finally {
+      logged.remove();
+      rmSync(folder, { recursive: true });
+    }
+  },
+  { needs: ["namespaces"] },
+);
+
+promise(
+  "a sidecar that signals its whole process group is stopped all the same when main has ended",
+  async (pod) => {
+    const main = pod.main(sh("trap 'exit 1' TERM; echo up; sleep 60 & wait"));
+    await main.saw("up");
+    const sidecar = pod.sidecar(sh("trap : TERM; kill 0; trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done"));
+    await sidecar.saw("up");
+    main.kill("SIGTERM");
+    expect((await sidecar.exited).code).toBe(0);
+    expect((await main.exited).code).toBe(1);
+  },
+  { needs: ["namespaces"] },
+);
+
+promise(
+  "where it signals its own process group it is killed, which PID 1 outlives: the limit signals-itself keeps auto from trap",
+  async (pod) => {
+    const script = sh('trap "kill 0" EXIT; exit 3');
+    expect((await pod.plain(script).exited).code).toBe(3);
+    expect((await pod.main(script).exited).code).toBe(143);
+  },
+  { needs: ["namespaces"] },
+);
