@@ -31,10 +31,12 @@ export interface ReviewServers {
 /** Builds the bundle, lends the servers to `use`, and ends them. */
 export async function withReviewServers<T>(use: (servers: ReviewServers) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "curfew-bench-"));
+  // Curfew watches its certificate's folder: lines of a log in there would wake it.
+  const certificateFolder = mkdtempSync(join(folder, "certificate-"));
   const running: ServerProcess[] = [];
   let files = 0;
-  const file = (name: string, text: string): string => {
-    const path = join(folder, `${++files}-${name}`);
+  const file = (name: string, text: string, parent = folder): string => {
+    const path = join(parent, `${++files}-${name}`);
     writeFileSync(path, text);
     return path;
   };
@@ -54,7 +56,7 @@ export async function withReviewServers<T>(use: (servers: ReviewServers) => Prom
     await bundle(true);
     const authority = createTestAuthority();
     const pair = authority.issue();
-    const [cert, key] = [file("tls.crt", pair.cert), file("tls.key", pair.key)];
+    const [cert, key] = [file("tls.crt", pair.cert, certificateFolder), file("tls.key", pair.key, certificateFolder)];
     return await use({
       ca: authority.ca,
       startCurfew() {
