@@ -1,9 +1,9 @@
 /** POST /mutate: from a request's bytes to its answer, for every request there can be. */
 import type { RequestListener } from "node:http";
 import type { Logger } from "../log.ts";
+import { createBodyReader } from "../read-body.ts";
 import { parseReview, type ReviewRequest } from "./admission-review.ts";
 import type { AdmissionMetrics, FailureReason } from "./metrics.ts";
-import { createBodyReader, MAX_BODY_BYTES } from "./read-body.ts";
 import { respond, statusBody, type ErrorCode } from "./respond.ts";
 import { logReview } from "./review-log.ts";
 import type { Planner } from "./planner.ts";
@@ -19,10 +19,13 @@ export interface HandlerOptions {
 
 /** The API server adds its timeout as a query. */
 const PATH = /^\/mutate(?:\?|$)/;
+const MIB = 1024 * 1024;
+/** 7 MiB: an object is 3 MiB at most in a request to the API server, an update's review holds two, and 1 MiB is for the envelope. */
+const BODY_LIMITS = { maxBytes: 7 * MIB, maxBufferedBytes: 64 * MIB, smallBytes: 64 * 1024 };
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 
 export function createHandler({ planner, metrics, log, isDraining }: HandlerOptions): RequestListener {
-  const readBody = createBodyReader();
+  const readBody = createBodyReader(BODY_LIMITS);
   return (request, response) => {
     metrics.started();
     const send = (code: number, body: string): void => {
@@ -55,7 +58,7 @@ export function createHandler({ planner, metrics, log, isDraining }: HandlerOpti
         return;
       }
       if (result.kind === "too-large") {
-        fail(413, "too-large", `A review has at most ${MAX_BODY_BYTES} bytes.`);
+        fail(413, "too-large", `A review has at most ${BODY_LIMITS.maxBytes} bytes.`);
         return;
       }
       if (result.kind === "busy") {

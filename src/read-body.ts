@@ -1,13 +1,12 @@
 import type { IncomingMessage } from "node:http";
 
-const MIB = 1024 * 1024;
-
-/** 7 MiB: an object is 3 MiB at most in a request to the API server, an update's review holds two, and 1 MiB is for the envelope. */
-export const MAX_BODY_BYTES = 7 * MIB;
-
-/** What all bodies together may hold while they arrive, but for small ones, which always may: any Pod can start a hundred big ones. */
-const MAX_BUFFERED_BYTES = 64 * MIB;
-const SMALL_BODY_BYTES = 64 * 1024;
+export interface BodyLimits {
+  /** The most that a body may have. */
+  readonly maxBytes: number;
+  /** What all bodies together may hold while they arrive, but for small ones, which always may: many big ones are easily begun. */
+  readonly maxBufferedBytes: number;
+  readonly smallBytes: number;
+}
 
 export type ReadBody =
   | { readonly kind: "body"; readonly body: Buffer }
@@ -24,7 +23,7 @@ export type BodyReader = (request: IncomingMessage, done: (result: ReadBody) => 
  * A reader whose requests share one budget. What is beyond a limit is discarded as it comes, so that a client that only reads after it
  * has written everything hears why.
  */
-export function createBodyReader(): BodyReader {
+export function createBodyReader({ maxBytes, maxBufferedBytes, smallBytes }: BodyLimits): BodyReader {
   let buffered = 0;
   return (request, done) => {
     const chunks: Buffer[] = [];
@@ -33,6 +32,8 @@ export function createBodyReader(): BodyReader {
     const finish = (result: ReadBody): void => {
       finished = true;
       buffered -= length;
+      // The listeners hold them for as long as the request is there, and that may be long after its body is of use.
+      chunks.length = 0;
       done(result);
     };
     request.on("data", (chunk: Buffer) => {
@@ -40,8 +41,8 @@ export function createBodyReader(): BodyReader {
       chunks.push(chunk);
       length += chunk.length;
       buffered += chunk.length;
-      if (length > MAX_BODY_BYTES) finish({ kind: "too-large" });
-      else if (buffered > MAX_BUFFERED_BYTES && length > SMALL_BODY_BYTES) finish({ kind: "busy" });
+      if (length > maxBytes) finish({ kind: "too-large" });
+      else if (buffered > maxBufferedBytes && length > smallBytes) finish({ kind: "busy" });
     });
     request.on("end", () => {
       if (!finished) finish({ kind: "body", body: join(chunks, length) });
@@ -52,7 +53,7 @@ export function createBodyReader(): BodyReader {
   };
 }
 
-/** Most reviews come in one piece. */
+/** Most bodies come in one piece. */
 function join(chunks: readonly Buffer[], length: number): Buffer {
   const [only] = chunks;
   return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, length);

@@ -1,0 +1,91 @@
+/** A delivery from its bytes to its answer. Everything is refused that is not authentic, before a byte of it is parsed. */
+import type { Request, Response } from "express";
+import type { Logger } from "../log.ts";
+import { createBodyReader, type BodyReader } from "../read-body.ts";
+import type { Deliveries } from "./deliveries.ts";
+import type { DispatchMetrics } from "./dispatch-metrics.ts";
+import { parseEvent, type WebhookEvent } from "./event.ts";
+import { checkAuthenticity, type WebhookSecrets } from "./signature.ts";
+
+export interface ReceiverOptions {
+  readonly secrets: WebhookSecrets;
+  readonly deliveries: Deliveries;
+  readonly metrics: DispatchMetrics;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Called once a request has turned out to be authentic. */
+  readonly onAuthentic: (request: Request) => void;
+}
+
+type Incoming =
+  | { readonly kind: "event"; readonly event: WebhookEvent }
+  | { readonly kind: "refused"; readonly status: number; readonly reason: string; readonly error?: string }
+  /** Nobody is left to answer. */
+  | { readonly kind: "aborted" };
+
+/** Build environments and meta-data are part of a payload; documented events are some 10 KB. */
+const BODY_LIMITS = { maxBytes: 1024 * 1024, maxBufferedBytes: 24 * 1024 * 1024, smallBytes: 16 * 1024 };
+const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
+
+/** A handler for express that answers every request. Rejects where Curfew itself has a bug. */
+export function createReceiver(options: ReceiverOptions): (request: Request, response: Response) => Promise<void> {
+  const { deliveries, metrics, log } = options;
+  const readBody = createBodyReader(BODY_LIMITS);
+  return async (request, response) => {
+    const incoming = await readEvent(request, readBody, options);
+    if (incoming.kind === "aborted") {
+      metrics.delivery("rejected", "aborted");
+      return;
+    }
+    if (incoming.kind === "refused") {
+      const { status, reason, error = reason } = incoming;
+      metrics.delivery("rejected", reason);
+      log.warn({ reason }, "a delivery was refused");
+      response.status(status).json({ error });
+      return;
+    }
+    const { event } = incoming;
+    if (event.kind === "malformed") log.warn({ fields: event.fields }, "a delivery lacks what it should have");
+    const { status, ...answer } = await deliveries.handle(event);
+    response.status(status).json(answer);
+  };
+}
+
+/** A function of its own, so that a delivery which waits for its Job holds on to neither the body nor what was parsed of it. */
+function readEvent(request: Request, readBody: BodyReader, options: ReceiverOptions): Promise<Incoming> {
+  // The signature is over the bytes as they were sent, so they are not inflated.
+  const isPlain = /^(?:identity)?$/i.test(request.get("content-encoding") ?? "");
+  if (!isPlain || !JSON_TYPE.test(request.get("content-type") ?? ""))
+    return Promise.resolve({ kind: "refused", status: 415, reason: "content-type-not-json" });
+  return new Promise((resolve) => {
+    readBody(request, (read) => {
+      if (read.kind === "body") resolve(toIncoming(request, read.body, options));
+      else if (read.kind === "aborted") resolve(read);
+      else if (read.kind === "busy") resolve({ kind: "refused", status: 503, reason: "busy" });
+      else {
+        const error = `more than ${BODY_LIMITS.maxBytes} bytes`;
+        resolve({ kind: "refused", status: 413, reason: "too-large", error });
+      }
+    });
+  });
+}
+
+function toIncoming(request: Request, body: Buffer, { secrets, now, onAuthentic }: ReceiverOptions): Incoming {
+  const headers = { signature: request.get("x-buildkite-signature"), token: request.get("x-buildkite-token") };
+  const authenticity = checkAuthenticity(secrets, headers, body, now());
+  if (authenticity.kind === "rejected")
+    return { kind: "refused", status: 401, reason: `signature-${authenticity.reason}` };
+  onAuthentic(request);
+  const payload = parseJson(body);
+  if (payload === undefined) return { kind: "refused", status: 400, reason: "not-json" };
+  return { kind: "event", event: parseEvent(request.get("x-buildkite-event"), payload) };
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString("utf8")) as unknown;
+  } catch {
+    return undefined;
+  }
+}
