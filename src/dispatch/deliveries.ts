@@ -74,6 +74,8 @@ export class Deliveries {
     if (!served) throw new Error(`no dispatcher for the queue ${route.queue.name}`);
     const { dispatcher, wake } = served;
 
+    const budgetMs = config.requestBudgetSeconds * 1000;
+    const deadline = performance.now() + budgetMs;
     const age = buildkiteJob.waitingSince === undefined ? 0 : (now() - buildkiteJob.waitingSince) / 1000;
     metrics.age(age);
     if (dispatcher.paused) return { status: 200, outcome: "deferred", reason: "paused" };
@@ -83,11 +85,11 @@ export class Deliveries {
     }
     // Late deliveries were seen for jobs long done. In acquire mode the reservation tells; here nothing else would.
     if (dispatcher.queue.mode === "queue" && age > config.lateAfterSeconds) {
-      const standing = await dispatcher.standing(buildkiteJob.id);
+      const standing = await dispatcher.standing(buildkiteJob.id, budgetMs / 2);
       if (standing === "held" || isOver(standing)) return ignored("over");
     }
     const wanted = { buildkiteJob, template: route.template, attempt: 1 };
-    const { kind } = await dispatcher.bring(wanted, "webhook", config.requestBudgetSeconds * 1000);
+    const { kind } = await dispatcher.bring(wanted, "webhook", deadline - performance.now());
     switch (kind) {
       case "created":
         return { status: 200, outcome: "created" };

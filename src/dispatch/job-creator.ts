@@ -23,14 +23,14 @@ export class JobCreator {
     this.#onRetry = onRetry;
   }
 
-  /** Whatever may pass is tried again, with growing pauses, or those that the API server asks for, until `budgetMs` is used up. */
+  /** Whatever may pass is tried again, with growing pauses, after those that the API server asks for, until `budgetMs` is used up. */
   async create(job: AgentJob, budgetMs: number): Promise<CreateOutcome> {
     const deadline = performance.now() + budgetMs;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LONGEST_RETRY_MS)) {
       const outcome = await this.#inTurn(() => this.#createBefore(deadline, job));
       if (outcome.kind !== "unavailable") return outcome;
-      // Half of it is jitter, so that replicas and a burst's Jobs don't come back in step.
-      const wait = outcome.retryAfterMs ?? pause * (0.5 + Math.random() / 2);
+      // Never sooner than asked for, and half of the rest is jitter, so that replicas and a burst's Jobs don't come back in step.
+      const wait = (outcome.retryAfterMs ?? 0) + pause * (0.5 + Math.random() / 2);
       if (performance.now() + wait >= deadline) return outcome;
       this.#onRetry();
       await setTimeout(wait);

@@ -1,7 +1,6 @@
 /** Jobs at the Kubernetes API server: what a creation's answer means, lists in pages, watches, deletion of exactly this Job. */
 import { KubeUnreachableError, type KubeClient, type KubeResponse } from "./kube-client.ts";
 import { JOB_LABEL, type AgentJob } from "./plan-agent-job.ts";
-import { within } from "./within.ts";
 
 /** A Job as it comes from the API server, as far as it is read here. */
 export interface StoredJob {
@@ -44,20 +43,32 @@ export type WatchEvent =
   | { readonly type: "ERROR"; readonly object: { readonly code?: number; readonly message?: string } };
 
 const PAGE = 500;
+/** What is created is known; of the answer only what the API server gave it is of interest (falls back to the whole object). */
+const METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
 export class JobsApi {
   readonly #client: KubeClient;
   readonly #timeoutMs: number;
+  readonly #watchSeconds: number;
 
-  constructor(client: KubeClient, timeoutMs = 10_000) {
+  /** A watch is begun anew after `watchSeconds`. */
+  constructor(client: KubeClient, timeoutMs = 10_000, watchSeconds = 300) {
     this.#client = client;
     this.#timeoutMs = timeoutMs;
+    this.#watchSeconds = watchSeconds;
   }
 
   /** Creates a Job once, within `timeoutMs`. Every answer, and none, is an outcome. */
   async create(job: AgentJob, timeoutMs = this.#timeoutMs): Promise<CreateOutcome> {
     try {
-      const { response, text } = await this.#ask("POST", path(job.metadata.namespace), job, timeoutMs);
+      const response = await this.#client.request({
+        method: "POST",
+        path: path(job.metadata.namespace),
+        body: job,
+        accept: METADATA_ONLY,
+        timeoutMs,
+      });
+      const text = await response.text();
       if (response.code >= 200 && response.code < 300) return { kind: "created", job: JSON.parse(text) as StoredJob };
       return judge(response, messageOf(text));
     } catch (error) {
@@ -81,6 +92,7 @@ export class JobsApi {
       const response = await this.#client.request({
         method: "GET",
         path: `${path(namespace)}?${query.toString()}`,
+        timeoutMs: 3 * this.#timeoutMs,
         signal,
       });
       const text = await response.text();
@@ -100,11 +112,13 @@ export class JobsApi {
       resourceVersion,
       watch: "true",
       allowWatchBookmarks: "true",
-      timeoutSeconds: "300",
+      timeoutSeconds: String(this.#watchSeconds),
     });
     const response = await this.#client.request({
       method: "GET",
       path: `${path(namespace)}?${query.toString()}`,
+      // A connection may be lost without a word; a watch that hears nothing more must not be believed for ever.
+      timeoutMs: this.#watchSeconds * 1000 + this.#timeoutMs,
       signal,
     });
     if (response.code !== 200)
@@ -130,23 +144,17 @@ export class JobsApi {
       preconditions: { uid },
       propagationPolicy: "Background",
     };
-    const { response, text } = await this.#ask("DELETE", `${path(namespace)}/${name}`, options, this.#timeoutMs);
+    const response = await this.#client.request({
+      method: "DELETE",
+      path: `${path(namespace)}/${name}`,
+      body: options,
+      timeoutMs: this.#timeoutMs,
+    });
+    const text = await response.text();
     if (response.code === 404 || response.code === 409) return false;
     if (response.code >= 300)
       throw new Error(`cannot delete Job ${namespace}/${name}: ${response.code} ${messageOf(text)}`);
     return true;
-  }
-
-  #ask(
-    method: "POST" | "DELETE",
-    path: string,
-    body: unknown,
-    timeoutMs: number,
-  ): Promise<{ readonly response: KubeResponse; readonly text: string }> {
-    return within(timeoutMs, async (signal) => {
-      const response = await this.#client.request({ method, path, body, signal });
-      return { response, text: await response.text() };
-    });
   }
 }
 

@@ -27,7 +27,11 @@ export interface KubeRequest {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
-  readonly signal: AbortSignal;
+  /** What the answer may be; JSON where it is not said. */
+  readonly accept?: string;
+  /** How long it may take until the answer's end. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
 }
 
 /** Tokens are good for an hour and kubelet renews them long before; certificates and CA bundles change far more rarely. */
@@ -56,14 +60,23 @@ export class KubeClient {
   }
 
   /** @throws KubeUnreachableError */
-  async request({ method, path, body, signal }: KubeRequest): Promise<KubeResponse> {
+  async request({
+    method,
+    path,
+    body,
+    accept = "application/json",
+    timeoutMs,
+    signal,
+  }: KubeRequest): Promise<KubeResponse> {
     try {
-      const { agent, headers } = await this.#credentials();
+      const { agent, headers: given } = await this.#credentials();
       const text = body === undefined ? undefined : JSON.stringify(body);
+      const headers = { ...given, accept, ...(text !== undefined && describe(text)) };
       const response = await send(
         this.#server,
-        { method, path, agent, signal, headers: { ...headers, ...headersFor(text) } },
+        { method, path, agent, headers, ...(signal && { signal }) },
         text,
+        timeoutMs,
       );
       if (response.statusCode === 401) this.#access = undefined;
       return {
@@ -115,14 +128,16 @@ export class KubeClient {
   }
 }
 
-function headersFor(body: string | undefined): Record<string, string | number> {
-  const accept = { accept: "application/json" };
-  return body === undefined
-    ? accept
-    : { ...accept, "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+function describe(body: string): Record<string, string | number> {
+  return { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
 }
 
-function send(server: URL, options: RequestOptions, body: string | undefined): Promise<IncomingMessage> {
+function send(
+  server: URL,
+  options: RequestOptions,
+  body: string | undefined,
+  timeoutMs: number,
+): Promise<IncomingMessage> {
   const { protocol, hostname, port, pathname } = server;
   const target = {
     hostname: hostname.replace(/^\[|\]$/g, ""),
@@ -130,18 +145,33 @@ function send(server: URL, options: RequestOptions, body: string | undefined): P
     path: pathname.replace(/\/+$/, "") + (options.path ?? ""),
   };
   return new Promise((resolve, reject) => {
-    const request = (protocol === "http:" ? httpRequest : httpsRequest)({ ...options, ...target }, resolve);
+    const request = (protocol === "http:" ? httpRequest : httpsRequest)({ ...options, ...target }, (response) => {
+      exchange = response;
+      resolve(response);
+    });
+    let exchange: { destroy: (error: Error) => unknown } = request;
+    // A timer: a signal for each request would be many more objects, in a burst of creations.
+    const timer = setTimeout(
+      () => exchange.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
+      timeoutMs,
+    );
+    request.on("close", () => {
+      clearTimeout(timer);
+    });
     request.on("error", reject).end(body);
   });
 }
 
-async function readText(response: IncomingMessage): Promise<string> {
-  try {
-    let text = "";
-    response.setEncoding("utf8");
-    for await (const chunk of response) text += chunk as string;
-    return text;
-  } catch (cause) {
-    throw new KubeUnreachableError(cause);
-  }
+/** By events: an async iterator of a stream is made of many more objects, and this is the hot path. */
+function readText(response: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    response.on("data", (chunk: Buffer) => chunks.push(chunk));
+    response.on("end", () => {
+      resolve(Buffer.concat(chunks).toString("utf8"));
+    });
+    response.on("error", (cause) => {
+      reject(new KubeUnreachableError(cause));
+    });
+  });
 }

@@ -14,6 +14,7 @@ import type { CreateOutcome } from "./jobs-api.ts";
 import { toLabelValue } from "./labels.ts";
 import { planAgentJob } from "./plan-agent-job.ts";
 import { StacksError, type StacksApi } from "./stacks-api.ts";
+import { soon } from "./within.ts";
 import type { Logger } from "../log.ts";
 
 export interface QueueDispatcherOptions {
@@ -79,10 +80,10 @@ export class QueueDispatcher {
     return maxInFlight - this.#inFlight - this.views().filter((view) => view.phase !== "finished").length;
   }
 
-  /** Where a job stands; undefined where nobody can say. Never throws: a hint that cannot be had is none. */
-  async standing(id: string): Promise<JobStanding | undefined> {
+  /** Where a job stands; undefined where nobody can say so soon. Never throws: a hint that cannot be had is none. */
+  async standing(id: string, budgetMs: number): Promise<JobStanding | undefined> {
     try {
-      return this.#options.stacks && (await this.#standings.ask(id));
+      return this.#options.stacks && (await soon(budgetMs, this.#standings.ask(id)));
     } catch {
       return undefined;
     }
@@ -204,7 +205,7 @@ export class QueueDispatcher {
     const deadline = performance.now() + budgetMs;
     for (let pause = 250; ; pause *= 2) {
       try {
-        return await call();
+        return await soon(Math.max(0, deadline - performance.now()), call());
       } catch (error) {
         const passing = error instanceof StacksError && (error.code === 0 || error.code === 429 || error.code >= 500);
         const wait =

@@ -187,12 +187,15 @@ export class Reconciler {
   async #remove(views: readonly JobView[]): Promise<void> {
     const { dispatcher, jobs, metrics, log } = this.#options;
     for (const { name, uid, buildkiteJobId } of views) {
-      if (!(await jobs.delete(dispatcher.queue.namespace, name, uid))) continue;
-      metrics.deleted(dispatcher.queue.name);
-      log.info(
-        { buildkiteJob: buildkiteJobId, job: name, queue: dispatcher.queue.name },
-        "deleted the Job: its job was over before an agent started",
-      );
+      const about = { buildkiteJob: buildkiteJobId, job: name, queue: dispatcher.queue.name };
+      try {
+        if (!(await jobs.delete(dispatcher.queue.namespace, name, uid))) continue;
+        metrics.deleted(dispatcher.queue.name);
+        log.info(about, "deleted the Job: its job was over before an agent started");
+      } catch (error) {
+        // One that may not be deleted keeps no other from its Job.
+        log.warn({ ...about, ...describeError(error) }, "cannot delete the Job, whose job is over");
+      }
     }
   }
 

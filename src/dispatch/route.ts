@@ -31,7 +31,7 @@ export function routeInQueue(queue: QueueConfig, buildkiteJob: BuildkiteJob): Ro
   const asked = tagsOf(buildkiteJob.rules);
   asked.delete("queue");
   const serves = ({ tags }: TaggedTemplate): boolean =>
-    [...asked].every(([key, value]) => tags[key] !== undefined && (value === "*" || tags[key] === value)) &&
+    [...asked].every(([key, value]) => Object.hasOwn(tags, key) && (value === "*" || tags[key] === value)) &&
     (asked.size > 0 || Object.keys(tags).length === 0);
   const template = queue.templates.find(serves);
   return template ? { kind: "queue", queue, template } : { kind: "elsewhere", reason: "unserved-tags" };

@@ -1,11 +1,13 @@
 /** What becomes of a delivery when the API server does not simply create the Job. */
 import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
 import { KubeConfig } from "@kubernetes/client-node";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { JobCreator } from "../../src/dispatch/job-creator.ts";
 import { JobsApi } from "../../src/dispatch/jobs-api.ts";
 import { KubeClient } from "../../src/dispatch/kube-client.ts";
 import type { AgentJob } from "../../src/dispatch/plan-agent-job.ts";
+import { listen } from "../../src/listen.ts";
 import type { Fault } from "../support/api-server.ts";
 import { stacksOf, testApiServer, testBuildkite, testConfig, testDispatcher, until } from "../support/dispatch.ts";
 
@@ -151,6 +153,55 @@ test("sends nothing for a Job whose turn comes after its budget is used up", asy
   expect(second).toMatchObject({ kind: "unavailable", why: "throttled" });
   expect(api.timesCreated("second")).toBe(0);
 });
+
+test("waits longer each time where the API server is busy and says to come back at once", async () => {
+  const api = await testApiServer();
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromString(api.kubeconfig);
+  let asked = 0;
+  api.fault = () => {
+    asked++;
+    return { kind: "status", code: 429, retryAfterSeconds: 0 };
+  };
+  const outcome = await new JobCreator(new JobsApi(new KubeClient(kubeConfig))).create(agentJob("busy"), 500);
+  expect(outcome).toMatchObject({ kind: "unavailable", why: "throttled" });
+  expect(asked).toBeLessThan(6);
+});
+
+test.each(["list", "watch"] as const)("believes no %s for ever that the API server leaves open", async (verb) => {
+  const api = await testApiServer();
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromString(api.kubeconfig);
+  const jobs = new JobsApi(new KubeClient(kubeConfig), 50, 0.05);
+  const { signal } = new AbortController();
+  if (verb === "list") {
+    api.fault = () => ({ kind: "delay", milliseconds: 60_000 });
+    await expect(jobs.list("buildkite", () => undefined, signal)).rejects.toThrow("no answer within");
+    return;
+  }
+  const watch = jobs.watch("buildkite", "0", signal);
+  await expect(watch.next()).rejects.toThrow("no answer within");
+});
+
+test.each(["queue", "acquire"] as const)(
+  "answers within the budget where Buildkite does not answer at all, in %s mode",
+  async (mode) => {
+    const [api, silent] = [await testApiServer(), createServer(() => undefined)];
+    const port = await listen(silent, "127.0.0.1", 0);
+    onTestFinished(() => {
+      silent.closeAllConnections();
+      silent.close();
+    });
+    const stacks = { agentToken: { env: "AGENT_TOKEN" }, endpoint: `http://127.0.0.1:${port}` };
+    const webhook = { requestBudgetSeconds: 0.4, lateAfterSeconds: 1 };
+    const dispatcher = await testDispatcher(api, testConfig({ mode }, { stacks, webhook }));
+    const began = performance.now();
+    const { status } = await dispatcher.send("job.scheduled", { id: randomUUID(), scheduledAt: Date.now() - 5000 });
+    // A late delivery is a hint that cannot be checked, and a Job too many leaves by itself; a job that is not reserved gets none.
+    expect(status).toBe(mode === "queue" ? 200 : 503);
+    expect(performance.now() - began).toBeLessThan(5000);
+  },
+);
 
 function agentJob(name: string): AgentJob {
   const metadata = { name, namespace: "buildkite", labels: {}, annotations: {} };

@@ -181,6 +181,19 @@ describe("in acquire mode", () => {
     await until("it is counted", async () => (await dispatcher.metric("curfew_dispatch_jobs_deleted_total")) === 1);
   });
 
+  test("brings other jobs their Jobs where one that is over may not be deleted", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake)));
+    api.fault = ({ verb }) =>
+      verb === "delete" ? { kind: "status", code: 403, message: "a policy says no" } : undefined;
+    const cancelled = fake.schedule();
+    await dispatcher.send("job.scheduled", cancelled);
+    fake.cancel(cancelled.id);
+    await until("it was tried", () => dispatcher.log().includes("a policy says no"));
+    const missed = fake.schedule();
+    await until("the next has its Job", () => api.timesCreated(`buildkite-${missed.id}`) === 1);
+  });
+
   test("leaves a Job alone whose agent has started, whatever became of its job", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake)));

@@ -68,6 +68,7 @@ test.each([
   [["docker"], "linux docker=true"],
   [["size=small"], "unserved-tags"],
   [["size=large", "gpu=true"], "unserved-tags"],
+  [["constructor=*"], "unserved-tags"],
   [["docker=true", "size=large"], "unserved-tags"],
 ])("chooses for %j the template that answers all of it", (rules, expected) => {
   expect(route(["queue=linux", ...rules])).toBe(expected);
