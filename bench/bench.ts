@@ -12,12 +12,13 @@ import { fuzz } from "./fuzz.ts";
 import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
 import { formatTable, type Table, type TableBench } from "./lib/table.ts";
 import { memory } from "./memory.ts";
+import { rotation } from "./rotation.ts";
 import { scaling } from "./scaling.ts";
 import { start } from "./start.ts";
 import { wrappers } from "./wrappers.ts";
 
 const SPEED = { admission, scaling, memory, start, dispatch, wrappers, cluster };
-const BENCHES: Readonly<Record<string, Bench | TableBench>> = { ...SPEED, faults, fuzz };
+const BENCHES: Readonly<Record<string, Bench | TableBench>> = { ...SPEED, faults, fuzz, rotation };
 const USAGE = `npm run bench [-- NAME… OPTIONS]
 
   --short         for CI: fewer and shorter rounds, loose floors

@@ -4,8 +4,10 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { findCluster, inNetworkOf, runScript, untilReady, versions } from "../../test/cluster/harness/cluster.ts";
 import type { Cluster, Tier } from "../../test/cluster/harness/cluster.ts";
+import { importImage } from "../../test/cluster/harness/image.ts";
 import { withCluster } from "../../test/cluster/harness/with-cluster.ts";
 import type { BenchOptions, Row } from "./result.ts";
+import type { Table } from "./table.ts";
 
 const ENTRY = path.join(import.meta.dirname, "../bench.ts");
 
@@ -22,29 +24,56 @@ export function clusterMissing(): string | undefined {
 
 /** The rows of the bench `name`, run in the network of a cluster: a new one, or, for the node tier, that of cluster:up if it is up. */
 export async function benchInCluster(tier: Tier, name: string, options: BenchOptions): Promise<readonly Row[]> {
+  return (await inCluster(tier, name, options)) as readonly Row[];
+}
+
+/** The table of the bench `name`, run like {@link benchInCluster}, where CURFEW_IMAGE names the checkout's own image. */
+export async function tableInCluster(name: string, options: BenchOptions): Promise<Table> {
+  return (await inCluster("node", name, options, async (cluster) => {
+    const image = `curfew:bench-${Date.now()}`;
+    await importImage(cluster, image);
+    return { CURFEW_IMAGE: image };
+  })) as Table;
+}
+
+/** What a cluster gets while it comes up; returns what the bench finds in its environment. */
+type Prepare = (cluster: Cluster) => Promise<NodeJS.ProcessEnv>;
+
+async function inCluster(
+  tier: Tier,
+  name: string,
+  options: BenchOptions,
+  prepare: Prepare = () => Promise.resolve({}),
+): Promise<unknown> {
+  const run = async (cluster: Cluster): Promise<unknown> => {
+    const [env] = await Promise.all([prepare(cluster), untilReady(cluster, tier)]);
+    return benchIn(cluster, name, options, env);
+  };
   const running = tier === "node" ? findCluster(path.join(versions().cache, "cluster")) : undefined;
-  if (running !== undefined) return benchIn(running, name, options);
+  if (running !== undefined) return run(running);
   options.note(`starting a cluster (${tier})`);
   runScript("packages.sh");
   runScript("build.sh");
   if (tier === "node") runScript("images.sh", "test");
-  return withCluster(tier, async (cluster) => {
-    await untilReady(cluster, tier);
-    return benchIn(cluster, name, options);
-  });
+  return withCluster(tier, run);
 }
 
-async function benchIn(cluster: Cluster, name: string, { short }: BenchOptions): Promise<readonly Row[]> {
-  const bench = [process.execPath, ENTRY, name, "--json", ...(short ? ["--short"] : [])];
-  const { args, env } = inNetworkOf(cluster, bench);
+async function benchIn(
+  cluster: Cluster,
+  name: string,
+  { short, long }: BenchOptions,
+  more: NodeJS.ProcessEnv,
+): Promise<unknown> {
+  const length = [...(short ? ["--short"] : []), ...(long ? ["--long"] : [])];
+  const { args, env } = inNetworkOf(cluster, [process.execPath, ENTRY, name, "--json", ...length]);
   const [command = "", ...rest] = args;
-  const more = { [CONTAINERD_SOCKET]: path.join(cluster.state, "run/containerd.sock") };
-  const child = spawn(command, rest, { env: { ...env, ...more }, stdio: ["ignore", "pipe", "inherit"] });
+  const socket = { [CONTAINERD_SOCKET]: path.join(cluster.state, "run/containerd.sock") };
+  const child = spawn(command, rest, { env: { ...env, ...socket, ...more }, stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
   await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
-  // It ends with 1 where a row was missed, too; without rows it has said why.
-  if (output === "") throw new Error(`${name} ended without rows in the cluster`);
-  const { results } = JSON.parse(output) as { results: Record<string, readonly Row[]> };
-  return results[name] ?? [];
+  // It ends with 1 where a row was missed, too; without a result it has said why.
+  const results = output === "" ? {} : (JSON.parse(output) as { results: Record<string, unknown> }).results;
+  if (results[name] === undefined) throw new Error(`${name} ended without a result in the cluster`);
+  return results[name];
 }

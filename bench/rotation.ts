@@ -1,0 +1,119 @@
+/**
+ * The manifests as they are shipped, on a real cluster, but for lifetimes of minutes: every certificate and every authority is replaced
+ * while Jobs are created without pause. Kubelet brings each certificate to the Pods a minute or two late.
+ */
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { accepted, request } from "../test/cluster/support/api.ts";
+import { secretPath, watchCertificates } from "../test/cluster/support/certificate-watch.ts";
+import type { CertificatesSeen } from "../test/cluster/support/certificate-watch.ts";
+import installWebhook from "../test/cluster/support/installed-webhook.ts";
+import { createJobs, describeLoad, type JobLoadResult } from "../test/cluster/support/job-load.ts";
+import { kubectl, kubectlOutput } from "../test/cluster/support/kubectl.ts";
+import { clusterMissing, tableInCluster } from "./lib/in-cluster.ts";
+import type { BenchOptions } from "./lib/result.ts";
+import type { Table, TableBench } from "./lib/table.ts";
+
+/**
+ * A certificate is replaced after four minutes with two left, an authority after eight with four left: kubelet may take 100 s, and
+ * every Pod has presented its certificate for long enough before the next is due.
+ */
+const SECONDS = { "certificate-lifetime": 360, "authority-lifetime": 720, "publish-delay": 10, "rollout-delay": 45 };
+const NAMESPACE = "curfew-system";
+const LOOK_MS = 1_000;
+/** Four Jobs in a second; they are all there in the end. */
+const PAUSE_MS = 1_000;
+
+export const rotation: TableBench = {
+  summary: "on a real cluster: certificates that live minutes, replaced while Jobs are created; none may be refused",
+  async table(options) {
+    if (process.env["KUBECONFIG"] !== undefined && process.env["CURFEW_IMAGE"] !== undefined) return measure(options);
+    const missing = clusterMissing();
+    if (missing === undefined) return tableInCluster("rotation", options);
+    return { columns: ["not run"], rows: [[`${missing}; or set KUBECONFIG and CURFEW_IMAGE`]], failed: true };
+  },
+};
+
+async function measure({ short, long, note }: BenchOptions): Promise<Table> {
+  const { stdout } = await kubectl(["get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name"]);
+  if (stdout !== "")
+    throw new Error(`${NAMESPACE} is there already: this bench shortens the lives of its certificates`);
+  const uninstall = await installWebhook();
+  const jobs = `rotation-${process.pid}`;
+  try {
+    accepted(await request("POST", "/api/v1/namespaces", { metadata: { name: jobs } }));
+    await shortenLives();
+    const watch = watchCertificates({ namespace: NAMESPACE, configuration: "curfew", address: await reachable() });
+    const load = createJobs(jobs, PAUSE_MS);
+    await watch.look();
+    // What was issued before lives for a month and a year.
+    accepted(await request("DELETE", secretPath(NAMESPACE)));
+    const minutes = short ? 12 : long ? 60 : 20;
+    for (let minute = 0; minute < minutes; minute += 1) {
+      for (const end = Date.now() + 60_000; Date.now() < end;) {
+        await watch.look();
+        await sleep(LOOK_MS);
+      }
+      const { issued, trusted, retired } = watch.seen();
+      note(
+        `${minute + 1} min: ${load.created()} Jobs, ${issued.size} certificates, ${trusted.size} authorities, ${retired.size} retired`,
+      );
+    }
+    const result = await load.stop();
+    note(describeLoad("rotation", result));
+    return tableOf(minutes, watch.seen(), result, note);
+  } finally {
+    await request("DELETE", `/api/v1/namespaces/${jobs}`);
+    await uninstall();
+  }
+}
+
+async function shortenLives(): Promise<void> {
+  const args = ["certs", ...Object.entries(SECONDS).map(([flag, seconds]) => `--${flag}=${seconds}`)];
+  const patch = [{ op: "replace", path: "/spec/template/spec/containers/0/args", value: args }];
+  const deployment = ["-n", NAMESPACE, "deployment/curfew-certs"];
+  await kubectlOutput(["patch", ...deployment, "--type=json", "--patch", JSON.stringify(patch)]);
+  await kubectlOutput(["rollout", "status", ...deployment, "--timeout=120s"]);
+}
+
+/** The address of the webhook's Service if it can be reached from here: on a node, or by a route to the Services. */
+async function reachable(): Promise<string | undefined> {
+  const service = ["-n", NAMESPACE, "service", "curfew-admission"];
+  const address = await kubectlOutput(["get", ...service, "-o", "jsonpath={.spec.clusterIP}"]);
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port: 443, timeout: 3_000 });
+    const end = (result: string | undefined) => () => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once("connect", end(address)).once("error", end(undefined)).once("timeout", end(undefined));
+  });
+}
+
+function tableOf(
+  minutes: number,
+  { issued, trusted, retired, handshakes, failures, slowestPodMs }: CertificatesSeen,
+  jobs: JobLoadResult,
+  note: (text: string) => void,
+): Table {
+  for (const failure of new Set(failures)) note(`a handshake failed: ${failure}`);
+  const failed = failures.length + jobs.failures.length + jobs.lost.length + jobs.unpatched.length;
+  const cells: readonly (readonly [string, string | number])[] = [
+    ["minutes", minutes],
+    ["certificates", issued.size],
+    ["authorities", trusted.size],
+    ["retired", retired.size],
+    ["slowest Pod", `${Math.round(slowestPodMs / 1000)} s`],
+    ["Jobs", jobs.sent],
+    ["refused", jobs.failures.length],
+    ["lost", jobs.lost.length],
+    ["not patched", jobs.unpatched.length],
+    ["handshakes", handshakes],
+    ["failed", failures.length],
+  ];
+  return {
+    columns: cells.map(([column]) => column),
+    rows: [cells.map(([, cell]) => cell.toLocaleString("en"))],
+    failed: failed > 0 || retired.size === 0,
+  };
+}
