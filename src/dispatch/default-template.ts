@@ -43,6 +43,8 @@ export const DEFAULT_TEMPLATE: JobTemplate = {
             env: [
               { name: "BUILDKITE_AGENT_TOKEN", valueFrom: { secretKeyRef: { name: "buildkite-agent", key: "token" } } },
               { name: "DOCKER_HOST", value: "unix:///run/dind/docker.sock" },
+              // Wrapped, the image's tini is not PID 1, and would warn of it in each log.
+              { name: "TINI_SUBREAPER", value: "true" },
             ],
             volumeMounts: [
               { name: "dind", mountPath: "/run/dind" },

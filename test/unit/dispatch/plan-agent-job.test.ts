@@ -122,6 +122,7 @@ describe("the agent's environment", () => {
     expect(envOf(plan())).toEqual({
       BUILDKITE_AGENT_TOKEN: { secretKeyRef: { name: "buildkite-agent", key: "token" } },
       DOCKER_HOST: "unix:///run/dind/docker.sock",
+      TINI_SUBREAPER: "true",
       BUILDKITE_AGENT_TAGS: "queue=kubernetes",
       BUILDKITE_AGENT_DISCONNECT_AFTER_JOB: "true",
       BUILDKITE_AGENT_DISCONNECT_AFTER_IDLE_TIMEOUT: "50",
@@ -142,6 +143,7 @@ describe("the agent's environment", () => {
     });
     expect(envOf(job)).toEqual({
       DOCKER_HOST: "unix:///run/dind/docker.sock",
+      TINI_SUBREAPER: "true",
       BUILDKITE_AGENT_TAGS: "queue=kubernetes",
       BUILDKITE_AGENT_ACQUIRE_JOB: ID,
       BUILDKITE_AGENT_TOKEN: "bkjat_1",
