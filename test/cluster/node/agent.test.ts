@@ -1,7 +1,10 @@
 /** The real buildkite-agent beside the real dockerd, as in 2020 but without the hack, against a fake of Buildkite's agent API. */
-import { describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { logOf } from "../../support/fake-buildkite.ts";
 import { endOf, logsOf, runJob, type EndedJob } from "../support/jobs.ts";
+import { kubectlOutput } from "../support/kubectl.ts";
 import { dind, dockerVolume, job } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
 import { reachableBuildkite } from "../support/reachable-buildkite.ts";
@@ -36,6 +39,48 @@ async function expectCleanEnd({ outcome, pod }: EndedJob): Promise<void> {
   expect({ agent: endOf(pod, "agent").exitCode, dind: endOf(pod, "dind").exitCode }).toEqual({ agent: 0, dind: 0 });
   expect(await logsOf(namespace, pod, "dind")).toContain("Daemon shutdown complete");
 }
+
+interface Example {
+  readonly metadata: { readonly name: string };
+  readonly spec: { readonly template: { readonly spec: { readonly containers: readonly ExampleContainer[] } } };
+}
+interface ExampleContainer {
+  readonly name: string;
+  env?: readonly object[];
+}
+
+/** examples/buildkite-agent.yaml as it is, but for where its agent finds Buildkite and which queue it serves. */
+function exampleJob(queue: string): Example {
+  const file = new URL("../../../examples/buildkite-agent.yaml", import.meta.url);
+  const example = parse(readFileSync(file, "utf8")) as Example;
+  const agent = example.spec.template.spec.containers.find(({ name }) => name === "agent");
+  if (agent === undefined) throw new Error("the example has no container named agent");
+  agent.env = [
+    ...(agent.env ?? []),
+    { name: "BUILDKITE_AGENT_ENDPOINT", value: buildkite.endpoint },
+    { name: "BUILDKITE_AGENT_TAGS", value: `queue=${queue}` },
+  ];
+  return { ...example, metadata: Object.assign(example.metadata, { namespace }) };
+}
+
+describe("the example", () => {
+  beforeAll(() => {
+    const token = `--from-literal=token=${buildkite.agentToken}`;
+    return kubectlOutput(["create", "secret", "generic", "buildkite-agent", "-n", namespace, token]);
+  });
+
+  it("gives its job a Docker daemon that is there from the first moment, and its agent warns of nothing", async () => {
+    const build = buildkite.schedule({
+      queue: "example",
+      command: "docker version --format 'dockerd {{.Server.Version}}'",
+    });
+    const ended = await runJob(namespace, exampleJob("example"));
+    await expectCleanEnd(ended);
+    expect(build).toMatchObject({ state: "finished", exitStatus: 0, runs: 1 });
+    expect(logOf(build)).toMatch(/^dockerd \d+\.\d+/m);
+    expect(await logsOf(namespace, ended.pod, "agent")).not.toContain("Tini is not running as PID 1");
+  });
+});
 
 describe.concurrent.for(["trap", "native"])("by %s, a Buildkite agent with a Docker daemon", (strategy) => {
   it("runs a job that talks to the daemon, hands in its output and its 0, and the Job completes", async () => {
