@@ -41,23 +41,26 @@ async function whatItDid(container: Container): Promise<object> {
   return { code, output: container.output, stderr: container.stderr };
 }
 
-promise(
-  "does what it would do as PID 1, for scripts made up at random",
-  async (pod) => {
-    for (const text of fc.sample(script, long ? 150 : 8)) {
-      for (const shell of ["/bin/dash", "/bin/bash"]) {
-        // What hangs on the moment agrees at some time.
-        let bare, wrapped;
-        for (let tries = 0; tries < 6 && (tries === 0 || bare !== wrapped); tries++) {
-          const containers = [pod.plain([shell, "-c", text]), pod.main([shell, "-c", text])];
-          [bare, wrapped] = await Promise.all(containers.map(async (container) => resultOf(text, container)));
+for (const role of ["main", "sidecar"] as const) {
+  promise(
+    `a ${role} does what it would do as PID 1, for scripts made up at random`,
+    async (pod) => {
+      for (const text of fc.sample(script, long ? 120 : 6)) {
+        for (const shell of ["/bin/dash", "/bin/bash"]) {
+          const argv = [shell, "-c", text];
+          // What hangs on the moment agrees at some time.
+          let bare, wrapped;
+          for (let tries = 0; tries < 6 && (tries === 0 || bare !== wrapped); tries++) {
+            const results = [pod.plain(argv), pod[role](argv)].map(async (container) => resultOf(text, container));
+            [bare, wrapped] = await Promise.all(results);
+          }
+          expect(wrapped, `${shell}: ${text}`).toBe(bare);
         }
-        expect(wrapped, `${shell}: ${text}`).toBe(bare);
       }
-    }
-  },
-  { needs: ["namespaces", "command dash", "command bash", "command timeout", "command setsid"] },
-);
+    },
+    { needs: ["namespaces", "command dash", "command bash", "command timeout", "command setsid"] },
+  );
+}
 
 /** Without the numbers of processes; and how much of a background process is seen before PID 1 ends is anybody's guess. */
 async function resultOf(text: string, container: Container): Promise<string> {
