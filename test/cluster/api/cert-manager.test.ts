@@ -1,17 +1,24 @@
-/** manifests/cert-manager beside cert-manager's own API types: its CRDs, as they are published. Its controllers do not run here. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** manifests/cert-manager with the real cert-manager: its API types, and then its controllers and its CA injector, too. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
+import { isSignedBy } from "../../../certs/x509.ts";
 import { versions } from "../harness/cluster.ts";
 import { accepted, request, type KubernetesObject } from "../support/api.ts";
+import { readSecret } from "../support/certificate-watch.ts";
 import { kubectl, kubectlOutput } from "../support/kubectl.ts";
+import { LocalCerts, type RotationSeen } from "../support/local-certs.ts";
 import { asList, renamedManifests } from "../support/renamed-manifests.ts";
+import { until } from "../support/until.ts";
 
 const namespace = "cert-manager-test";
 const manifests = path.join(import.meta.dirname, "../../../manifests");
-const CRDS = ["-f", versions().certManagerCrds];
+const certManager = versions().certManagerBin;
+const CRDS = ["-f", path.join(certManager, "crds")];
 
 const folder = mkdtempSync(path.join(tmpdir(), "curfew-cert-manager-"));
 let objects: KubernetesObject[];
@@ -31,7 +38,7 @@ interface Sent extends KubernetesObject {
 beforeAll(async () => {
   await kubectlOutput(["apply", "--server-side", ...CRDS]);
   await kubectlOutput(["wait", "--for=condition=Established", "--timeout=30s", ...CRDS]);
-  objects = await renamedManifests(namespace, inNamespaceOfOnesOwn());
+  objects = await renamedManifests(namespace, inNamespaceOfOnesOwn(namespace));
   own = objects.filter(({ apiVersion }) => apiVersion === "cert-manager.io/v1") as Sent[];
 });
 
@@ -42,13 +49,15 @@ afterAll(async () => {
 });
 
 /** A kustomization as manifests/README.md tells people to write it. */
-function inNamespaceOfOnesOwn(): string {
+function inNamespaceOfOnesOwn(namespace: string): string {
   const readme = readFileSync(path.join(manifests, "README.md"), "utf8");
-  const [, replacements] = /```yaml\n(replacements:[^]*?)```/.exec(readme) ?? [];
-  const resources = [path.relative(folder, path.join(manifests, "cert-manager"))];
-  const kustomization = { resources, namespace, ...(parse(replacements ?? "") as object) };
-  writeFileSync(path.join(folder, "kustomization.yaml"), stringify(kustomization));
-  return folder;
+  const [, replacements = ""] = /```yaml\n(replacements:[^]*?)```/.exec(readme) ?? [];
+  const own = path.join(folder, namespace);
+  mkdirSync(own);
+  const resources = [path.relative(own, path.join(manifests, "cert-manager"))];
+  const kustomization = { resources, namespace, ...(parse(replacements) as object) };
+  writeFileSync(path.join(own, "kustomization.yaml"), stringify(kustomization));
+  return own;
 }
 
 const pathOf = ({ kind = "", metadata: { name } }: KubernetesObject): string =>
@@ -128,4 +137,71 @@ it("manifests/cert-manager as it is differs from that in nothing but the namespa
   const expected = JSON.stringify(ofThese(objects)).replaceAll(namespace, "curfew-system");
   const shipped = await renamedManifests("curfew-system", "cert-manager");
   expect(ofThese(shipped)).toEqual(JSON.parse(expected));
+});
+
+describe("cert-manager itself", () => {
+  const live = "cert-manager-live";
+  const secret = "curfew-admission-tls";
+  const installation = new LocalCerts(live, { manifests: inNamespaceOfOnesOwn(live), secret });
+  let controllers: ChildProcess | undefined;
+  beforeAll(async () => {
+    controllers = spawn(path.join(certManager, "cert-manager"), { stdio: "ignore" });
+    await installation.install();
+  });
+  afterAll(async () => {
+    controllers?.kill("SIGKILL");
+    await installation.remove();
+  });
+
+  /** As `cmctl renew` does it. cert-manager may write the status at the same moment. */
+  async function renew(certificate: string): Promise<void> {
+    const location = `/apis/cert-manager.io/v1/namespaces/${live}/certificates/${certificate}`;
+    await until(`${certificate} is to be renewed`, async () => {
+      const object = accepted(await request<KubernetesObject & { status: { conditions: object[] } }>("GET", location));
+      const lastTransitionTime = new Date().toISOString();
+      object.status.conditions.push({
+        type: "Issuing",
+        status: "True",
+        reason: "ManuallyTriggered",
+        lastTransitionTime,
+      });
+      const { status } = await request("PUT", `${location}/status`, object);
+      return status === 200;
+    });
+  }
+
+  async function certificates(): Promise<{ authority: string; serving: string }> {
+    const [authority = "", serving = ""] = await Promise.all(
+      ["curfew-ca", secret].map(async (name) => (await readSecret(live, name))?.["tls.crt"]),
+    );
+    return { authority, serving };
+  }
+
+  it("issues a certificate that the webhook serves with, and whose CA the API server trusts", async () => {
+    const seen = await installation.createJobsUntil("ten Jobs are created", ({ jobs }) => jobs >= 10);
+    expect(seen.failures).toEqual([]);
+    expect([seen.issued.size, seen.trusted.size]).toEqual([1, 1]);
+    expect(seen.presented).toEqual(seen.issued);
+  });
+
+  it("renews the certificate and its authority while Jobs are created without pause, and none is refused", async () => {
+    const isOver = ({ trusted, issued, presented }: RotationSeen): boolean =>
+      trusted.size === 2 && issued.size === 2 && [...issued].every((certificate) => presented.has(certificate));
+    const watching = installation.createJobsUntil("the certificate of the new authority is served", isOver, 50);
+    const before = await certificates();
+    await renew("curfew-ca");
+    await until("the authority is renewed", async () => (await certificates()).authority !== before.authority);
+    await renew("curfew-admission");
+    const seen = await watching;
+    expect(seen.failures).toEqual([]);
+
+    // Before 1.19 the CA injector replaced the caBundle: then either authority alone must do for either certificate.
+    const after = await certificates();
+    for (const { authority } of [before, after]) {
+      for (const { serving } of [before, after]) {
+        expect(isSignedBy(new X509Certificate(serving), new X509Certificate(authority))).toBe(true);
+      }
+    }
+    expect(after.serving).not.toBe(before.serving);
+  });
 });

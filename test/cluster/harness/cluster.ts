@@ -21,11 +21,11 @@ export interface Cluster {
 }
 
 /** Folders by version, as versions.sh has them. */
-export function versions(): { cache: string; kubernetesBin: string; containerdBin: string; certManagerCrds: string } {
-  const script = '. "$0" && printf "%s\\n" "$cache" "$kubernetes_bin" "$containerd_bin" "$cert_manager_crds"';
+export function versions(): { cache: string; kubernetesBin: string; containerdBin: string; certManagerBin: string } {
+  const script = '. "$0" && printf "%s\\n" "$cache" "$kubernetes_bin" "$containerd_bin" "$cert_manager_bin"';
   const lines = execFileSync("bash", ["-c", script, path.join(here, "versions.sh")], { encoding: "utf8" }).split("\n");
-  const [cache = "", kubernetesBin = "", containerdBin = "", certManagerCrds = ""] = lines;
-  return { cache, kubernetesBin, containerdBin, certManagerCrds };
+  const [cache = "", kubernetesBin = "", containerdBin = "", certManagerBin = ""] = lines;
+  return { cache, kubernetesBin, containerdBin, certManagerBin };
 }
 
 /** Runs one of this folder's scripts, its progress on stderr; returns its stdout. */

@@ -13,5 +13,5 @@ kubernetes_bin=$cache/kubernetes-$KUBERNETES_VERSION
 etcd_bin=$cache/etcd-$ETCD_VERSION
 containerd_bin=$cache/containerd-$CONTAINERD_VERSION
 agent_bin=$cache/buildkite-agent-$BUILDKITE_AGENT_VERSION
-cert_manager_crds=$cache/cert-manager-$CERT_MANAGER_VERSION
-export cache kubernetes_bin etcd_bin containerd_bin agent_bin cert_manager_crds
+cert_manager_bin=$cache/cert-manager-$CERT_MANAGER_VERSION
+export cache kubernetes_bin etcd_bin containerd_bin agent_bin cert_manager_bin

@@ -9,7 +9,9 @@ const HANDSHAKE_TIMEOUT_MS = 5_000;
 export interface Where {
   /** Curfew's. */
   readonly namespace: string;
-  /** Name of the MutatingWebhookConfiguration. */
+  /** Of the Secret that Pods mount. */
+  readonly secret?: string;
+  /** Of the MutatingWebhookConfiguration. */
   readonly configuration: string;
   /** The address of the webhook's Service; undefined: it cannot be reached from here, so that there are no handshakes. */
   readonly address: string | undefined;
@@ -39,7 +41,7 @@ export interface CertificateWatch {
   readonly seen: () => CertificatesSeen;
 }
 
-export function watchCertificates({ namespace, configuration, address }: Where): CertificateWatch {
+export function watchCertificates({ namespace, secret, configuration, address }: Where): CertificateWatch {
   const issued = new Map<string, number>();
   const presented = new Set<string>();
   const trusted = new Set<string>();
@@ -49,7 +51,7 @@ export function watchCertificates({ namespace, configuration, address }: Where):
   const failures: string[] = [];
 
   const look = async (): Promise<void> => {
-    const [latest] = parseBundle((await readSecret(namespace))?.["tls.crt"] ?? "");
+    const [latest] = parseBundle((await readSecret(namespace, secret))?.["tls.crt"] ?? "");
     if (latest && !issued.has(latest.fingerprint256)) issued.set(latest.fingerprint256, performance.now());
     const bundles = [...new Set(await readCaBundles(configuration))];
     current = new Set(bundles.flatMap((bundle) => parseBundle(bundle).map(({ fingerprint256 }) => fingerprint256)));
@@ -83,13 +85,18 @@ interface Configuration {
   readonly webhooks: readonly { readonly clientConfig: { readonly caBundle?: string } }[];
 }
 
-export const secretPath = (namespace: string): string => `/api/v1/namespaces/${namespace}/secrets/curfew-certificates`;
+const SECRET = "curfew-certificates";
+export const secretPath = (namespace: string, name = SECRET): string =>
+  `/api/v1/namespaces/${namespace}/secrets/${name}`;
 export const configurationPath = (name: string): string =>
   `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${name}`;
 
 /** The texts of the Secret, PEM; undefined: there is none. */
-export async function readSecret(namespace: string): Promise<Readonly<Record<string, string>> | undefined> {
-  const answer = await request<Secret>("GET", secretPath(namespace));
+export async function readSecret(
+  namespace: string,
+  name = SECRET,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const answer = await request<Secret>("GET", secretPath(namespace, name));
   if (answer.status === 404) return undefined;
   const entries = Object.entries(accepted(answer).data ?? {});
   return Object.fromEntries(entries.map(([key, value]) => [key, decode(value)]));

@@ -31,9 +31,18 @@ export interface RotationSeen extends CertificatesSeen {
   readonly jobs: number;
 }
 
+/** Who issues certificates in the place of `curfew certs`. */
+export interface Issuer {
+  /** A folder for kustomize, with a namespace of its own. */
+  readonly manifests: string;
+  /** The Secret that Pods mount. */
+  readonly secret: string;
+}
+
 /** An installation in a namespace of its own. */
 export class LocalCerts {
   readonly namespace: string;
+  readonly #issuer: Issuer | undefined;
   readonly configuration: string;
   readonly #folder = mkdtempSync(path.join(tmpdir(), "curfew-certs-"));
   readonly #processes: { readonly subcommand: string; readonly child: ChildProcess }[] = [];
@@ -42,23 +51,23 @@ export class LocalCerts {
   #mounted: string | undefined;
   #kubelet: NodeJS.Timeout | undefined;
 
-  constructor(namespace: string) {
+  constructor(namespace: string, issuer?: Issuer) {
     this.namespace = namespace;
+    this.#issuer = issuer;
     this.configuration = `curfew-${namespace}`;
   }
 
   /** Resolves once a Job is created through it. */
   async install(): Promise<void> {
     const { namespace } = this;
-    this.#objects = (await renamedManifests(namespace)).filter(
+    this.#objects = (await renamedManifests(namespace, this.#issuer?.manifests)).filter(
       ({ kind = "" }) => kind !== "Deployment" && !kind.startsWith("Validating"),
     );
     await kubectlOutput(["apply", "-f", "-"], asList(this.#objects));
     const address = await serviceAddress(namespace);
     execFileSync("ip", ["addr", "add", `${address}/32`, "dev", "lo"]);
     this.#address = address;
-    writeFileSync(this.#file("kubeconfig"), kubeconfigOf(namespace));
-    this.startCerts();
+    if (this.#issuer === undefined) this.startCerts();
     await until("there is a serving certificate", async () => {
       await this.#mountSecret();
       return this.#mounted;
@@ -80,6 +89,7 @@ export class LocalCerts {
 
   /** Starts a `curfew certs`, be there one already. */
   startCerts(): ChildProcess {
+    writeFileSync(this.#file("kubeconfig"), kubeconfigOf(this.namespace));
     const names = { namespace: this.namespace, "webhook-configuration": this.configuration };
     const flags = { host: "127.0.0.1", "ops-port": 0, ...names, ...SECONDS };
     return this.#start("certs", flags, { KUBECONFIG: this.#file("kubeconfig") });
@@ -93,7 +103,8 @@ export class LocalCerts {
   /** Creates Jobs without pause until `isEnough`, or one fails, and returns what was seen from the call on. */
   async createJobsUntil(what: string, isEnough: (seen: RotationSeen) => boolean, seconds = 120): Promise<RotationSeen> {
     const { namespace, configuration } = this;
-    const { look, seen } = watchCertificates({ namespace, configuration, address: this.#address });
+    const secret = this.#issuer && { secret: this.#issuer.secret };
+    const { look, seen } = watchCertificates({ namespace, configuration, address: this.#address, ...secret });
     const refused: string[] = [];
     let jobs = 0;
     const all = (): RotationSeen => ({ ...seen(), jobs, failures: [...refused, ...seen().failures] });
@@ -126,7 +137,7 @@ export class LocalCerts {
   }
 
   async #mountSecret(): Promise<void> {
-    const { "tls.crt": cert, "tls.key": key } = (await readSecret(this.namespace)) ?? {};
+    const { "tls.crt": cert, "tls.key": key } = (await readSecret(this.namespace, this.#issuer?.secret)) ?? {};
     if (cert === undefined || key === undefined || cert === this.#mounted) return;
     writeFileSync(this.#file("tls.crt"), cert);
     writeFileSync(this.#file("tls.key"), key);
