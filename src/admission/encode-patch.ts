@@ -7,7 +7,7 @@ import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../injection/scripts.generated.ts";
 import type { PatchOperation } from "../injection/plan.ts";
 import { asciiJson } from "./ascii-json.ts";
 
-const ENCODED: ReadonlyMap<string, string> = new Map(
+const ENCODED: ReadonlyMap<unknown, string> = new Map(
   [MAIN_SCRIPT, SIDECAR_SCRIPT].map((script) => [script, encodePadded(asciiJson(script))]),
 );
 /** Shorter strings are no script: they need not be looked up. */
@@ -15,40 +15,32 @@ const MIN_SCRIPT_LENGTH = Math.min(MAIN_SCRIPT.length, SIDECAR_SCRIPT.length);
 
 export function encodePatch(patch: readonly PatchOperation[]): string {
   let encoded = "";
+  // What is still to be encoded: text, and operations behind it. The fewer texts are made of them, the less time it takes.
   let pending = "[";
-  for (const [index, operation] of patch.entries()) {
-    if (index > 0) pending += ",";
-    const found = scriptIn(operation);
-    if (found === undefined) pending += asciiJson(operation);
-    else {
-      const { op, path, before, script, after } = found;
-      pending += asciiJson({ op, path, value: before }).slice(0, -"]}".length) + (before.length > 0 ? "," : "");
-      encoded += encodePadded(pending) + script;
-      pending = `${after.length > 0 ? "," : ""}${asciiJson(after).slice("[".length)}}`;
+  let operations: PatchOperation[] = [];
+  const operationsJson = (): string => {
+    const separator = pending !== "[" && operations.length > 0 ? "," : "";
+    return separator + asciiJson(operations).slice("[".length);
+  };
+  for (const operation of patch) {
+    const list: readonly unknown[] = operation.op === "add" && Array.isArray(operation.value) ? operation.value : [];
+    const at = list.findIndex(isScript);
+    const script = ENCODED.get(list[at]);
+    if (operation.op !== "add" || script === undefined) {
+      operations.push(operation);
+      continue;
     }
+    operations.push({ ...operation, value: list.slice(0, at) });
+    pending += operationsJson().slice(0, -"]}]".length) + (at > 0 ? "," : "");
+    encoded += encodePadded(pending) + script;
+    pending = `${at < list.length - 1 ? "," : ""}${asciiJson(list.slice(at + 1)).slice("[".length)}}`;
+    operations = [];
   }
-  return encoded + btoa(`${pending}]`);
+  return encoded + btoa(pending + operationsJson());
 }
 
-interface OperationWithScript {
-  readonly op: string;
-  readonly path: string;
-  /** The list that is the operation's value, around the script, and the script itself as base64. */
-  readonly before: readonly unknown[];
-  readonly script: string;
-  readonly after: readonly unknown[];
-}
-
-function scriptIn(operation: PatchOperation): OperationWithScript | undefined {
-  if (!("value" in operation && Array.isArray(operation.value))) return undefined;
-  const list: readonly unknown[] = operation.value;
-  for (const [at, element] of list.entries()) {
-    if (typeof element !== "string" || element.length < MIN_SCRIPT_LENGTH) continue;
-    const script = ENCODED.get(element);
-    if (script === undefined) continue;
-    return { op: operation.op, path: operation.path, before: list.slice(0, at), script, after: list.slice(at + 1) };
-  }
-  return undefined;
+function isScript(value: unknown): boolean {
+  return typeof value === "string" && value.length >= MIN_SCRIPT_LENGTH && ENCODED.has(value);
 }
 
 /** The base64 of ASCII JSON with spaces behind it up to a multiple of three bytes, so that it ends without `=`. */

@@ -10,16 +10,19 @@ export function logReview(log: Logger, request: ReviewRequest, decision: Decisio
   const { outcome, reason, limits, warnings } = decision;
   const level = isOfInterest(decision) ? "info" : "debug";
   if (!log.isLevelEnabled(level)) return;
+  const { name, generateName } = nameOf(request);
+  // Always of one shape, which is faster; what is undefined is left out of the line.
   log[level](
     {
       namespace: bound(request.namespace),
-      ...nameOf(request),
+      name,
+      generateName,
       kind: request.kind,
       operation: request.operation,
       outcome,
       reason,
-      ...(limits.length > 0 && { limits }),
-      ...(warnings.length > 0 && { warnings: warnings.length }),
+      limits: limits.length > 0 ? limits : undefined,
+      warnings: warnings.length > 0 ? warnings.length : undefined,
       milliseconds: Math.round(seconds * 1e6) / 1e3,
     },
     "review",
@@ -31,12 +34,13 @@ function isOfInterest({ outcome, reason, warnings }: Decision): boolean {
 }
 
 /** A Job with generateName has no name yet when it is reviewed. */
-function nameOf({ name, object }: ReviewRequest): { readonly name: string } | { readonly generateName: string } {
+function nameOf({ name, object }: ReviewRequest): { readonly name?: string; readonly generateName?: string } {
+  if (name !== "") return { name: bound(name) };
   const metadata = isRecord(object) && isRecord(object["metadata"]) ? object["metadata"] : {};
   const { generateName } = metadata;
-  return name === "" && typeof generateName === "string"
+  return typeof generateName === "string"
     ? { generateName: bound(generateName) }
-    : { name: bound(name === "" && typeof metadata["name"] === "string" ? metadata["name"] : name) };
+    : { name: bound(typeof metadata["name"] === "string" ? metadata["name"] : "") };
 }
 
 function bound(name: string): string {
