@@ -3,7 +3,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { Command } from "commander";
 import { addSettings, EXIT_BAD_CONFIG, parseSettings, type ConfigOf, type Settings } from "../src/config.ts";
 import { runCerts } from "./run.ts";
-import { CERTS_SETTINGS, NAMES_SETTINGS } from "./settings.ts";
+import { CERTS_SETTINGS, checkDelays, NAMES_SETTINGS } from "./settings.ts";
 import { showStatus } from "./status.ts";
 
 export function certsCommand(): Command {
@@ -12,7 +12,7 @@ export function certsCommand(): Command {
       "Needs the API server; two at once do no harm.",
   );
   addSettings(command, CERTS_SETTINGS).action(
-    withSettings("curfew certs", CERTS_SETTINGS, (config) => runCerts(config, loadKubeConfig())),
+    withSettings("curfew certs", CERTS_SETTINGS, (config) => runCerts(config, loadKubeConfig()), checkDelays),
   );
   const status = new Command("status").description(
     "Says which certificates there are, until when, and whether API server, Secret and serving Pods agree.\n" +
@@ -44,14 +44,13 @@ function withSettings<S extends Settings>(
   name: string,
   settings: S,
   run: (config: ConfigOf<S>) => Promise<void>,
+  check: (config: ConfigOf<S>) => readonly string[] = () => [],
 ): (given: Record<string, unknown>, command: Command) => Promise<void> {
   return async (_, command) => {
     const parsed = parseSettings(settings, command.optsWithGlobals());
-    if (parsed.kind === "invalid") {
-      for (const problem of parsed.problems) console.error(`${name}: ${problem}`);
-      process.exitCode = EXIT_BAD_CONFIG;
-      return;
-    }
-    await run(parsed.config);
+    const problems = parsed.kind === "invalid" ? parsed.problems : check(parsed.config);
+    for (const problem of problems) console.error(`${name}: ${problem}`);
+    if (parsed.kind === "config" && problems.length === 0) await run(parsed.config);
+    else process.exitCode = EXIT_BAD_CONFIG;
   };
 }

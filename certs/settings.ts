@@ -93,3 +93,13 @@ export const CERTS_SETTINGS = {
 } as const satisfies Settings;
 
 export type CertsConfig = ConfigOf<typeof CERTS_SETTINGS>;
+
+/** What is wrong with settings that are right each by itself. */
+export function checkDelays({ certificateLifetime, publishDelay, rolloutDelay }: CertsConfig): readonly string[] {
+  const usedFor = (certificateLifetime * 2) / 3;
+  if (publishDelay + rolloutDelay < usedFor) return [];
+  return [
+    `--publish-delay ${publishDelay} and --rollout-delay ${rolloutDelay}, together, are not shorter than the ${Math.floor(usedFor)} s after which a certificate ` +
+      `of --certificate-lifetime ${certificateLifetime} is replaced: no authority would ever be retired`,
+  ];
+}

@@ -242,13 +242,21 @@ describe("curfew certs status", () => {
   });
 });
 
-test("without a kubeconfig, curfew certs says what it needs", () => {
-  for (const args of [["certs"], ["certs", "status"]]) {
-    const env = { HOME: "/nonexistent" };
-    const { status, stderr } = spawnSync(process.execPath, ["src/cli.ts", ...args], { env, encoding: "utf8" });
+describe("the command line", () => {
+  const run = (...args: string[]): { status: number | null; stderr: string } =>
+    spawnSync(process.execPath, ["src/cli.ts", "certs", ...args], { env: { HOME: "/nonexistent" }, encoding: "utf8" });
+
+  test.each([[[]], [["status"]]])("says what it needs where there is no kubeconfig: certs %j", (args) => {
+    const { status, stderr } = run(...args);
     expect(status).toBe(1);
     expect(stderr).toContain("no API server is known here: set KUBECONFIG");
-  }
+  });
+
+  test("refuses delays with which no authority would ever be retired", () => {
+    const { status, stderr } = run("--certificate-lifetime", "900");
+    expect(status).toBe(2);
+    expect(stderr).toContain("--rollout-delay 600, together, are not shorter than the 600 s");
+  });
 });
 
 describe("what Pods present", () => {
