@@ -4,8 +4,8 @@ import { text as readText } from "node:stream/consumers";
 import { KubeConfig } from "@kubernetes/client-node";
 
 export interface BareJobs {
-  /** Milliseconds that one creation took. @throws where the answer is not 201. */
-  readonly create: (namespace: string, job: object) => Promise<number>;
+  /** Milliseconds that the creation of a Job, which may be JSON already, took. @throws where the answer is not 201. */
+  readonly create: (namespace: string, job: object | string) => Promise<number>;
   /** Creates a Job, and resolves to what the API server says, its status whatever it is. */
   readonly text: (namespace: string, job: object) => Promise<string>;
   /** How many Jobs there are. */
@@ -34,9 +34,14 @@ export async function bareJobs(kubeconfig: string, connections: number): Promise
     ...(key && { key }),
   });
   const server = config.getCurrentCluster()?.server ?? "";
-  const send = (method: string, path: string, body?: object, onText?: (text: string) => void): Promise<number> =>
+  const send = (
+    method: string,
+    path: string,
+    body?: object | string,
+    onText?: (text: string) => void,
+  ): Promise<number> =>
     new Promise((resolve, reject) => {
-      const text = body === undefined ? "" : JSON.stringify(body);
+      const text = typeof body === "string" ? body : body === undefined ? "" : JSON.stringify(body);
       const fields = { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...headers };
       const sent = request(server + path, { method, agent, headers: fields }, (response) => {
         const end = (): void => {
