@@ -38,10 +38,6 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
   let draining = false;
   const app = express();
   app.disable("x-powered-by").disable("etag");
-  app.use((_request, response, next) => {
-    if (draining) response.setHeader("connection", "close");
-    next();
-  });
   const connections = createConnections(options.maxConnections ?? MAX_CONNECTIONS);
   const receive = createReceiver({
     ...options,
@@ -64,7 +60,10 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
     response.status(500).json({ error: "a bug of Curfew's own: see its log" });
   });
 
-  const server = createServer(LIMITS, app);
+  const server = createServer(LIMITS, (request, response) => {
+    if (draining) response.setHeader("connection", "close");
+    app(request, response);
+  });
   server.on("connection", connections.opened);
   const port = await listen(server, options.host, options.port);
   return {
