@@ -26,7 +26,8 @@ const JOBS = 300;
 const SECRET = "the webhook's token";
 /** Another one finds other mishaps. */
 const SEED = Number(process.env["SEED"] ?? 2020);
-describe.for(["queue", "acquire"] as const)("in %s mode", (mode) => {
+/** At the same time: each has its own Buildkite, dispatchers, namespace, and door to the API server. */
+describe.concurrent.for(["queue", "acquire"] as const)("in %s mode", (mode) => {
   const namespace = testNamespace(`chaos-${mode}`);
 
   it(
@@ -65,22 +66,22 @@ describe.for(["queue", "acquire"] as const)("in %s mode", (mode) => {
         deliver(replicas[random() < 0.5 ? 0 : 1].url, SECRET, webhookPayload("job.scheduled", job));
 
       const mishaps = async (): Promise<void> => {
-        await sleep(3000);
-        await replicas[0].kill();
-        await sleep(1000);
-        replicas[0] = await start();
         await sleep(2000);
+        await replicas[0].kill();
+        await sleep(500);
+        replicas[0] = await start();
+        await sleep(1000);
         await door.shut();
         await sleep(5000);
         await door.open();
         fake.fault = () => (random() < 0.3 ? { status: 429 } : undefined);
-        await sleep(3000);
+        await sleep(2000);
         fake.fault = () => undefined;
         fake.paused = true;
-        await sleep(4000);
+        await sleep(3000);
         fake.paused = false;
       };
-      const options = { jobs: JOBS, random, gapMs: 130, lateMs: [4000, 15_000], send } as const;
+      const options = { jobs: JOBS, random, gapMs: 100, lateMs: [4000, 8000], send } as const;
       const [week] = await Promise.all([scheduleInBadWeek(fake, options), mishaps()]);
 
       const jobs = [...fake.jobs.values()];
