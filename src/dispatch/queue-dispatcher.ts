@@ -77,7 +77,11 @@ export class QueueDispatcher {
     const { maxInFlight } = this.queue;
     if (maxInFlight === undefined) return Infinity;
     if (!this.#options.mirror.synced) return 0;
-    return maxInFlight - this.#inFlight - this.views().filter((view) => view.phase !== "finished").length;
+    // Asked for each delivery of a burst: counted without a copy.
+    let unfinished = 0;
+    for (const { queue, phase } of this.#options.mirror.views())
+      if (queue === this.#label && phase !== "finished") unfinished++;
+    return maxInFlight - this.#inFlight - unfinished;
   }
 
   /** Where a job stands; undefined where nobody can say so soon. Never throws: a hint that cannot be had is none. */
