@@ -16,15 +16,6 @@ export function createConnections(max: number): Connections {
   // Maps keep the order in which keys were added: the first is the oldest.
   const silent = new Map<string, Socket>();
   const clients = new Map<string, Socket>();
-  // Made once for a socket, as every request asks for it.
-  const keys = new WeakMap<Socket, string>();
-  const keyOf = (socket: Socket): string => {
-    const known = keys.get(socket);
-    if (known !== undefined) return known;
-    const key = endOf(socket);
-    keys.set(socket, key);
-    return key;
-  };
   return {
     opened(socket) {
       const key = keyOf(socket);
@@ -46,7 +37,7 @@ export function createConnections(max: number): Connections {
 }
 
 /** The same for a connection's TCP and TLS sockets, and no other open connection's: they have the server's end in common. */
-function endOf({ remoteAddress, remotePort }: Socket): string {
+function keyOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress ?? ""} ${String(remotePort)}`;
 }
 
