@@ -3,8 +3,8 @@ import { writeSync } from "node:fs";
 const STDOUT = 1;
 
 /**
- * Collects the lines of one turn of the event loop and writes them with one system call: at rest a line is out within the turn that
- * logged it; under load a write costs as much as twenty lines. What is collected is written at exit, too.
+ * Collects the lines of one turn of the event loop and writes them with one system call, which costs more than to make a line. So each
+ * is out within the turn that logged it. What is collected is written at exit, too.
  */
 export function stdoutByTurn(): { readonly write: (line: string) => void } {
   let lines = "";
