@@ -9,7 +9,8 @@ beforeAll(async () => {
 
 test("curfew admission loads no Kubernetes client and no express", () => {
   const packages = packagesOf(loadedWith("src/admission/command.ts", metafile));
-  expect(packages).toEqual(["commander", "prom-client"]);
+  expect(packages).toContain("pino");
+  expect(packages.filter((name) => name.startsWith("@kubernetes/") || name === "express")).toEqual([]);
 });
 
 test("curfew dispatch loads Kubernetes' configuration, and none of its thousand models", () => {
