@@ -32,6 +32,7 @@ const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 export function createReceiver(options: ReceiverOptions): (request: Request, response: Response) => Promise<void> {
   const { deliveries, metrics, log } = options;
   const readBody = createBodyReader(BODY_LIMITS);
+  const warn = atMostEverySecond(log, options.now);
   return async (request, response) => {
     const incoming = await readEvent(request, readBody, options);
     if (incoming.kind === "aborted") {
@@ -41,7 +42,7 @@ export function createReceiver(options: ReceiverOptions): (request: Request, res
     if (incoming.kind === "refused") {
       const { status, reason, error = reason } = incoming;
       metrics.delivery("rejected", reason);
-      log.warn({ reason }, "a delivery was refused");
+      warn(reason);
       answer(response, status, { error });
       return;
     }
@@ -49,6 +50,19 @@ export function createReceiver(options: ReceiverOptions): (request: Request, res
     if (event.kind === "malformed") log.warn({ fields: event.fields }, "a delivery lacks what it should have");
     const { status, ...body } = await deliveries.handle(event);
     answer(response, status, body);
+  };
+}
+
+/** Strangers may send as much as they like; the metrics count it all. */
+function atMostEverySecond(log: Logger, now: () => number): (reason: string) => void {
+  let [next, unsaid] = [-Infinity, 0];
+  return (reason) => {
+    if (now() < next) {
+      unsaid++;
+      return;
+    }
+    log.warn({ reason, ...(unsaid > 0 && { others: unsaid }) }, "a delivery was refused");
+    [next, unsaid] = [now() + 1000, 0];
   };
 }
 

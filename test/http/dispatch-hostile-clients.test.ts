@@ -16,13 +16,15 @@ const HEAD = `POST ${PATH} HTTP/1.1\r\nHost: curfew\r\nContent-Type: application
 
 let server: WebhookServer;
 let registry: Registry;
+let logged: string[];
 const sockets: Socket[] = [];
 beforeEach(async () => {
   registry = new Registry();
   const [config, now] = [testConfig(), Date.now];
   const metrics = new DispatchMetrics(registry, [], now);
   const deliveries = new Deliveries({ config, queues: new Map(), metrics, now });
-  const log = createLogger("dispatch", "silent");
+  logged = [];
+  const log = createLogger("dispatch", "warn", { write: (line) => void logged.push(line) });
   const options = { secrets: config.webhook, deliveries, metrics, log, now, maxConnections: KEPT };
   server = await startWebhookServer({ ...options, host: "127.0.0.1", port: 0 });
 });
@@ -108,6 +110,13 @@ test("many that are amid bodies of a megabyte fill no memory: some hear 503, usu
   // 24 MiB may be there at once.
   await expect.poll(() => busy).toBeGreaterThanOrEqual(14);
   expect(await rejectedFor("busy")).toBe(busy);
+});
+
+test("forged deliveries fill no log: one line a second, and all are counted", async () => {
+  for (const socket of await openMany(20)) socket.write(ping("guess"));
+  await expect.poll(() => rejectedFor("signature-mismatch")).toBe(20);
+  expect(logged.length).toBeLessThan(10);
+  expect(logged[0]).toContain('"reason":"signature-mismatch"');
 });
 
 test("one that hangs up within its body is counted, and forgotten", async () => {
