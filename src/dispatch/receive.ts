@@ -1,7 +1,7 @@
 /** A delivery from its bytes to its answer. Everything is refused that is not authentic, before a byte of it is parsed. */
 import type { Request, Response } from "express";
 import type { Logger } from "../log.ts";
-import { createBodyReader, type BodyReader } from "../read-body.ts";
+import { createBodyReader, type BodyReader, type ReadBody } from "../read-body.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { DispatchMetrics } from "./dispatch-metrics.ts";
 import { parseEvent, type WebhookEvent } from "./event.ts";
@@ -32,7 +32,7 @@ const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 export function createReceiver(options: ReceiverOptions): (request: Request, response: Response) => Promise<void> {
   const { deliveries, metrics, log } = options;
   const readBody = createBodyReader(BODY_LIMITS);
-  const warn = atMostEverySecond(log, options.now);
+  const warn = atMostEverySecond(log);
   return async (request, response) => {
     const incoming = await readEvent(request, readBody, options);
     if (incoming.kind === "aborted") {
@@ -54,15 +54,16 @@ export function createReceiver(options: ReceiverOptions): (request: Request, res
 }
 
 /** Strangers may send as much as they like; the metrics count it all. */
-function atMostEverySecond(log: Logger, now: () => number): (reason: string) => void {
+function atMostEverySecond(log: Logger): (reason: string) => void {
   let [next, unsaid] = [-Infinity, 0];
   return (reason) => {
-    if (now() < next) {
+    const now = performance.now();
+    if (now < next) {
       unsaid++;
       return;
     }
     log.warn({ reason, ...(unsaid > 0 && { others: unsaid }) }, "a delivery was refused");
-    [next, unsaid] = [now() + 1000, 0];
+    [next, unsaid] = [now + 1000, 0];
   };
 }
 
@@ -75,22 +76,18 @@ function answer(response: Response, status: number, body: object): void {
 }
 
 /** A function of its own, so that a delivery which waits for its Job holds on to neither the body nor what was parsed of it. */
-function readEvent(request: Request, readBody: BodyReader, options: ReceiverOptions): Promise<Incoming> {
+async function readEvent(request: Request, readBody: BodyReader, options: ReceiverOptions): Promise<Incoming> {
   // The signature is over the bytes as they were sent, so they are not inflated.
   const isPlain = /^(?:identity)?$/i.test(request.get("content-encoding") ?? "");
   if (!isPlain || !JSON_TYPE.test(request.get("content-type") ?? ""))
-    return Promise.resolve({ kind: "refused", status: 415, reason: "content-type-not-json" });
-  return new Promise((resolve) => {
-    readBody(request, (read) => {
-      if (read.kind === "body") resolve(toIncoming(request, read.body, options));
-      else if (read.kind === "aborted") resolve(read);
-      else if (read.kind === "busy") resolve({ kind: "refused", status: 503, reason: "busy" });
-      else {
-        const error = `more than ${BODY_LIMITS.maxBytes} bytes`;
-        resolve({ kind: "refused", status: 413, reason: "too-large", error });
-      }
-    });
+    return { kind: "refused", status: 415, reason: "content-type-not-json" };
+  const read = await new Promise<ReadBody>((resolve) => {
+    readBody(request, resolve);
   });
+  if (read.kind === "body") return toIncoming(request, read.body, options);
+  if (read.kind === "aborted") return read;
+  if (read.kind === "busy") return { kind: "refused", status: 503, reason: "busy" };
+  return { kind: "refused", status: 413, reason: "too-large", error: `more than ${BODY_LIMITS.maxBytes} bytes` };
 }
 
 function toIncoming(request: Request, body: Buffer, { secrets, now, onAuthentic }: ReceiverOptions): Incoming {

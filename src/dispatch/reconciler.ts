@@ -7,6 +7,7 @@ import { isOver, type BuildkiteJob, type JobStanding } from "./buildkite-job.ts"
 import type { DispatchMetrics } from "./dispatch-metrics.ts";
 import type { JobMirror, JobView } from "./job-mirror.ts";
 import type { JobsApi } from "./jobs-api.ts";
+import { KubeUnreachableError } from "./kube-client.ts";
 import { planAcquireMode } from "./plan-acquire-mode.ts";
 import { planQueueMode } from "./plan-queue-mode.ts";
 import { inOrder, type PlannedJob } from "./plan-reconcile.ts";
@@ -193,6 +194,7 @@ export class Reconciler {
         metrics.deleted(dispatcher.queue.name);
         log.info(about, "deleted the Job: its job was over before an agent started");
       } catch (error) {
+        if (error instanceof KubeUnreachableError) throw error;
         // One that may not be deleted keeps no other from its Job.
         log.warn({ ...about, ...describeError(error) }, "cannot delete the Job, whose job is over");
       }

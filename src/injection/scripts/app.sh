@@ -53,23 +53,22 @@ help() {
 # so probably not; unsure. Caught is certain. Blocked counts only asleep and three times over: a fork blocks everything for a moment.
 # sigwait hides what it waits for, but shows in wchan; a wchan of 0 is one just falling asleep.
 heeds() { # PROCESS SIGNAL
-  _heeds=unsure _looks=0 _waits=0 _sleeps=0
-  while [ "$_heeds" = unsure ] && [ "$_looks" -lt 30 ]; do
-    _looks=$((_looks + 1)) _stat=Z _wchan=''
-    read -r _stat <"/proc/$1/stat"
-    read -r _wchan <"/proc/$1/wchan"
+  _heeds=unsure _look=0 _waits=0 _sleeps=0
+  while [ "$_heeds" = unsure ] && [ "$_look" -lt 30 ]; do
+    _look=$((_look + 1)) _stat=Z _wchan=''
+    { read -r _stat <"/proc/$1/stat"; read -r _wchan <"/proc/$1/wchan"; } 2>/dev/null
     set -- "$1" "$2" ${_stat##*) } # $3: its state; ${32}: what it blocks; ${34}: what it catches
     case $3$((${34:-0} >> ($2 - 1) & 1))$((${32:-0} >> ($2 - 1) & 1))$_wchan in
       [ZX]*) _heeds=no ;;
       ?1*) _heeds=yes ;;
       S01* | S*sigtimedwait*) _waits=$((_waits + 1)) ;;
       S00[!0]*) _sleeps=$((_sleeps + 1)) ;;
-      R00*) [ "$_looks" -lt 30 ] || _heeds=busy ;;
+      R00*) [ "$_look" -lt 30 ] || _heeds=busy ;;
     esac
     [ "$_waits" -lt 3 ] || _heeds=yes
     [ "$_sleeps" -lt 3 ] || _heeds=no
   done
-} 2>/dev/null
+}
 
-# In a shell of its own: the app may write to /proc/1/fd/2 at once.
+# In a shell of its own: the app may open /proc/1/fd/2 at once.
 send() { (kill "$@" 2>/dev/null); }

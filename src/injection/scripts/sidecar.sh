@@ -32,19 +32,19 @@ walk() { # PROCESS
   heeds "$1" 15
   case $_heeds in yes | unsure) _tops="$_tops $1"; return ;; esac
   for _file in /proc/"$1"/task/*/children; do
-    _below=''
-    read -r _below <"$_file"
-    for _child in $_below; do walk "$_child"; done
+    _kids=''
+    read -r _kids 2>/dev/null <"$_file"
+    for _child in $_kids; do walk "$_child"; done
   done
-} 2>/dev/null
+}
 alive() {
   for _pid in $_tops; do
     _stat=Z
-    read -r _stat <"/proc/$_pid/stat"
+    read -r _stat 2>/dev/null <"/proc/$_pid/stat"
     case ${_stat##*) } in [!ZX]*) return ;; esac
   done
   false
-} 2>/dev/null
+}
 
 # By itself, a sidecar ends with its own code. Once the mains have ended: TERM, a look every second, after the grace period KILL, 0.
 start "$@"

@@ -20,6 +20,9 @@ describe("a script that signals itself or its process group", () => {
 
   it.each([
     "kill $(jobs -p)",
+    "kill -TERM $$(cat server.pid)",
+    'kill -s 0 "$server"',
+    "kill -n 0 $server",
     'kill -TERM "$server"',
     "kill %1",
     "kill -0 $pid",
@@ -34,8 +37,11 @@ describe("a script that signals itself or its process group", () => {
   });
 
   it("is found in linear time, whatever the argv", () => {
-    const hostile = `kill ${"-s a ".repeat(20_000)}x`;
-    expect(signalsItself([hostile, "kill ".repeat(20_000)])).toBe(false);
+    for (const text of ["-s a ", "kill ", "-kill ", "kill -s kill ", "kill -", "kill\t", "kill $$("]) {
+      const hostile = `kill ${text.repeat(100_000)}`;
+      const spaces = `kill ${" ".repeat(100_000)}x`;
+      expect(signalsItself([hostile, spaces])).toBe(false);
+    }
   });
 });
 
