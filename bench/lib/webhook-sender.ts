@@ -29,12 +29,15 @@ export function webhookSender(port: number, secret: string): WebhookSender {
       return Buffer.from(`${lines.join("\r\n")}\r\n\r\n${body}`);
     },
     async send(request) {
-      const socket = idle.pop() ?? connect({ host: "127.0.0.1", port, noDelay: true });
+      let socket = idle.pop();
+      while (socket?.destroyed) socket = idle.pop();
+      socket ??= connect({ host: "127.0.0.1", port, noDelay: true });
       const start = performance.now();
       socket.write(request);
       const answer = await readAnswer(socket);
       const milliseconds = performance.now() - start;
-      idle.push(socket);
+      // The dispatcher may end it while nobody waits for an answer.
+      idle.push(socket.on("error", () => undefined));
       if (!answer.includes('"created"')) throw new Error(answer);
       return milliseconds;
     },
