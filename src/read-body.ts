@@ -16,6 +16,13 @@ export type ReadBody =
   /** The client went away; nobody is left to answer. */
   | { readonly kind: "aborted" };
 
+/** Whether a Content-Type says JSON, whatever its parameters. */
+export function isJson(contentType: string | undefined): boolean {
+  return JSON_TYPE.test(contentType ?? "");
+}
+
+const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
+
 /** Reads a request's body and calls back exactly once. A callback, not a promise: this is the hot path. */
 export type BodyReader = (request: IncomingMessage, done: (result: ReadBody) => void) => void;
 

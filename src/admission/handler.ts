@@ -1,7 +1,7 @@
 /** POST /mutate: from a request's bytes to its answer, for every request there can be. */
 import type { RequestListener } from "node:http";
 import type { Logger } from "../log.ts";
-import { createBodyReader } from "../read-body.ts";
+import { createBodyReader, isJson } from "../read-body.ts";
 import { parseReview, type ReviewRequest } from "./admission-review.ts";
 import type { AdmissionMetrics, FailureReason } from "./metrics.ts";
 import { respond, statusBody, type ErrorCode } from "./respond.ts";
@@ -22,7 +22,6 @@ const PATH = /^\/mutate(?:\?|$)/;
 const MIB = 1024 * 1024;
 /** 7 MiB: an object is 3 MiB at most in a request to the API server, an update's review holds two, and 1 MiB is for the envelope. */
 const BODY_LIMITS = { maxBytes: 7 * MIB, maxBufferedBytes: 64 * MIB, smallBytes: 64 * 1024 };
-const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 
 export function createHandler({ planner, metrics, log, isDraining }: HandlerOptions): RequestListener {
   const readBody = createBodyReader(BODY_LIMITS);
@@ -48,7 +47,7 @@ export function createHandler({ planner, metrics, log, isDraining }: HandlerOpti
       fail(405, "method", "Reviews are sent with POST.");
       return;
     }
-    if (!JSON_TYPE.test(request.headers["content-type"] ?? "")) {
+    if (!isJson(request.headers["content-type"])) {
       fail(415, "content-type", "The content type of a review is application/json.");
       return;
     }

@@ -1,7 +1,7 @@
 /** A delivery from its bytes to its answer. Everything is refused that is not authentic, before a byte of it is parsed. */
 import type { Request, Response } from "express";
 import type { Logger } from "../log.ts";
-import { createBodyReader, type BodyReader, type ReadBody } from "../read-body.ts";
+import { createBodyReader, isJson, type BodyReader, type ReadBody } from "../read-body.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { DispatchMetrics } from "./dispatch-metrics.ts";
 import { parseEvent, type WebhookEvent } from "./event.ts";
@@ -26,7 +26,6 @@ type Incoming =
 
 /** Build environments and meta-data are part of a payload; documented events are some 10 KB. */
 const BODY_LIMITS = { maxBytes: 1024 * 1024, maxBufferedBytes: 24 * 1024 * 1024, smallBytes: 16 * 1024 };
-const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 
 /** A handler for express that answers every request. Rejects where Curfew itself has a bug. */
 export function createReceiver(options: ReceiverOptions): (request: Request, response: Response) => Promise<void> {
@@ -79,7 +78,7 @@ function answer(response: Response, status: number, body: object): void {
 async function readEvent(request: Request, readBody: BodyReader, options: ReceiverOptions): Promise<Incoming> {
   // The signature is over the bytes as they were sent, so they are not inflated.
   const isPlain = /^(?:identity)?$/i.test(request.get("content-encoding") ?? "");
-  if (!isPlain || !JSON_TYPE.test(request.get("content-type") ?? ""))
+  if (!isPlain || !isJson(request.get("content-type")))
     return { kind: "refused", status: 415, reason: "content-type-not-json" };
   const read = await new Promise<ReadBody>((resolve) => {
     readBody(request, resolve);
