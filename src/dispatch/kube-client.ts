@@ -6,6 +6,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions, type RequestOptions } from "node:https";
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
+import { alarm } from "./within.ts";
 
 export interface KubeResponse {
   readonly code: number;
@@ -150,14 +151,9 @@ function send(
       resolve(response);
     });
     let exchange: { destroy: (error: Error) => unknown } = request;
-    // A timer: a signal for each request would be many more objects, in a burst of creations.
-    const timer = setTimeout(
-      () => exchange.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
-      timeoutMs,
-    );
-    request.on("close", () => {
-      clearTimeout(timer);
-    });
+    // Not within(): a signal for each request would be many more objects, in a burst of creations.
+    const stop = alarm(timeoutMs, (error) => exchange.destroy(error));
+    request.on("close", stop);
     request.on("error", reject).end(body);
   });
 }

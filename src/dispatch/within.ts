@@ -1,15 +1,23 @@
+/** Calls back with an error once `milliseconds` have passed, unless the function that it returns is called before. */
+export function alarm(milliseconds: number, ring: (error: Error) => void): () => void {
+  const timer = setTimeout(() => {
+    ring(new Error(`no answer within ${Math.round(milliseconds)} ms`));
+  }, milliseconds);
+  return () => {
+    clearTimeout(timer);
+  };
+}
+
 /** What `promise` resolves to. @throws Error where it takes longer than `milliseconds`; what comes of it later is nobody's. */
 export async function soon<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+  let stop: (() => void) | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`no answer within ${Math.round(milliseconds)} ms`));
-    }, milliseconds);
+    stop = alarm(milliseconds, reject);
   });
   try {
     return await Promise.race([promise, late]);
   } finally {
-    clearTimeout(timer);
+    stop?.();
   }
 }
 
@@ -19,12 +27,12 @@ export async function soon<T>(milliseconds: number, promise: Promise<T>): Promis
  */
 export async function within<T>(milliseconds: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const timer = setTimeout(() => {
-    controller.abort(new Error(`no answer within ${Math.round(milliseconds)} ms`));
-  }, milliseconds);
+  const stop = alarm(milliseconds, (error) => {
+    controller.abort(error);
+  });
   try {
     return await call(controller.signal);
   } finally {
-    clearTimeout(timer);
+    stop();
   }
 }
