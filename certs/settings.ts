@@ -1,5 +1,6 @@
 import { oneOf, parsePort, parseText, secondsUpTo, type ConfigOf, type Parsed, type Settings } from "../src/config.ts";
 import { LOG_LEVELS } from "../src/log.ts";
+import { usedFor } from "./x509.ts";
 
 const DAY_SECONDS = 86_400;
 const YEAR_SECONDS = 365 * DAY_SECONDS;
@@ -96,10 +97,10 @@ export type CertsConfig = ConfigOf<typeof CERTS_SETTINGS>;
 
 /** What is wrong with settings that are right each by itself. */
 export function checkDelays({ certificateLifetime, publishDelay, rolloutDelay }: CertsConfig): readonly string[] {
-  const usedFor = (certificateLifetime * 2) / 3;
-  if (publishDelay + rolloutDelay < usedFor) return [];
+  const used = usedFor(certificateLifetime);
+  if (publishDelay + rolloutDelay < used) return [];
   return [
-    `--publish-delay ${publishDelay} and --rollout-delay ${rolloutDelay}, together, are not shorter than the ${Math.floor(usedFor)} s after which a certificate ` +
+    `--publish-delay ${publishDelay} and --rollout-delay ${rolloutDelay}, together, are not shorter than the ${Math.floor(used)} s after which a certificate ` +
       `of --certificate-lifetime ${certificateLifetime} is replaced: no authority would ever be retired`,
   ];
 }

@@ -65,13 +65,16 @@ export function dnsNames(certificate: X509Certificate): readonly string[] {
     .flatMap((name) => (name.startsWith("DNS:") ? [name.slice("DNS:".length)] : []));
 }
 
-/**
- * When two thirds of its life are over: it is due for renewal then, with a third left for whatever goes wrong. Its validity is twice
- * its life, since it began a life before the certificate was issued (issue.ts).
- */
+/** How long a certificate is used that lives `life`, in the same unit: two thirds, with a third left for whatever goes wrong. */
+export function usedFor(life: number): number {
+  return (life * 2) / 3;
+}
+
+/** When it is due for renewal. Its validity is twice its life, since it began a life before the certificate was issued (issue.ts). */
 export function renewalTime(certificate: X509Certificate): Date {
   const [from, to] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()];
-  return new Date(to - (to - from) / 6);
+  const life = (to - from) / 2;
+  return new Date(to - life + usedFor(life));
 }
 
 /** Due, or not valid yet: a clock has jumped, then or now, and a certificate of today is good in either case. */
