@@ -34,24 +34,13 @@ export type ParsedAnnotations =
   | { readonly kind: "settings"; readonly settings: Settings; readonly warnings: readonly string[] }
   | { readonly kind: "invalid"; readonly message: string };
 
-/** Most Jobs say nothing but the label. */
-const NOTHING_SAID: ParsedAnnotations = {
-  kind: "settings",
-  settings: {
-    mains: undefined,
-    ignored: [],
-    strategy: undefined,
-    startTimeoutSeconds: DEFAULT_START_TIMEOUT_SECONDS,
-    commands: new Map(),
-    gracePeriods: new Map(),
-    shells: new Map(),
-  },
-  warnings: [],
-};
-
 /** Parses all of them; every mistake is reported at once, at most five in full. */
 export function parseAnnotations(annotations: Readonly<Record<string, string>> | null | undefined): ParsedAnnotations {
-  if (!annotations || !Object.keys(annotations).some(isCurfews)) return NOTHING_SAID;
+  // Most Jobs say nothing but the label.
+  return annotations && Object.keys(annotations).some(isCurfews) ? parseSome(annotations) : NOTHING_SAID;
+}
+
+function parseSome(annotations: Readonly<Record<string, string>>): ParsedAnnotations {
   const commands = new Map<string, readonly string[]>();
   const gracePeriods = new Map<string, number>();
   const shells = new Map<string, string>();
@@ -109,6 +98,8 @@ export function parseAnnotations(annotations: Readonly<Record<string, string>> |
     warnings,
   };
 }
+
+const NOTHING_SAID = parseSome({});
 
 /** Whether an annotation is in Curfew's domain, known or not. What the dispatcher notes on its Jobs is no setting. */
 export function isCurfews(key: string): boolean {
