@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { children } from "../support/container.ts";
-import { promise } from "../support/shells.ts";
+import { long, promise } from "../support/shells.ts";
 import { fixture, sh } from "../support/wrapped-pod.ts";
 
 promise("stops a sidecar with TERM when main has ended, whatever its code, and the sidecar ends 0", async (pod) => {
@@ -38,19 +38,26 @@ promise("stops a sidecar when main is killed: the app by SIGKILL, as the OOM kil
   expect((await sidecar.exited).code).toBe(0);
 });
 
-promise("ends a sidecar that comes up when main is over already, killed or not", async (pod) => {
-  for (const script of ["exit 0", "kill -9 $$"]) {
-    await pod.main(sh(script), { name: "early" }).exited;
-    expect((await pod.sidecar(fixture("daemon", "d", "0"), { mains: "early" }).exited).code).toBe(0);
-  }
-});
+promise(
+  "a sidecar that comes up when main is over already, killed or not, gets its TERM and the time to stop",
+  async (pod) => {
+    for (const script of ["exit 0", "kill -9 $$"]) {
+      await pod.main(sh(script), { name: "early" }).exited;
+      const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: "early" });
+      expect((await sidecar.exited).code).toBe(0);
+      expect(sidecar.output).toContain("d bye");
+    }
+  },
+);
 
-promise("ends sidecars of a main that lasts a few milliseconds", async (pod) => {
-  for (const run of [1, 2, 3]) {
+promise("sidecars of a main that lasts a few milliseconds get their TERM and the time to stop", async (pod) => {
+  for (let run = 0; run < (long ? 60 : 3); run++) {
     const name = `main-${run}`;
-    const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: name });
     const main = pod.main(["true"], { name });
+    await sleep(Math.random() * 20);
+    const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: name });
     expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([0, 0]);
+    expect(sidecar.output).toContain("d bye");
   }
 });
 

@@ -53,6 +53,19 @@ for (const [form, script] of Object.entries(scripts)) {
   });
 }
 
+promise(
+  "a sidecar that starts once main has ended gets its TERM when it handles it, not in the midst of its start",
+  async (pod) => {
+    await pod.main(["true"]).exited;
+    const slow = pod.sidecar(sh("sleep .7; trap 'echo bye; exit 0' TERM; echo up; while :; do sleep .1; done"));
+    const daemons = pod.sidecar(sh(`sleep .7; ${daemon} & wait`));
+    expect((await slow.exited).code).toBe(0);
+    expect(slow.output).toEqual(["up", "bye"]);
+    expect((await daemons.exited).code).toBe(0);
+    expect(daemons.output).toEqual(["d up", "d TERM", "d bye"]);
+  },
+);
+
 promise("a sidecar whose main never appears says so after the start timeout, stops and ends 1", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { start: 2 });
   expect((await sidecar.exited).code).toBe(1);

@@ -28,6 +28,7 @@ fi
 exec 7>/proc/self/fd/9
 read -r _line <&9
 tell() { echo "$*" >/proc/self/fd/9; }
+later() { (deaf; sleep "$1"; tell "$2") 8>&- & } # SECONDS EVENT
 
 # The next event; fails once the helper (app.sh) is dead. `read` can miss a signal that comes just before it blocks, `wait` cannot:
 # so wait for a reader, which gives the line back.

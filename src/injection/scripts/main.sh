@@ -42,7 +42,7 @@ while await _line; do
   [ "$$" != 1 ] || [ ! -e /proc/1/wchan ] || heeds "$_app" "$_signal"
   case $_heeds$_try in
     yes* | unsure3) send "-$_signal" "$_app" ;;
-    unsure* | busy[12]) (sleep 1; tell signal "$_signal" $((_try + 1))) 8>&- & ;;
+    unsure* | busy[12]) later 1 "signal $_signal $((_try + 1))" ;;
   esac
 done
 exit "$_code"

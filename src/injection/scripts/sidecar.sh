@@ -1,5 +1,5 @@
 # Sidecar. Settings: sidecar DIR MAINS POLICY GRACE HOLD START.
-_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _held='' _end='' _tops=''
+_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _held='' _end='' _tops='' _young=1
 shift "$_count"
 
 # TERM from kubelet, when the Pod is deleted, is held back: a sidecar outlives its mains.
@@ -30,7 +30,7 @@ watch() {
 # From a process down, the topmost that heed TERM: under a script that does not, the daemons that it started.
 walk() { # PROCESS
   heeds "$1" 15
-  case $_heeds in yes | unsure) _tops="$_tops $1"; return ;; esac
+  case $_heeds$_young in yes* | unsure) _tops="$_tops $1"; return ;; esac
   for _file in /proc/"$1"/task/*/children; do
     _kids=''
     read -r _kids 2>/dev/null <"$_file"
@@ -46,18 +46,26 @@ alive() {
   false
 }
 
+# TERM to whom heeds it, else to the app; once those are gone, to the script that started them. A sidecar that has just started, as
+# main was quicker, is let come so far that it surely heeds it.
+ask() {
+  if [ "$_tops" ]; then _tops=$_app; else walk "$_app"; fi
+  [ "$_young$_tops" = 1 ] || send -TERM ${_tops:-"$_app"}
+}
+
 # By itself, a sidecar ends with its own code. Once the mains have ended: TERM, a look every second, after the grace period KILL, 0.
 start "$@"
 watch &
+later 5 grown
 while await _line; do
   case $_end$_line in
     exit*) exit "${_line#exit }" ;;
-    hold) _held=1; watch & (deaf; sleep "$_hold"; tell end 0) & ;;
+    *grown) _young='' ;;
+    hold) _held=1; watch & later "$_hold" "end 0" ;;
     end*)
       _end=${_line#end }
-      walk "$_app"
-      send -TERM ${_tops:-"$_app"}
-      (deaf; while sleep 1; do tell tick; done) &
+      ask
+      later 1 tick
       ;;
     ?exit*)
       alive || exit "$_end"
@@ -67,8 +75,8 @@ while await _line; do
     ?tick)
       _grace=$((_grace - 1))
       [ "$_grace" -gt 0 ] || { send -KILL $_app $_tops; exit "$_end"; }
-      # The daemons are gone: now the script that started them.
-      alive || { [ "$_app" ] || exit "$_end"; send -TERM "$_app"; }
+      alive || { [ "$_app" ] || exit "$_end"; ask; }
+      later 1 tick
       ;;
   esac
 done

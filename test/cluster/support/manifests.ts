@@ -37,7 +37,7 @@ export function script(name: string, text: string, more: object = {}) {
 
 /** A sidecar that says when it is told to stop, takes a moment for it, and ends with `code`. */
 export function politeSidecar(name = "sidecar", code = 0, more: object = {}) {
-  const text = `trap 'echo stopping; sleep 0.3; echo stopped; exit ${code}' TERM; echo started; while :; do sleep 1 & wait $!; done`;
+  const text = `echo started; trap 'echo stopping; sleep 0.3; echo stopped; exit ${code}' TERM; while :; do sleep 1 & wait $!; done`;
   return script(name, text, more);
 }
 
