@@ -16,6 +16,8 @@ export interface SurveyedContainer {
   readonly original: Unwrapped | undefined;
   readonly argv: Argv | undefined;
   readonly shell: Shell;
+  /** By which kubelet would end it, as far as is known. */
+  readonly stopSignal: string;
 }
 
 export interface Survey {
@@ -37,15 +39,17 @@ export function surveyContainer(
   known: KnownImage | undefined,
 ): SurveyedContainer {
   const { container } = cast;
+  const stopSignal = container.lifecycle?.stopSignal ?? known?.stopSignal ?? "SIGTERM";
   if (original) {
     const { argv, command, args } = original;
     const leading = argv.length - (args?.length ?? 0);
     const elements: Argv = { elements: argv, leading, fromManifest: command !== undefined, source: "wrapped" };
     const path = container.command?.[0] ?? "/bin/sh";
-    return { container, index, cast, original, argv: elements, shell: { path, evident: true } };
+    return { container, index, cast, original, argv: elements, shell: { path, evident: true }, stopSignal };
   }
   const argv = argvOf(container, settings, known);
-  return { container, index, cast, original, argv, shell: shellOf(container, argv?.elements ?? [], settings, known) };
+  const shell = shellOf(container, argv?.elements ?? [], settings, known);
+  return { container, index, cast, original, argv, shell, stopSignal };
 }
 
 /** Seconds that a sidecar has between TERM and KILL: never more than the Pod has. */
@@ -59,7 +63,7 @@ export function containerPlans(survey: Survey, strategy?: Strategy): readonly Co
   // kubelet knows no grace period but the Pod's.
   const gracePeriod = (name: string): number =>
     strategy === "native" ? gracePeriodOf(survey.spec) : sidecarGracePeriod(survey, name);
-  return survey.containers.map(({ container, cast, argv }) => {
+  return survey.containers.map(({ container, cast, argv, stopSignal }) => {
     const plan: ContainerPlan = {
       name: container.name,
       image: container.image ?? "",
@@ -68,6 +72,7 @@ export function containerPlans(survey: Survey, strategy?: Strategy): readonly Co
       argv: argv?.elements ?? [],
       argvSource: argv?.source ?? "unknown",
     };
-    return cast.role === "sidecar" ? { ...plan, gracePeriodSeconds: gracePeriod(container.name) } : plan;
+    if (cast.role !== "sidecar") return plan;
+    return { ...plan, stopSignal, gracePeriodSeconds: gracePeriod(container.name) };
   });
 }
