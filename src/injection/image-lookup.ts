@@ -64,7 +64,6 @@ function common(one: KnownImage, other: KnownImage): KnownImage {
     entrypoint: equal(one.entrypoint, other.entrypoint) ? one.entrypoint : undefined,
     cmd: equal(one.cmd, other.cmd) ? one.cmd : undefined,
     shell: one.shell === other.shell ? one.shell : undefined,
-    stopSignal: one.stopSignal === other.stopSignal ? one.stopSignal : undefined,
     role: one.role === other.role ? one.role : undefined,
   };
 }

@@ -18,8 +18,6 @@ export interface KnownImage {
   readonly cmd?: readonly string[] | undefined;
   /** Path of a POSIX shell; false: the image has none; absent: not known. */
   readonly shell?: string | false | undefined;
-  /** STOPSIGNAL; absent: SIGTERM, or not known. */
-  readonly stopSignal?: string | undefined;
   /** sidecar: hardly ever the container that a Job is about. */
   readonly role?: "sidecar" | undefined;
 }
@@ -34,7 +32,7 @@ function shellOnlyIn(tags: readonly string[], row: KnownImage): readonly KnownIm
 /** Base images: their rows say only that there is a shell. */
 const BASES = [
   "alpine amazonlinux bash buildpack-deps busybox centos debian eclipse-temurin fedora golang gradle mariadb maven mongo",
-  "mysql node openjdk oraclelinux perl php python redis rockylinux ruby rust ubuntu",
+  "mysql node openjdk oraclelinux perl php postgres python redis rockylinux ruby rust ubuntu",
 ];
 
 export const KNOWN_IMAGES: readonly KnownImage[] = [
@@ -108,13 +106,6 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   { image: "istio/proxyv2", role: "sidecar" },
   { image: "linkerd/proxy", role: "sidecar" },
   { image: "daprd", shell: false, role: "sidecar" },
-  // docker-library/postgres, Dockerfile-debian.template: STOPSIGNAL SIGINT; as a client hardly fewer Jobs use it than as a server
-  { image: "library/postgres", shell: sh, stopSignal: "SIGINT" },
-  // docker-library/php, Dockerfile-linux.template; docker-library/httpd and haproxy, Dockerfile.template; nginxinc/docker-nginx
-  { image: "library/php:*fpm*", shell: sh, stopSignal: "SIGQUIT" },
-  { image: "library/httpd", shell: sh, stopSignal: "SIGWINCH" },
-  { image: "library/haproxy", shell: sh, stopSignal: "SIGUSR1" },
-  { image: "library/nginx", shell: sh, stopSignal: "SIGQUIT" },
   ...BASES.join(" ")
     .split(" ")
     .map((name): KnownImage => ({ image: `library/${name}`, shell: sh })),
@@ -130,10 +121,6 @@ const row: Check = objectWith({
     value === undefined || value === false || (typeof value === "string" && value.startsWith("/"))
       ? undefined
       : " must be an absolute path, or false where the image has no shell",
-  stopSignal: (value) =>
-    value === undefined || (typeof value === "string" && /^SIG[A-Z0-9+-]+$/.test(value))
-      ? undefined
-      : " must be a signal's name, as in SIGQUIT",
   role: (value) => (value === undefined || value === "sidecar" ? undefined : " must be sidecar where it is given"),
 });
 

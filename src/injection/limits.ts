@@ -71,8 +71,8 @@ export const LIMITS = {
     strategy: "trap",
     hardness: "soft",
     sentence:
-      "The container's stop signal is one that the wrapper cannot hand on: a real-time one, or for a sidecar one that programs rarely end by.",
-    wayOut: "set lifecycle.stopSignal to SIGTERM, and heed that",
+      "The container has a stop signal that the wrapper does not use: it ends a sidecar by TERM, and hands main no real-time signal.",
+    wayOut: "remove lifecycle.stopSignal, and heed TERM",
   },
   "signals-itself": {
     strategy: "trap",

@@ -62,9 +62,7 @@ export interface ContainerPlan {
   /** What Kubernetes would run, as far as it is known; empty where `argvSource` is `unknown`. */
   readonly argv: readonly string[];
   readonly argvSource: ArgvSource;
-  /** What it gets once the last main container has ended, as in SIGTERM; sidecars only. */
-  readonly stopSignal?: string;
-  /** Seconds between that and KILL; sidecars only. */
+  /** Seconds between TERM and KILL once the last main container has ended; sidecars only. */
   readonly gracePeriodSeconds?: number;
 }
 

@@ -16,8 +16,6 @@ export interface SurveyedContainer {
   readonly original: Unwrapped | undefined;
   readonly argv: Argv | undefined;
   readonly shell: Shell;
-  /** By which kubelet would end it, as far as is known. */
-  readonly stopSignal: string;
 }
 
 export interface Survey {
@@ -39,17 +37,15 @@ export function surveyContainer(
   known: KnownImage | undefined,
 ): SurveyedContainer {
   const { container } = cast;
-  const stopSignal = container.lifecycle?.stopSignal ?? known?.stopSignal ?? "SIGTERM";
   if (original) {
     const { argv, command, args } = original;
     const leading = argv.length - (args?.length ?? 0);
     const elements: Argv = { elements: argv, leading, fromManifest: command !== undefined, source: "wrapped" };
     const path = container.command?.[0] ?? "/bin/sh";
-    return { container, index, cast, original, argv: elements, shell: { path, evident: true }, stopSignal };
+    return { container, index, cast, original, argv: elements, shell: { path, evident: true } };
   }
   const argv = argvOf(container, settings, known);
-  const shell = shellOf(container, argv?.elements ?? [], settings, known);
-  return { container, index, cast, original, argv, shell, stopSignal };
+  return { container, index, cast, original, argv, shell: shellOf(container, argv?.elements ?? [], settings, known) };
 }
 
 /** Seconds that a sidecar has between TERM and KILL: never more than the Pod has. */
@@ -63,7 +59,7 @@ export function containerPlans(survey: Survey, strategy?: Strategy): readonly Co
   // kubelet knows no grace period but the Pod's.
   const gracePeriod = (name: string): number =>
     strategy === "native" ? gracePeriodOf(survey.spec) : sidecarGracePeriod(survey, name);
-  return survey.containers.map(({ container, cast, argv, stopSignal }) => {
+  return survey.containers.map(({ container, cast, argv }) => {
     const plan: ContainerPlan = {
       name: container.name,
       image: container.image ?? "",
@@ -72,7 +68,6 @@ export function containerPlans(survey: Survey, strategy?: Strategy): readonly Co
       argv: argv?.elements ?? [],
       argvSource: argv?.source ?? "unknown",
     };
-    if (cast.role !== "sidecar") return plan;
-    return { ...plan, stopSignal, gracePeriodSeconds: gracePeriod(container.name) };
+    return cast.role === "sidecar" ? { ...plan, gracePeriodSeconds: gracePeriod(container.name) } : plan;
   });
 }

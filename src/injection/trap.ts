@@ -27,17 +27,12 @@ const EMPTY_DIR = { medium: "Memory", sizeLimit: "1Mi" };
 /** A held TERM is let through this long before the Pod's grace period ends, when kubelet sends KILL. */
 const HOLD_MARGIN_SECONDS = 2;
 
-/** By which the wrapper can end a sidecar. Numbers are those of signal(7), as the wrapper looks them up in /proc. */
-const STOP_SIGNALS = new Map(
-  Object.entries({ SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGUSR1: 10, SIGUSR2: 12, SIGTERM: 15, SIGWINCH: 28 }),
-);
-
 export function trapLimits(survey: Survey, shared: SharedVolume): readonly MetLimit[] {
   const limits: MetLimit[] = isWindows(survey.spec) ? [met("windows")] : [];
   const policies = restartPoliciesOfMains(survey);
   if (policies.includes("Never") && (policies.some((policy) => policy !== "Never") || hasRestartRules(survey)))
     limits.push(met("main-restarts"));
-  for (const { container, cast, argv, shell, stopSignal } of survey.containers) {
+  for (const { container, cast, argv, shell } of survey.containers) {
     if (shared.problems.has(container)) limits.push(met("mount-path-taken", container));
     if (cast.role === "ignored") continue;
     if (!argv) limits.push(met("argv-unknown", container));
@@ -46,7 +41,7 @@ export function trapLimits(survey: Survey, shared: SharedVolume): readonly MetLi
     if (!shell) limits.push(met("no-shell", container));
     else if (!shell.evident) limits.push(met("shell-not-evident", container));
     if (container.tty === true) limits.push(met("tty", container));
-    if (isOfNoUse(stopSignal, cast.role)) limits.push(met("stop-signal", container));
+    if (isOfNoUse(container.lifecycle?.stopSignal, cast.role)) limits.push(met("stop-signal", container));
     if (cast.role === "main") continue;
     if (restartsAfterSuccess(container)) limits.push(met("restart-rules", container));
     if (container.lifecycle?.preStop != null) limits.push(met("pre-stop", container));
@@ -91,9 +86,10 @@ function wrapContainer(surveyed: SurveyedContainer, settingsOf: WrapperSettings)
   return same ? undefined : wrapped;
 }
 
-/** Main gets whatever a shell can catch, which no shell can of the real-time signals (KEP-4960). */
-function isOfNoUse(stopSignal: string, role: Role): boolean {
-  return role === "main" ? stopSignal.startsWith("SIGRT") : !STOP_SIGNALS.has(stopSignal);
+/** A sidecar ends by TERM; main gets whatever a shell can catch, which no shell can of the real-time signals (KEP-4960). */
+function isOfNoUse(stopSignal: string | null | undefined, role: Role): boolean {
+  if (stopSignal == null) return false;
+  return role === "main" ? stopSignal.startsWith("SIGRT") : stopSignal !== "SIGTERM";
 }
 
 type WrapperSettings = (surveyed: SurveyedContainer) => readonly string[];
@@ -106,12 +102,10 @@ function wrapperSettings(survey: Survey): WrapperSettings {
   const policy = restartable ? "OnFailure" : "Never";
   const hold = String(Math.max(gracePeriodOf(spec) - HOLD_MARGIN_SECONDS, 0));
   const start = String(settings.startTimeoutSeconds);
-  return ({ container: { name }, cast, stopSignal }) => {
-    if (cast.role === "main") return ["main", MOUNT_PATH, name];
-    const grace = String(sidecarGracePeriod(survey, name));
-    const stop = String(STOP_SIGNALS.get(stopSignal) ?? 15);
-    return ["sidecar", MOUNT_PATH, names, policy, grace, hold, start, stop];
-  };
+  return ({ container: { name }, cast }) =>
+    cast.role === "main"
+      ? ["main", MOUNT_PATH, name]
+      : ["sidecar", MOUNT_PATH, names, policy, String(sidecarGracePeriod(survey, name)), hold, start];
 }
 
 /** A container's own policy comes before the Pod's (KEP-5307). */

@@ -11,8 +11,8 @@
  *
  * Settings of contract version 1, in order; a script skips those that it does not know:
  *   main:    "main" DIR NAME                                  its own name
- *   sidecar: "sidecar" DIR MAINS POLICY GRACE HOLD START STOP MAINS: names, space-separated; POLICY: Never, or OnFailure where a main
- *            may be restarted in place; GRACE, HOLD, START: whole seconds; STOP: a signal's number (docs/wrappers.md)
+ *   sidecar: "sidecar" DIR MAINS POLICY GRACE HOLD START      MAINS: names, space-separated; POLICY: Never, or OnFailure where a main
+ *            may be restarted in place; GRACE, HOLD, START: whole seconds (docs/wrappers.md)
  *
  * Environment variables whose names a shell drops (`discovery.type`) need no settings: the scripts hand them on by themselves,
  * whether they came by `env` or `envFrom`, so that no value shows in an argv.

@@ -92,17 +92,14 @@ function endingOf(strategy: "trap" | "native", containers: readonly ContainerPla
   const ignored = named("ignored");
   return [
     strategy === "native"
-      ? `${when}: kubelet stops ${listed(sidecars)}, ${[...new Set(sidecars.map(signal))].join(" or ")} first, KILL at the end of the Pod's grace period.`
+      ? `${when}: kubelet stops ${listed(sidecars)}, TERM first, KILL at the end of the Pod's grace period.`
       : `${when}: ${sidecars.map(stopped).join("; ")}.`,
     ...(ignored.length > 0 ? [`${listed(ignored)}: not touched; the Pod goes on until it ends by itself.`] : []),
   ];
 }
 
-const signal = ({ stopSignal = "SIGTERM" }: ContainerPlan): string => stopSignal.replace(/^SIG/, "");
-
-function stopped(container: ContainerPlan): string {
-  const { name, gracePeriodSeconds } = container;
-  return `${name} gets ${signal(container)}${gracePeriodSeconds === undefined ? "" : `, and KILL ${gracePeriodSeconds} s later`}`;
+function stopped({ name, gracePeriodSeconds }: ContainerPlan): string {
+  return `${name} gets TERM${gracePeriodSeconds === undefined ? "" : `, and KILL ${gracePeriodSeconds} s later`}`;
 }
 
 function listed(containers: readonly ContainerPlan[]): string {

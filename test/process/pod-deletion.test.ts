@@ -17,21 +17,6 @@ promise("when the Pod is deleted a sidecar outlives main", async (pod) => {
   expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
 });
 
-promise("a stop signal other than TERM is held back too, and is what the sidecar gets in the end", async (pod) => {
-  const sidecar = pod.sidecar(
-    sh("trap 'echo bye; exit 0' USR1; trap 'echo TERM' TERM; echo up; while :; do sleep .05; done"),
-    {
-      stop: 10,
-    },
-  );
-  const main = pod.main(sh("echo up; sleep 1"));
-  await Promise.all([main.saw("up"), sidecar.saw("up")]);
-  sidecar.kill("SIGUSR1");
-  const [ended, stopped] = await Promise.all([main.exited, sidecar.exited]);
-  expect(stopped.at).toBeGreaterThan(ended.at);
-  expect(sidecar.output).toEqual(["up", "bye"]);
-});
-
 promise("TERM is held back for so long and no longer, so that the sidecar still has time to end", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", ".1"), { hold: 1 });
   const main = pod.main(sh("trap '' TERM; echo up; sleep 60"));

@@ -34,22 +34,6 @@ promise(
   { needs: ["namespaces", "command tini"] },
 );
 
-promise("a sidecar with a stop signal of its own gets that, where it handles it, and no TERM", async (pod) => {
-  const heed = (signal: number) => `trap 'echo got ${signal}; exit 0' ${signal}; trap 'echo TERM' TERM`;
-  const wait = "while :; do sleep .05; done";
-  const signals = [1, 2, 3, 10, 12, 28];
-  const sidecars = signals.map((stop) => pod.sidecar(sh(`${heed(stop)}; echo up; ${wait}`), { stop }));
-  const under = pod.sidecar(sh(`sh -c '${`${heed(10)}; echo up; ${wait}`.replaceAll("'", `'"'"'`)}' & wait`), {
-    stop: 10,
-  });
-  await Promise.all([...sidecars, under].map((sidecar) => sidecar.saw("up")));
-  await pod.main(["sleep", ".2"]).exited;
-  for (const [index, sidecar] of [...sidecars, under].entries()) {
-    expect((await sidecar.exited).code).toBe(0);
-    expect(sidecar.output).toEqual(["up", `got ${signals[index] ?? 10}`]);
-  }
-});
-
 const daemon = fixture("daemon", "d", ".5").join(" ");
 const quick = fixture("daemon", "e", ".1").join(" ");
 const scripts = {

@@ -26,8 +26,6 @@ export interface SidecarOptions extends Options {
   readonly grace?: number;
   readonly hold?: number;
   readonly start?: number;
-  /** A signal's number. */
-  readonly stop?: number;
 }
 
 export class WrappedPod {
@@ -46,8 +44,8 @@ export class WrappedPod {
   }
 
   sidecar(argv: readonly string[], options: SidecarOptions = {}): Container {
-    const { mains = "main", policy = "Never", grace = 5, hold = 28, start = 60, stop = 15, ...rest } = options;
-    const settings = ["sidecar", this.dir, mains, policy, ...[grace, hold, start, stop].map(String)];
+    const { mains = "main", policy = "Never", grace = 5, hold = 28, start = 60, ...rest } = options;
+    const settings = ["sidecar", this.dir, mains, policy, ...[grace, hold, start].map(String)];
     return this.#start(SIDECAR_SCRIPT, settings, argv, true, rest);
   }
 

@@ -1,11 +1,11 @@
-# Sidecar. Settings: sidecar DIR MAINS POLICY GRACE HOLD START STOP.
-_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _stop=$8 _held='' _end='' _tops='' _young=1
+# Sidecar. Settings: sidecar DIR MAINS POLICY GRACE HOLD START.
+_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _held='' _end='' _tops='' _young=1
 shift "$_count"
 
-# The stop signal from kubelet, when the Pod is deleted, is held back: a sidecar outlives its mains.
-trap 'trap : 2 3 15 "$_stop"; tell hold' 2 3 15 "$_stop"
+# TERM from kubelet, when the Pod is deleted, is held back: a sidecar outlives its mains.
+trap 'trap : 2 3 15; tell hold' 2 3 15
 
-# Follows the mains run by run, and tells when the last has ended, or that one has not come. With one held back it waits only for
+# Follows the mains run by run, and tells when the last has ended, or that one has not come. With a TERM held back it waits only for
 # runs that are there.
 watch() {
   deaf
@@ -27,9 +27,9 @@ watch() {
   tell end 0
 } 2>/dev/null
 
-# From a process down, the topmost that heed the stop signal: under a script that does not, the daemons that it started.
+# From a process down, the topmost that heed TERM: under a script that does not, the daemons that it started.
 walk() { # PROCESS
-  heeds "$1" "$_stop"
+  heeds "$1" 15
   case $_heeds$_young in yes* | unsure) _tops="$_tops $1"; return ;; esac
   for _file in /proc/"$1"/task/*/children; do
     _kids=''
@@ -46,14 +46,14 @@ alive() {
   false
 }
 
-# The stop signal to whom heeds it, else to the app; once those are gone, TERM to the script that started them. A sidecar that has
-# just started, as main was quicker, is let come so far that it surely heeds it.
+# TERM to whom heeds it, else to the app; once those are gone, to the script that started them. A sidecar that has just started, as
+# main was quicker, is let come so far that it surely heeds it.
 ask() {
-  if [ "$_tops" ]; then _tops=$_app _stop=15; else walk "$_app"; fi
-  [ "$_young$_tops" = 1 ] || send "-$_stop" ${_tops:-"$_app"}
+  if [ "$_tops" ]; then _tops=$_app; else walk "$_app"; fi
+  [ "$_young$_tops" = 1 ] || send -TERM ${_tops:-"$_app"}
 }
 
-# By itself, a sidecar ends with its own code. Once the mains have ended: its stop signal, a look every second, after the grace period KILL, 0.
+# By itself, a sidecar ends with its own code. Once the mains have ended: TERM, a look every second, after the grace period KILL, 0.
 start "$@"
 watch &
 later 5 grown

@@ -86,12 +86,11 @@ function describeLimit({ limit, container }: { readonly limit: string; readonly 
 }
 
 function describeContainer(container: ContainerPlan): readonly [string, string] {
-  const { name, role, roleSource, argv, argvSource, stopSignal, gracePeriodSeconds: grace } = container;
+  const { name, role, roleSource, argv, argvSource, gracePeriodSeconds: grace } = container;
   const described = [
     `${role} (${roleSource})`,
     argvSource === "unknown" ? "argv unknown" : `runs ${JSON.stringify(argv)} (${argvSource})`,
   ];
-  if (stopSignal !== undefined && stopSignal !== "SIGTERM") described.push(`ends by ${stopSignal}`);
   if (grace !== undefined) described.push(`grace period ${grace} s`);
   return [name, described.join(", ")];
 }

@@ -112,7 +112,6 @@ describe("the operator's rows", () => {
     [[{ image: "docker", cmd: [1] }], "/0/cmd/0 must be a string"],
     [[{ image: "docker", shell: "sh" }], "/0/shell must be an absolute path, or false where the image has no shell"],
     [[{ image: "docker", shell: true }], "/0/shell must be an absolute path, or false where the image has no shell"],
-    [[{ image: "docker", stopSignal: "QUIT" }], "/0/stopSignal must be a signal's name, as in SIGQUIT"],
     [[{ image: "docker", role: "main" }], "/0/role must be sidecar where it is given"],
   ])("%j: %s", (rows, problem) => {
     expect(parseKnownImages(rows)).toEqual({ problem });
