@@ -93,7 +93,7 @@ promise(
     const containers = [pod.sidecar(["sleep", "60"]), pod.main(["sleep", "60"])];
     const switches = (): number => containers.reduce((sum, { pid }) => sum + switchesBelow(pid ?? 0), 0);
     await pod.running();
-    await sleep(2_500); // a sidecar looks for its main once a second
+    await sleep(6_000); // a sidecar looks for its main once a second, and is young for five
     const before = switches();
     await sleep(1_500);
     expect(switches() - before).toBe(0);

@@ -66,6 +66,19 @@ promise(
   },
 );
 
+promise(
+  "what such a sidecar starts later gets its TERM too, and a grace period of one second begins with it",
+  async (pod) => {
+    await pod.main(["true"]).exited;
+    const later = pod.sidecar(sh(`${quick} & sleep 1.7; ${daemon} & wait`));
+    const brief = pod.sidecar(sh(`sleep 1.3; exec ${quick}`), { grace: 1 });
+    expect((await later.exited).code).toBe(0);
+    expect(later.output).toEqual(["e up", "e TERM", "e bye", "d up", "d TERM", "d bye"]);
+    expect((await brief.exited).code).toBe(0);
+    expect(brief.output).toEqual(["e up", "e TERM", "e bye"]);
+  },
+);
+
 promise("a sidecar whose main never appears says so after the start timeout, stops and ends 1", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { start: 2 });
   expect((await sidecar.exited).code).toBe(1);

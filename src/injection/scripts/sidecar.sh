@@ -1,5 +1,5 @@
 # Sidecar. Settings: sidecar DIR MAINS POLICY GRACE HOLD START.
-_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _held='' _end='' _tops='' _young=1
+_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _held='' _end='' _tops='' _told=0 _young=1
 shift "$_count"
 
 # TERM from kubelet, when the Pod is deleted, is held back: a sidecar outlives its mains.
@@ -31,11 +31,14 @@ watch() {
 walk() { # PROCESS
   heeds "$1" 15
   case $_heeds$_young in yes* | unsure) _tops="$_tops $1"; return ;; esac
+  set -- "$1" "$_tops"
   for _file in /proc/"$1"/task/*/children; do
     _kids=''
     read -r _kids 2>/dev/null <"$_file"
     for _child in $_kids; do walk "$_child"; done
   done
+  # What it has forked meanwhile, it may have taught before.
+  [ "$_tops" = "$2" ] || { heeds "$1" 15; [ "$_heeds" != yes ] || _tops="$2 $1"; }
 }
 alive() {
   for _pid in $_tops; do
@@ -46,11 +49,11 @@ alive() {
   false
 }
 
-# TERM to whom heeds it, else to the app; once those are gone, to the script that started them. A sidecar that has just started, as
-# main was quicker, is let come so far that it surely heeds it.
-ask() {
-  if [ "$_tops" ]; then _tops=$_app; else walk "$_app"; fi
-  [ "$_young$_tops" = 1 ] || send -TERM ${_tops:-"$_app"}
+# TERM to whom heeds it, else to the app; once those are gone, to the script that started them. But a sidecar that has just started,
+# as main was quicker, gets it only where it surely heeds it, not in the midst of its start.
+terminate() {
+  if [ "$_tops" ] && [ ! "$_young" ]; then _tops=$_app; else _tops='' && walk "$_app"; fi
+  [ "$_young$_tops" = 1 ] || { send -TERM ${_tops:-"$_app"}; _told=1; }
 }
 
 # By itself, a sidecar ends with its own code. Once the mains have ended: TERM, a look every second, after the grace period KILL, 0.
@@ -64,7 +67,7 @@ while await _line; do
     hold) _held=1; watch & later "$_hold" "end 0" ;;
     end*)
       _end=${_line#end }
-      ask
+      terminate
       later 1 tick
       ;;
     ?exit*)
@@ -73,9 +76,9 @@ while await _line; do
       exec 7>/proc/self/fd/9 # in the dead helper's place, else the pipe would be at its end
       ;;
     ?tick)
-      _grace=$((_grace - 1))
-      [ "$_grace" -gt 0 ] || { send -KILL $_app $_tops; exit "$_end"; }
-      alive || { [ "$_app" ] || exit "$_end"; ask; }
+      _grace=$((_grace - _told))
+      [ "$_grace" -gt 0 ] || [ "$_told" = 0 ] || { send -KILL $_app $_tops; exit "$_end"; }
+      alive || { [ "$_app" ] || exit "$_end"; terminate; }
       later 1 tick
       ;;
   esac
