@@ -12,7 +12,7 @@ import { sh, WrappedPod } from "../support/wrapped-pod.ts";
 /** What people write in the scripts of main containers, as PID 1 without knowing. */
 const SCRIPTS = [
   "kill -TERM 1; kill -KILL 1; echo spared; exit 3",
-  "exec 2>/dev/null; sleep 60 & kill -TERM -1; wait $!; echo $?; exit 3",
+  "exec 2>/dev/null; sleep 0.2; sleep 60 & kill -TERM -1; wait $!; echo $?; exit 3",
   "timeout 0.2 sleep 5; exit $?",
   "trap 'kill $(jobs -p) 2>/dev/null' EXIT; sleep 60 & exit 3",
   "nohup sleep 60 >/dev/null 2>&1 & exit 3",
