@@ -1,6 +1,6 @@
 /**
- * What Jobs there are: one list, then a watch, for as long as it is wanted. It may lag behind by a moment and is never the proof of
- * anything: names decide at creation, UIDs at deletion.
+ * What Jobs there are: a list, then a watch, and both again when that ends, for as long as it is wanted. It may lag behind by a moment
+ * and is never the proof of anything: names decide at creation, UIDs at deletion.
  */
 import { setTimeout } from "node:timers/promises";
 import { parseBuildkiteJob, type BuildkiteJob } from "./buildkite-job.ts";
@@ -31,19 +31,19 @@ export interface MirrorOptions {
   /** Called once for each Job that is seen to have finished. */
   readonly onFinished: (view: JobView) => void;
   readonly onError: (error: unknown) => void;
-  /** How long to wait after a failed list or watch. */
+  /** How long to wait after a failed list or watch, or one that ends sooner. */
   readonly retryMs?: number;
 }
 
 export class JobMirror {
-  readonly #api: JobsApi;
+  readonly #api: Pick<JobsApi, "list" | "watch">;
   readonly #options: MirrorOptions;
   readonly #jobs = new Map<string, JobView>();
   readonly #abort = new AbortController();
   #running = false;
   #synced = false;
 
-  constructor(api: JobsApi, options: MirrorOptions) {
+  constructor(api: Pick<JobsApi, "list" | "watch">, options: MirrorOptions) {
     this.#api = api;
     this.#options = options;
   }
@@ -69,14 +69,15 @@ export class JobMirror {
     const stopped = (): boolean => signal.aborted;
     this.#running = true;
     while (!stopped()) {
+      const soonest = performance.now() + (this.#options.retryMs ?? 1000);
       try {
         await this.#listAndWatch(signal);
       } catch (error) {
         if (stopped()) return;
         this.#options.onError(error);
-        // Rejects when it is aborted, and then the loop ends.
-        await setTimeout(this.#options.retryMs ?? 1000, undefined, { signal }).catch(() => undefined);
       }
+      // Rejects when it is aborted, and then the loop ends.
+      await setTimeout(Math.max(soonest - performance.now(), 0), undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -88,7 +89,7 @@ export class JobMirror {
     const { namespace } = this.#options;
     const seen = new Set<string>();
     const before = new Set(this.#jobs.keys());
-    let version = await this.#api.list(
+    const version = await this.#api.list(
       namespace,
       (page) => {
         for (const job of page) {
@@ -101,14 +102,12 @@ export class JobMirror {
     // What was added while the list was on its way stays: the watch has the last word.
     for (const name of before) if (!seen.has(name)) this.#jobs.delete(name);
     this.#synced = true;
-    for (;;) {
-      for await (const event of this.#api.watch(namespace, version, signal)) {
-        // 410 Gone, most of all: only a new list helps.
-        if (event.type === "ERROR") return;
-        version = event.object.metadata.resourceVersion ?? version;
-        if (event.type === "DELETED") this.#jobs.delete(event.object.metadata.name);
-        else if (event.type !== "BOOKMARK") this.#put(event.object);
-      }
+    // When it ends, there is a new list: that takes out what was added after its deletion had been told, and helps where the version
+    // is too old (410 Gone).
+    for await (const event of this.#api.watch(namespace, version, signal)) {
+      if (event.type === "ERROR") return;
+      if (event.type === "DELETED") this.#jobs.delete(event.object.metadata.name);
+      else if (event.type !== "BOOKMARK") this.#put(event.object);
     }
   }
 
