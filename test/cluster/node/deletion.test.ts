@@ -1,8 +1,8 @@
 /** `kubectl delete job` while it runs: main is as it would be without Curfew, the sidecar outlives it, and the grace period holds. */
 import { describe, expect, it } from "vitest";
 import { request, pathOf } from "../support/api.ts";
-import { followLogs, timeOf, type LogLine } from "../support/follow-logs.ts";
-import { createJob, podsOf, untilLogged } from "../support/jobs.ts";
+import { followLogs, SLACK_MS, timeOf, type LogLine } from "../support/follow-logs.ts";
+import { createJob, untilLogged } from "../support/jobs.ts";
 import { kubectlOutput } from "../support/kubectl.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
@@ -11,7 +11,7 @@ import { until } from "../support/until.ts";
 const namespace = testNamespace("deletion");
 const GRACE_SECONDS = 20;
 
-/** What a Pod's containers wrote until it was gone, and how long that took, in seconds. */
+/** What a Pod's containers wrote until they had ended, and how long after the deletion that was, in seconds. */
 interface Deletion {
   readonly main: readonly LogLine[];
   readonly sidecar: readonly LogLine[];
@@ -23,14 +23,14 @@ async function deleteMidRun(name: string, strategy: string, main: string): Promi
   await createJob(namespace, job(name, [script("main", main), politeSidecar()], { annotations }));
   await untilLogged(namespace, name, "main", "working");
   const pod = await untilLogged(namespace, name, "sidecar", "started");
-  const logs = Promise.all([followLogs(namespace, pod, "main"), followLogs(namespace, pod, "sidecar")]);
-  await until("both logs are followed", async () => (await podsOf(namespace, name)).length === 1);
+  const followed = await Promise.all(["main", "sidecar"].map((container) => followLogs(namespace, pod, container)));
   const start = Date.now();
   await kubectlOutput(["delete", "job", "-n", namespace, name, "--wait=false"]);
-  const [mainLines, sidecarLines] = await logs;
+  const [mainLines = [], sidecarLines = []] = await Promise.all(followed.map((lines) => lines()));
+  const seconds = (Date.now() - start) / 1000;
   const path = pathOf("Pod", namespace, pod.metadata.name);
   await until("the Pod is gone", async () => (await request("GET", path)).status === 404);
-  return { main: mainLines, sidecar: sidecarLines, seconds: (Date.now() - start) / 1000 };
+  return { main: mainLines, sidecar: sidecarLines, seconds };
 }
 
 for (const strategy of ["trap", "native"] as const) {
@@ -39,8 +39,8 @@ for (const strategy of ["trap", "native"] as const) {
       const main =
         "trap 'echo got TERM; sleep 2; echo main ends; exit 0' TERM; echo working; while :; do sleep 0.2; done";
       const { main: mainLines, sidecar, seconds } = await deleteMidRun(`${strategy}-trapping`, strategy, main);
-      expect(timeOf(mainLines, "main ends") - timeOf(mainLines, "got TERM")).toBeGreaterThan(1900);
-      expect(timeOf(sidecar, "stopping")).toBeGreaterThanOrEqual(timeOf(mainLines, "main ends"));
+      expect(timeOf(mainLines, "main ends") - timeOf(mainLines, "got TERM")).toBeGreaterThan(1500);
+      expect(timeOf(sidecar, "stopping")).toBeGreaterThan(timeOf(mainLines, "main ends") - SLACK_MS);
       expect(sidecar.at(-1)?.text).toBe("stopped");
       expect(seconds).toBeLessThan(GRACE_SECONDS + 5);
     });
@@ -48,7 +48,7 @@ for (const strategy of ["trap", "native"] as const) {
     it("a shell script as main, which as PID 1 ignores TERM, goes on to its end, and the sidecar with it", async () => {
       const main = "echo working; sleep 7; echo finished; sleep 0.2";
       const { main: mainLines, sidecar, seconds } = await deleteMidRun(`${strategy}-script`, strategy, main);
-      expect(timeOf(sidecar, "stopping")).toBeGreaterThanOrEqual(timeOf(mainLines, "finished"));
+      expect(timeOf(sidecar, "stopping")).toBeGreaterThan(timeOf(mainLines, "finished") - SLACK_MS);
       expect(seconds).toBeLessThan(GRACE_SECONDS + 5);
     });
 
@@ -60,7 +60,8 @@ for (const strategy of ["trap", "native"] as const) {
       );
       expect(sidecar.map(({ text }) => text)).toContain("stopping");
       expect(seconds).toBeGreaterThan(GRACE_SECONDS - 3);
-      expect(seconds).toBeLessThan(GRACE_SECONDS + 8);
+      // A slow machine adds to it; a second grace period would be more.
+      expect(seconds).toBeLessThan(GRACE_SECONDS + 15);
     });
   });
 }

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { linesOf } from "../support/follow-logs.ts";
+import { linesOf, SLACK_MS } from "../support/follow-logs.ts";
 import { endOf, untilEnded } from "../support/jobs.ts";
 import { kubectlOutput } from "../support/kubectl.ts";
 import { testNamespace } from "../support/namespace.ts";
@@ -39,9 +39,6 @@ interface Ended {
   /** What the containers wrote, as `CONTAINER: TEXT`. */
   readonly lines: readonly { readonly at: number; readonly text: string }[];
 }
-
-/** The container runtime reads each container's output by itself, so lines of two may be this much out of order. */
-const SLACK_MS = 500;
 
 /** Checks that each text was written once, and in this order; returns the times between them, in milliseconds. */
 function expectInOrder({ lines }: Ended, ...texts: readonly string[]): number[] {
@@ -87,7 +84,7 @@ describe.concurrent("an example completes, and", () => {
       job,
       ...["report: shop: done with report", "vector: received terminated", "vector: shop: done with report"],
     );
-    expect(untilTerm).toBeGreaterThan(2900);
+    expect(untilTerm).toBeGreaterThan(2500);
     expect(job.codes).toEqual({ report: 0, vector: 0 });
   });
 
@@ -130,7 +127,7 @@ describe.concurrent("an example completes, and", () => {
     expectInOrder(job, "tests: shop: done with test web", "browser: received terminated");
     const recorder = ["video: received terminated", "video: stopped"];
     const [, finishing] = expectInOrder(job, "tests: shop: done with test web", ...recorder);
-    expect(finishing).toBeGreaterThan(1900);
+    expect(finishing).toBeGreaterThan(1500);
     expect(job.codes).toEqual({ tests: 0, browser: 0, video: 0 });
   });
 

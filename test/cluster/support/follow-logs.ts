@@ -1,5 +1,6 @@
 /** A container's output with the time of each line, also where its Pod is removed at the end. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { pathOf, request } from "./api.ts";
 import type { Pod } from "./jobs.ts";
 
@@ -9,14 +10,29 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** Follows a container's output until the container has ended. Call it while the container runs. */
-export async function followLogs(namespace: string, pod: Pod, container: string): Promise<readonly LogLine[]> {
+/** The container runtime reads each container's output by itself, so lines of two may be this much out of order. */
+export const SLACK_MS = 500;
+
+/**
+ * Follows the output of a container that has written something. Resolves once the first of it is here, so that the rest comes too, be the
+ * Pod removed; to what resolves to all of it once the container has ended.
+ */
+export async function followLogs(
+  namespace: string,
+  pod: Pod,
+  container: string,
+): Promise<() => Promise<readonly LogLine[]>> {
   const args = ["logs", "-f", "--timestamps", "-n", namespace, pod.metadata.name, "-c", container];
   const child = spawn("kubectl", args, { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
-  await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
-  return parseLines(output);
+  const ended = once(child, "close");
+  await Promise.race([once(child.stdout, "data"), ended]);
+  if (output === "") throw new Error(`kubectl ${args.join(" ")} ended without output`);
+  return async () => {
+    await ended;
+    return parseLines(output);
+  };
 }
 
 /** What a container has written so far, or until it ended. */
