@@ -15,8 +15,8 @@ const buildkite = reachableBuildkite();
 /** Before that, TERM would end dockerd without a shutdown. */
 const UNTIL_DOCKERD = "until docker version >/dev/null 2>&1; do sleep 0.1; done";
 
-/** Agent and Docker daemon; the agent takes one job of `queue`, or leaves after five seconds without one. */
-function agentJob(queue: string, strategy: string) {
+/** Agent and Docker daemon; the agent takes one job of `queue`, or leaves after five seconds without one. `more`: further fields of it. */
+function agentJob(queue: string, strategy: string, more: object = {}) {
   const variables = {
     BUILDKITE_AGENT_TOKEN: buildkite.agentToken,
     BUILDKITE_AGENT_ENDPOINT: buildkite.endpoint,
@@ -28,6 +28,7 @@ function agentJob(queue: string, strategy: string) {
     image: "buildkite/agent:3",
     args: ["start", "--disconnect-after-job", "--disconnect-after-idle-timeout=5"],
     env: Object.entries(variables).map(([name, value]) => ({ name, value })),
+    ...more,
   };
   const annotations = { "curfew.sh/strategy": strategy };
   return job(queue, [agent, dind()], { annotations, pod: { volumes: [dockerVolume] } });
@@ -103,7 +104,8 @@ describe.concurrent.for(["trap", "native"])("by %s, a Buildkite agent with a Doc
 
   it("leaves after its idle timeout when there is no job, and the Job completes", async () => {
     const queue = `idle-${strategy}`;
-    const ended = await runJob(namespace, agentJob(queue, strategy));
+    const command = ["sh", "-c", `${UNTIL_DOCKERD}; exec buildkite-agent-entrypoint "$@"`, "sh"];
+    const ended = await runJob(namespace, agentJob(queue, strategy, { command }));
     await expectCleanEnd(ended);
     const seen = [...buildkite.agents.values()].filter(({ tags }) => tags.includes(`queue=${queue}`));
     expect(seen).toEqual([{ tags: [`queue=${queue}`], only: undefined, connected: false }]);

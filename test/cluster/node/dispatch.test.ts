@@ -33,12 +33,16 @@ describe.concurrent.for([
     });
   });
   const schedule = (command: string): FakeJob => buildkite.schedule({ queue, command });
+  /** In queue mode the agent of one build's Job may run another's. */
+  const untilRun = (build: FakeJob): Promise<boolean> =>
+    until("it has run", () => Promise.resolve(build.state === "finished"), 120);
   const ended = (job: FakeJob): Promise<EndedJob> => untilEnded(BUILDS, `buildkite-${job.id}`);
 
   it("a webhook becomes a Job whose agent runs the build with Docker, and nothing is left running", async () => {
     const build = schedule(DOCKER_RUN);
     const answer = await send("job.scheduled", build);
     expect(answer).toEqual({ status: 200, body: { outcome: "created" } });
+    await untilRun(build);
     await expectNothingLeft(await ended(build));
     expect(logOf(build)).toMatch(/^hello from a container/m);
     expect(build).toMatchObject({ state: "finished", exitStatus: 0, runs: 1 });
@@ -46,7 +50,7 @@ describe.concurrent.for([
 
   it("a build that fails without a webhook is found, its 7 arrives, and nothing is left running", async () => {
     const build = schedule("docker version && exit 7");
-    await until("it has run", () => Promise.resolve(build.state === "finished"), 120);
+    await untilRun(build);
     await expectNothingLeft(await ended(build));
     expect(build).toMatchObject({ exitStatus: 7, runs: 1 });
   });
