@@ -1,7 +1,7 @@
 /** A root shell on the node, through a privileged Pod, so that it works in any cluster: what tests do behind kubelet's back. */
 import { accepted, create } from "./api.ts";
 import { statusOf, type Pod } from "./jobs.ts";
-import { kubectlOutput } from "./kubectl.ts";
+import { exec, kubectlOutput } from "./kubectl.ts";
 import { script } from "./manifests.ts";
 
 const NAME = "node-shell";
@@ -23,9 +23,19 @@ export async function killContainer(
   container: string,
   signal: "KILL" | "STOP" | "CONT" = "KILL",
 ): Promise<void> {
+  const find = `grep -q ${idOf(pod, container)} $p/cgroup && grep -q 'NSpid:.*[[:space:]]1$' $p/status`;
+  const kill = `for p in /proc/[0-9]*; do ${find} && kill -${signal} \${p#/proc/} && exit 0; done 2>/dev/null; exit 1`;
+  await exec(namespace, NAME, "shell", kill);
+}
+
+/** Whether the kernel has killed a process of the container for want of memory, by its log: a cgroup's counters go with the container. */
+export async function wasOomKilled(namespace: string, pod: Pod, container: string): Promise<boolean> {
+  const find = `dmesg | grep -c 'oom-kill:.*${idOf(pod, container)}' || true`;
+  return Number(await exec(namespace, NAME, "shell", find)) > 0;
+}
+
+function idOf(pod: Pod, container: string): string {
   const id = statusOf(pod, container)?.containerID?.replace(/^.*:\/\//, "");
   if (id === undefined) throw new Error(`${container} has no container ID`);
-  const find = `grep -q ${id} $p/cgroup && grep -q 'NSpid:.*[[:space:]]1$' $p/status`;
-  const kill = `for p in /proc/[0-9]*; do ${find} && kill -${signal} \${p#/proc/} && exit 0; done 2>/dev/null; exit 1`;
-  await kubectlOutput(["exec", "-n", namespace, NAME, "--", "sh", "-c", kill]);
+  return id;
 }
