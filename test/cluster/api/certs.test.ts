@@ -71,21 +71,29 @@ describe("curfew certs, when what it keeps is broken", () => {
     const wipe = [0, 1, 2].map((index) => ({ op: "remove", path: `/webhooks/${index}/clientConfig/caBundle` }));
     accepted(await request("PATCH", configurationPath(one.configuration), wipe, "application/json-patch+json"));
   };
-  const areBack = async (): Promise<boolean> =>
-    (await readCaBundles(one.configuration)).every((bundle) => bundle !== "");
+  const untilBack = async (seconds?: number): Promise<void> => {
+    const areBack = async () => (await readCaBundles(one.configuration)).every((bundle) => bundle !== "");
+    await until("every caBundle is back", areBack, seconds);
+    await one.untilAnswered(); // the API server may see them a moment later
+  };
 
-  it("puts a wiped caBundle back within two seconds", async () => {
+  it("puts a wiped caBundle back within seconds", async () => {
     await wipeCaBundles();
-    await until("every caBundle is back", areBack, 2);
+    await untilBack(10);
   });
 
   it("goes on by itself after the API server was killed and is back", async () => {
+    // Certificate and authority are as young as can be, so that neither ends while no other can be issued.
+    accepted(await request("DELETE", secretPath(one.namespace)));
+    const before = await one.createJobsUntil("what is new is served", ({ issued, presented }) => {
+      return issued.size > 0 && [...issued].every((certificate) => presented.has(certificate));
+    });
     signalControlPlane("kube-apiserver", "SIGKILL");
     await until("the API server is gone", async () => !(await isApiServerReady()));
     await until("the API server is ready again", isApiServerReady);
     await wipeCaBundles();
-    await until("every caBundle is back", areBack);
-    const seen = await one.createJobsUntil("a certificate is issued", ({ issued }) => issued.size >= 2);
-    expect(seen.failures).toEqual([]);
+    await untilBack();
+    const after = await one.createJobsUntil("a certificate is issued", ({ issued }) => issued.size >= 2);
+    expect([...before.failures, ...after.failures]).toEqual([]);
   }, 200_000);
 });

@@ -57,7 +57,7 @@ export class LocalCerts {
     this.configuration = `curfew-${namespace}`;
   }
 
-  /** Resolves once a Job is created through it. */
+  /** Resolves once it answers. */
   async install(): Promise<void> {
     const { namespace } = this;
     this.#objects = (await renamedManifests(namespace, this.#issuer?.manifests)).filter(
@@ -75,7 +75,12 @@ export class LocalCerts {
     this.#kubelet = setInterval(() => void this.#mountSecret().catch(() => undefined), KUBELET_MS);
     const files = { "tls-cert": this.#file("tls.crt"), "tls-key": this.#file("tls.key") };
     this.#start("admission", { host: address, port: 443, "ops-port": 0, ...files });
-    await until("the webhook answers", async () => (await createJob(namespace)).status === 201);
+    await this.untilAnswered();
+  }
+
+  /** Resolves once a Job is created through it. */
+  async untilAnswered(): Promise<void> {
+    await until("the webhook answers", async () => (await createJob(this.namespace)).status === 201);
   }
 
   /** Takes away what there is of it. */
