@@ -17,13 +17,14 @@ afterAll(async () => {
 });
 
 /** Every object's generation or, where it has none, its resourceVersion. */
-async function versions(): Promise<string> {
-  const path =
-    "{range .items[*]}{.kind}/{.metadata.name} {.metadata.generation}{.metadata.resourceVersion}{'\\n'}{end}";
-  return kubectlOutput(
-    ["get", "-f", "-", "-o", `jsonpath=${path}`],
-    asList(objects.filter(({ kind }) => kind !== "Deployment" && kind !== "PodDisruptionBudget")),
-  );
+async function versions(): Promise<string[]> {
+  const wanted = objects.filter(({ kind }) => kind !== "Deployment" && kind !== "PodDisruptionBudget");
+  const { items } = JSON.parse(await kubectlOutput(["get", "-f", "-", "-o", "json"], asList(wanted))) as {
+    items: KubernetesObject[];
+  };
+  return items.map(({ kind = "", metadata: { name, generation, resourceVersion } }) => {
+    return `${kind}/${name} ${String(generation ?? resourceVersion)}`;
+  });
 }
 
 async function caBundles(): Promise<string> {
@@ -67,7 +68,7 @@ describe("applying the manifests again", () => {
   it("changes nothing", async () => {
     const before = await versions();
     await kubectlOutput(["apply", "-f", "-"], asList(objects));
-    expect(await versions()).toBe(before);
+    expect(await versions()).toEqual(before);
   });
 
   it.each([
