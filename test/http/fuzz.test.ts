@@ -9,7 +9,6 @@ afterAll(async () => {
 });
 
 test.each([...PURE_TARGETS, ...served.flatMap(({ targets }) => targets)])("$name: do no harm", async ({ run }) => {
-  const { inputs, harm } = await run({ inputs: 100_000, milliseconds: 400 });
+  const { harm } = await run({ inputs: 100_000, milliseconds: 400 });
   expect(harm ?? "none").toBe("none");
-  expect(inputs).toBeGreaterThan(0);
 });
