@@ -185,9 +185,9 @@ describe("cert-manager itself", () => {
   });
 
   it("renews the certificate and its authority while Jobs are created without pause, and none is refused", async () => {
-    const firstLook = Promise.withResolvers<void>();
+    const firstLook = Promise.withResolvers<undefined>();
     const isOver = ({ jobs, trusted, issued, presented }: RotationSeen): boolean => {
-      if (jobs > 0) firstLook.resolve();
+      if (jobs > 0) firstLook.resolve(undefined);
       return trusted.size === 2 && issued.size === 2 && [...issued].every((certificate) => presented.has(certificate));
     };
     const watching = installation.createJobsUntil("the certificate of the new authority is served", isOver, 50);

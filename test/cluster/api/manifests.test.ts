@@ -20,10 +20,10 @@ afterAll(async () => {
 async function versions(): Promise<string[]> {
   const wanted = objects.filter(({ kind }) => kind !== "Deployment" && kind !== "PodDisruptionBudget");
   const { items } = JSON.parse(await kubectlOutput(["get", "-f", "-", "-o", "json"], asList(wanted))) as {
-    items: KubernetesObject[];
+    items: { kind: string; metadata: { name: string; generation?: number; resourceVersion: string } }[];
   };
-  return items.map(({ kind = "", metadata: { name, generation, resourceVersion } }) => {
-    return `${kind}/${name} ${String(generation ?? resourceVersion)}`;
+  return items.map(({ kind, metadata: { name, generation, resourceVersion } }) => {
+    return `${kind}/${name} ${generation ?? resourceVersion}`;
   });
 }
 
