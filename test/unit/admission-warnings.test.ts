@@ -1,23 +1,23 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { boundWarnings } from "../../src/admission/warnings.ts";
+import { law } from "../support/law.ts";
 
 /** Any UTF-16 code unit, half a pair too. */
 const codeUnit = fc.oneof(fc.nat(0x7f), fc.nat(0xffff)).map((code) => String.fromCharCode(code));
 
-test("no warning is dropped or cut by the API server: no control characters, 256 characters each, 4,096 together", () => {
-  fc.assert(
-    fc.property(fc.array(fc.string({ unit: codeUnit, maxLength: 600 }), { maxLength: 40 }), (warnings) => {
-      const bounded = boundWarnings(warnings);
-      for (const warning of bounded) {
-        expect(warning).not.toMatch(/\p{Cc}/u);
-        expect(warning.isWellFormed()).toBe(true);
-        expect(warning.length).toBeLessThanOrEqual(256);
-      }
-      expect(bounded.join("").length).toBeLessThanOrEqual(4096);
-    }),
-  );
-});
+law(
+  "no warning is dropped or cut by the API server: no control characters, 256 characters each, 4,096 together",
+  fc.property(fc.array(fc.string({ unit: codeUnit, maxLength: 600 }), { maxLength: 40 }), (warnings) => {
+    const bounded = boundWarnings(warnings);
+    for (const warning of bounded) {
+      expect(warning).not.toMatch(/\p{Cc}/u);
+      expect(warning.isWellFormed()).toBe(true);
+      expect(warning.length).toBeLessThanOrEqual(256);
+    }
+    expect(bounded.join("").length).toBeLessThanOrEqual(4096);
+  }),
+);
 
 test("what is short stays as it is", () => {
   expect(boundWarnings(["one", "two"])).toEqual(["one", "two"]);

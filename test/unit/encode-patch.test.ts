@@ -1,8 +1,9 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { encodePatch } from "../../src/admission/encode-patch.ts";
 import type { PatchOperation } from "../../src/injection/plan.ts";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../src/injection/scripts.generated.ts";
+import { law } from "../support/law.ts";
 
 /** Any UTF-16 code unit, half a pair too. */
 const codeUnit = fc.oneof(fc.nat(0x7f), fc.nat(0xffff)).map((code) => String.fromCharCode(code));
@@ -16,13 +17,12 @@ const operation = fc.oneof(
   fc.record({ op: fc.constant("move"), from: path, path }),
 ) as fc.Arbitrary<PatchOperation>;
 
-test("the base64 of any patch is one piece, and says what JSON.stringify would", () => {
-  fc.assert(
-    fc.property(fc.array(operation), (patch) => {
-      const encoded = encodePatch(patch);
-      expect(encoded).toMatch(/^[A-Za-z0-9+/]+={0,2}$/);
-      const decoded: unknown = JSON.parse(Buffer.from(encoded, "base64").toString());
-      expect(decoded).toEqual(JSON.parse(Buffer.from(JSON.stringify(patch)).toString()));
-    }),
-  );
-});
+law(
+  "the base64 of any patch is one piece, and says what JSON.stringify would",
+  fc.property(fc.array(operation), (patch) => {
+    const encoded = encodePatch(patch);
+    expect(encoded).toMatch(/^[A-Za-z0-9+/]+={0,2}$/);
+    const decoded: unknown = JSON.parse(Buffer.from(encoded, "base64").toString());
+    expect(decoded).toEqual(JSON.parse(Buffer.from(JSON.stringify(patch)).toString()));
+  }),
+);

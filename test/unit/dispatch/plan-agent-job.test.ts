@@ -11,6 +11,7 @@ import {
   type AgentJob,
 } from "../../../src/dispatch/plan-agent-job.ts";
 import { testConfig } from "../../support/dispatch-config.ts";
+import { law } from "../../support/law.ts";
 
 const ID = "01990000-0000-4000-8000-00000000abcd";
 
@@ -192,13 +193,15 @@ test("--check shows the Job of every template of every queue", () => {
   ]);
 });
 
-test("makes a label value of any text, or none", () => {
+test("makes a label value of what is none, as far as it can", () => {
   expect(toLabelValue("feature/x")).toBe("feature-x");
   expect(toLabelValue("---")).toBeUndefined();
-  fc.assert(
-    fc.property(fc.string({ maxLength: 200, unit: "grapheme" }), (text) => {
-      const value = toLabelValue(text);
-      if (value !== undefined) expect(value).toMatch(/^(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/);
-    }),
-  );
 });
+
+law(
+  "makes a label value of any text, or none",
+  fc.property(fc.string({ maxLength: 200, unit: "grapheme" }), (text) => {
+    const value = toLabelValue(text);
+    if (value !== undefined) expect(value).toMatch(/^(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/);
+  }),
+);

@@ -6,6 +6,7 @@ import type { KnownImage } from "../../../src/injection/known-images.ts";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../../src/injection/scripts.generated.ts";
 import { unwrap, wrap } from "../../../src/injection/wrapper.ts";
 import { expand } from "../../support/expand.ts";
+import { law } from "../../support/law.ts";
 
 const settingsOf = (annotations: Record<string, string> = {}): Settings => {
   const parsed = parseAnnotations(annotations);
@@ -85,29 +86,24 @@ describe("wrapping", () => {
   );
   const list = fc.array(element, { maxLength: 4 });
 
-  test("can be undone: what came from command and what from args is told apart", () => {
-    fc.assert(
-      fc.property(list, list, fc.constantFrom("command", "annotation", "image"), list, (own, args, from, settings) => {
-        const leading = ["/app", ...own];
-        const known: KnownImage = { image: "i", entrypoint: ["/app"], cmd: own };
-        const annotations = settingsOf(from === "annotation" ? { "command.curfew.sh/x": JSON.stringify(leading) } : {});
-        const argv = argvOf(
-          { name: "x", args, ...(from === "command" ? { command: leading } : {}) },
-          annotations,
-          known,
-        );
-        if (!argv) throw new Error("The argv should be known.");
-        const wrapped = wrap("/bin/sh", MAIN_SCRIPT, ["main", ...settings], argv);
-        expect(unwrap({ name: "x", ...wrapped })).toEqual({
-          role: "main",
-          current: true,
-          command: from === "command" ? leading : undefined,
-          args: args.length > 0 ? args : undefined,
-          argv: argv.elements,
-        });
-      }),
-    );
-  });
+  law(
+    "can be undone: what came from command and what from args is told apart",
+    fc.property(list, list, fc.constantFrom("command", "annotation", "image"), list, (own, args, from, settings) => {
+      const leading = ["/app", ...own];
+      const known: KnownImage = { image: "i", entrypoint: ["/app"], cmd: own };
+      const annotations = settingsOf(from === "annotation" ? { "command.curfew.sh/x": JSON.stringify(leading) } : {});
+      const argv = argvOf({ name: "x", args, ...(from === "command" ? { command: leading } : {}) }, annotations, known);
+      if (!argv) throw new Error("The argv should be known.");
+      const wrapped = wrap("/bin/sh", MAIN_SCRIPT, ["main", ...settings], argv);
+      expect(unwrap({ name: "x", ...wrapped })).toEqual({
+        role: "main",
+        current: true,
+        command: from === "command" ? leading : undefined,
+        args: args.length > 0 ? args : undefined,
+        argv: argv.elements,
+      });
+    }),
+  );
 
   test.each([
     ["another command", { command: ["/bin/sh", "-c", "true"] }],
