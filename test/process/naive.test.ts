@@ -1,4 +1,5 @@
 /** How the simple forms fail, so that nobody has to find out again. docs/wrappers.md refers to this. */
+import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promise } from "../support/shells.ts";
@@ -37,13 +38,15 @@ promise('"$@" & wait: takes stdin from the app', async (pod) => {
 promise(
   '"$@" & wait: kills a script that would have outlived TERM as PID 1',
   async (pod) => {
-    const script = sh("echo up; sleep 1.5; echo migrated");
+    const script = sh(`echo up; until test -f ${pod.dir}/go; do sleep .05; done; echo migrated`);
     const unwrapped = pod.plain(script);
     const main = naive(pod, waitAgain, script);
     await Promise.all([unwrapped.saw("up"), main.saw("up")]);
     await settled();
     for (const container of [unwrapped, main]) container.kill("SIGTERM");
-    await Promise.all([unwrapped.exited, main.exited]);
+    await main.exited;
+    writeFileSync(`${pod.dir}/go`, "");
+    await unwrapped.exited;
     expect(unwrapped.output).toEqual(["up", "migrated"]);
     expect(main.output).toEqual(["up"]);
   },

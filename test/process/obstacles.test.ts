@@ -50,6 +50,7 @@ promise(
     if (pod.shell[0]?.endsWith("busybox")) context.skip("busybox ash has mkfifo in itself");
     await withOnly(["sh", "mv", "tr", "env", "sleep"], async (PATH) => {
       const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
+      await sidecar.saw("d up");
       const main = pod.main(["sleep", "1"], { env: { PATH } });
       expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([0, 0]);
       expect(main.stderr).toEqual(oneLine(/curfew: no FIFO in /));

@@ -46,11 +46,12 @@ promise("TERM stops a sidecar at once between two runs of its main", async (pod)
 
 promise("TERM is held back while a second main runs, though the first has never come", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: "a b" });
-  const main = pod.main(sh("echo up; sleep 1.2"), { name: "b" });
+  const main = pod.main(sh("echo up; read -r line"), { name: "b", stdin: "open" });
   await Promise.all([main.saw("up"), sidecar.saw("d up")]);
   for (let terms = 0; terms < 3; terms++) sidecar.kill("SIGTERM");
   await sleep(300);
   expect(sidecar.output).toEqual(["d up"]);
+  main.stdin.end();
   await main.exited;
   expect((await sidecar.exited).code).toBe(0);
 });

@@ -1,5 +1,4 @@
 import { expect } from "vitest";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promise } from "../support/shells.ts";
 import { fixture, sh } from "../support/wrapped-pod.ts";
 
@@ -25,9 +24,8 @@ promise(
 promise(
   "with shareProcessNamespace a killed main stops the sidecar, and signals reach main as the kernel would have it",
   async (pod) => {
-    const pause = pod.plain(["sleep", "60"]);
-    while (pause.pid === undefined) await sleep(5);
-    await sleep(100);
+    const pause = pod.plain(sh("echo up; exec sleep 60"));
+    await pause.saw("up");
     const together = { inNamespaceOf: pause };
     const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { ...together, mains: "a b" });
     const a = pod.main(["sleep", "60"], { ...together, name: "a" });
