@@ -37,7 +37,7 @@ test.for(["queue", "acquire"] as const)(
     });
     const late = { webhook: { requestBudgetSeconds: 0.5, lateAfterSeconds: 0.5 } };
     const config = testConfig(
-      { mode, retrySeconds: 0.05, reservationSeconds: 1 },
+      { mode, retrySeconds: 0.05, reservationSeconds: 3 },
       { ...late, ...stacksOf(fake, 0.25) },
     );
     const replicas: TestDispatcher[] = [await testDispatcher(api, config), await testDispatcher(api, config)];

@@ -69,7 +69,7 @@ test("serves until SIGTERM, ends what it began, and exits with 0", async () => {
       .find((text) => text.includes('"ready"'));
     return line === undefined ? undefined : (JSON.parse(line) as { port: number; opsPort: number });
   };
-  await until("it is ready", () => ready() !== undefined);
+  await until("it is ready", () => ready() !== undefined, 20_000);
   const { port = 0, opsPort = 0 } = ready() ?? {};
   const ops = `http://127.0.0.1:${opsPort}`;
   expect((await fetch(`${ops}/healthz`)).status).toBe(200);

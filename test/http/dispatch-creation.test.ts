@@ -193,13 +193,13 @@ test.each(["queue", "acquire"] as const)(
       silent.close();
     });
     const stacks = { agentToken: { env: "AGENT_TOKEN" }, endpoint: `http://127.0.0.1:${port}` };
-    const webhook = { requestBudgetSeconds: 0.4, lateAfterSeconds: 1 };
+    const webhook = { requestBudgetSeconds: 2, lateAfterSeconds: 1 };
     const dispatcher = await testDispatcher(api, testConfig({ mode }, { stacks, webhook }));
     const began = performance.now();
     const { status } = await dispatcher.send("job.scheduled", { id: randomUUID(), scheduledAt: Date.now() - 5000 });
     // A late delivery is a hint that cannot be checked, and a Job too many leaves by itself; a job that is not reserved gets none.
     expect(status).toBe(mode === "queue" ? 200 : 503);
-    expect(performance.now() - began).toBeLessThan(5000);
+    expect(performance.now() - began).toBeLessThan(8000);
   },
 );
 

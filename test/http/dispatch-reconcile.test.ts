@@ -113,7 +113,9 @@ describe.each(MODES)("in %s mode", (mode) => {
 
   test("leaves a late delivery alone whose job an agent has", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
-    const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
+    // Half of it is for Buildkite to say where the job stands; a Job comes of it where there is no answer.
+    const config = testConfig({ mode }, { webhook: { requestBudgetSeconds: 20 }, ...stacksOf(fake) });
+    const dispatcher = await testDispatcher(api, config);
     const job = fake.schedule({ scheduledAt: Date.now() - 3_600_000 });
     await until("it is brought", () => api.jobs().length === 1);
     fake.acquire(job.id);
@@ -210,18 +212,26 @@ describe("in acquire mode", () => {
   });
 
   test("keeps a job reserved for as long as its Pod takes to start", async () => {
-    const [api, fake] = [await testApiServer(), await testBuildkite()];
-    await testDispatcher(api, testConfig({ mode: "acquire", reservationSeconds: 1 }, stacksOf(fake)));
+    let later = 0;
+    const now = (): number => Date.now() + later;
+    const [api, fake] = [await testApiServer(), await testBuildkite(now)];
+    const config = testConfig({ mode: "acquire", reservationSeconds: 300 }, stacksOf(fake, 0.05));
+    const dispatcher = await testDispatcher(api, config, now);
+    const passes = (): Promise<number> => dispatcher.metric("curfew_dispatch_reconcile_passes_total");
     const job = fake.schedule();
     await until("it is created", () => api.jobs().length === 1);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    expect(fake.stateOf(job)).toBe("reserved");
+    for (let minute = 1; minute <= 6; minute++) {
+      const before = await passes();
+      await until("a pass has begun and ended", async () => (await passes()) > before + 1);
+      later += 60_000;
+      expect(fake.stateOf(job)).toBe("reserved");
+    }
     expect(api.jobs()).toHaveLength(1);
   });
 
   test("comes back to a job that it reserved and then could not create a Job for", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
-    const config = testConfig({ mode: "acquire" }, { webhook: { requestBudgetSeconds: 0.1 }, ...stacksOf(fake) });
+    const config = testConfig({ mode: "acquire" }, { webhook: { requestBudgetSeconds: 1 }, ...stacksOf(fake) });
     const dispatcher = await testDispatcher(api, config);
     await until("it reconciles", async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 0);
     api.fault = () => ({ kind: "hang-up" });

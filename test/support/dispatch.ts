@@ -34,8 +34,8 @@ export async function testApiServer(): Promise<ApiServer> {
   return api;
 }
 
-export async function testBuildkite(): Promise<FakeBuildkite> {
-  const fake = await new FakeBuildkite().listen();
+export async function testBuildkite(now = Date.now): Promise<FakeBuildkite> {
+  const fake = await new FakeBuildkite({ now }).listen();
   onTestFinished(() => fake.close());
   return fake;
 }
