@@ -34,7 +34,7 @@ describe("draining", () => {
     };
     const clients = Promise.all(Array.from({ length: 16 }, (_, index) => client(index)));
     await expect.poll(() => sent).toBeGreaterThan(200);
-    const drained = leaving.drain(300, 5_000);
+    const drained = leaving.drain(1_500, 5_000);
     setTimeout(() => (endpoints = [staying]), 150);
     await drained;
     running = false;
@@ -45,7 +45,7 @@ describe("draining", () => {
   test("serves on in its window, asking clients to leave", async () => {
     const admission = await start();
     expect((await admission.post(reviewOf({}))).headers["connection"]).toBe("keep-alive");
-    const drained = admission.drain(100, 5_000);
+    const drained = admission.drain(1_000, 5_000);
     expect(await admission.post(reviewOf({}))).toMatchObject({ status: 200, headers: { connection: "close" } });
     await drained;
     await expect(admission.post(reviewOf({}))).rejects.toThrow(/ECONNREFUSED/);
