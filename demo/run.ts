@@ -53,20 +53,25 @@ export async function startRun(cluster: Cluster, variant: Variant, ending: Endin
   const pod = startPod(job.spec.template.spec, pull);
   build?.agentStarted();
   const containers = [...pod.containers.values()];
+  const agent = pod.containers.get("agent");
   const ends = new Map<Container, { at: number; code: number }>();
   const exits = containers.map(async (container) => {
     const { at, code } = await container.exited;
     ends.set(container, { at: at - startedAt, code });
-    if (container === pod.containers.get("agent")) build?.agentFinished(code);
+    if (container === agent) build?.agentFinished(code);
   });
   let cutOffAt: number | undefined;
   const ended = Promise.all(exits);
   let killedAt: number | undefined;
-  const kill = setTimeout(() => {
+  // Not before its first line: until then there may be no PID 1, or none that holds its FIFO.
+  const kill = setInterval(() => {
+    const line = agent?.lines[0];
+    if (line === undefined || performance.now() - line.at < KILL_MS) return;
+    clearInterval(kill);
     killedAt = elapsed();
-    pod.containers.get("agent")?.kill("SIGKILL");
-  }, KILL_MS);
-  if (ending === "exit") clearTimeout(kill);
+    agent?.kill("SIGKILL");
+  }, 10);
+  if (ending === "exit") clearInterval(kill);
   const cutOff = setTimeout(() => {
     cutOffAt = elapsed();
     pod.remove();
@@ -89,17 +94,18 @@ export async function startRun(cluster: Cluster, variant: Variant, ending: Endin
     ...(build ? { build } : {}),
     elapsed,
     mainEndedAt() {
-      const last = pod.containers.get("agent")?.lines.find(({ text }) => text === "job finished");
+      const last = agent?.lines.find(({ text }) => text === "job finished");
       return killedAt ?? (last && last.at - startedAt);
     },
     cutOffAt: () => cutOffAt,
     lanes: () => [lane("agent"), lane("dind")],
     finished: ended.then(() => {
+      clearInterval(kill);
       clearTimeout(cutOff);
       pod.remove();
     }),
     remove() {
-      clearTimeout(kill);
+      clearInterval(kill);
       clearTimeout(cutOff);
       pod.remove();
     },
