@@ -15,7 +15,7 @@ const STARTS = 40;
 export const wrappers: Bench = {
   summary: "from main's end to the sidecar's TERM, beside the hack of 2020; what a wrapper costs",
   async run({ short, note }) {
-    const [rounds, hacks] = short ? [10, 3] : [200, 8];
+    const [rounds, hacks] = short ? [10, 7] : [200, 8];
     const rows: Row[] = [];
     for (const [name, shell] of Object.entries(SHELLS)) {
       if (!existsSync(shell[0])) {
