@@ -178,11 +178,12 @@ export class Reconciler {
   async #extend(ids: readonly string[]): Promise<void> {
     const { dispatcher, stacks, now } = this.#options;
     const { reservationSeconds } = dispatcher.queue;
-    const due = ids.filter((id) => now() - (this.#extendedAt.get(id) ?? 0) > (reservationSeconds * 1000) / 3);
+    const asked = now(); // and no later: Buildkite may count from when it was asked
+    const due = ids.filter((id) => asked - (this.#extendedAt.get(id) ?? 0) > (reservationSeconds * 1000) / 3);
     if (due.length > 0) await stacks.reserve(due, reservationSeconds);
     const kept = new Set(ids);
     for (const id of this.#extendedAt.keys()) if (!kept.has(id)) this.#extendedAt.delete(id);
-    for (const id of due) this.#extendedAt.set(id, now());
+    for (const id of due) this.#extendedAt.set(id, asked);
   }
 
   async #remove(views: readonly JobView[]): Promise<void> {
