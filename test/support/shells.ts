@@ -19,11 +19,12 @@ const find = (command: string): string | undefined =>
 export const long = process.env["LONG"] !== undefined;
 const inCi = process.env["CI"] !== undefined;
 
+// Without --norc, bash would read the machine's ~/.bashrc where stdin is a socket, as it is from Node; a container's is none.
 const shells: readonly Shell[] = [
   { name: "dash", argv: ["dash"] },
-  { name: "bash", argv: ["bash"] },
+  { name: "bash", argv: ["bash", "--norc"] },
   { name: "busybox ash", argv: ["busybox", "sh"] },
-  ...(long ? ([{ name: "bash as sh", argv: ["bash", "--posix"] }] as const) : []),
+  ...(long ? ([{ name: "bash as sh", argv: ["bash", "--posix", "--norc"] }] as const) : []),
 ];
 
 /** Skips the test where a command that it needs is not there, which CI must not do. */
