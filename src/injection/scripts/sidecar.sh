@@ -37,7 +37,7 @@ walk() { # PROCESS
     read -r _kids 2>/dev/null <"$_file"
     for _child in $_kids; do walk "$_child"; done
   done
-  # What it has forked meanwhile, it may have taught before.
+  # Just forked, a child shows its parent's traps: then the parent has set them since it was looked at.
   [ "$_tops" = "$2" ] || { heeds "$1" 15; [ "$_heeds" != yes ] || _tops="$2 $1"; }
 }
 alive() {
