@@ -107,7 +107,7 @@ export class JobMirror {
     for await (const event of this.#api.watch(namespace, version, signal)) {
       if (event.type === "ERROR") return;
       if (event.type === "DELETED") this.#jobs.delete(event.object.metadata.name);
-      else if (event.type !== "BOOKMARK") this.#put(event.object);
+      else this.#put(event.object);
     }
   }
 

@@ -7,7 +7,6 @@ export interface StoredJob {
   readonly metadata: {
     readonly name: string;
     readonly uid: string;
-    readonly resourceVersion?: string;
     readonly creationTimestamp: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
@@ -39,7 +38,6 @@ export type CreateOutcome =
 
 export type WatchEvent =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: StoredJob }
-  | { readonly type: "BOOKMARK"; readonly object: { readonly metadata: { readonly resourceVersion: string } } }
   | { readonly type: "ERROR"; readonly object: { readonly code?: number; readonly message?: string } };
 
 const PAGE = 500;
@@ -111,7 +109,6 @@ export class JobsApi {
       labelSelector: JOB_LABEL,
       resourceVersion,
       watch: "true",
-      allowWatchBookmarks: "true",
       timeoutSeconds: String(this.#watchSeconds),
     });
     const response = await this.#client.request({

@@ -10,14 +10,12 @@ export function alarm(milliseconds: number, ring: (error: Error) => void): () =>
 
 /** What `promise` resolves to. @throws Error where it takes longer than `milliseconds`; what comes of it later is nobody's. */
 export async function soon<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  let stop: (() => void) | undefined;
-  const late = new Promise<never>((_, reject) => {
-    stop = alarm(milliseconds, reject);
-  });
+  const late = Promise.withResolvers<never>();
+  const stop = alarm(milliseconds, late.reject);
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, late.promise]);
   } finally {
-    stop?.();
+    stop();
   }
 }
 

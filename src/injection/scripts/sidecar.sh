@@ -52,7 +52,7 @@ alive() {
 # TERM to whom heeds it, else to the app; once those are gone, to the script that started them. But a sidecar that has just started,
 # as main was quicker, gets it only where it surely heeds it, not in the midst of its start.
 terminate() {
-  if [ "$_tops" ] && [ ! "$_young" ]; then _tops=$_app; else _tops='' && walk "$_app"; fi
+  if [ "$_tops" ] && [ ! "$_young" ]; then _tops=$_app; else _tops=''; walk "$_app"; fi
   [ "$_young$_tops" = 1 ] || { send -TERM ${_tops:-"$_app"}; _told=1; }
 }
 

@@ -23,10 +23,13 @@ async function deleteMidRun(name: string, strategy: string, main: string): Promi
   await createJob(namespace, job(name, [script("main", main), politeSidecar()], { annotations }));
   await untilLogged(namespace, name, "main", "working");
   const pod = await untilLogged(namespace, name, "sidecar", "started");
-  const followed = await Promise.all(["main", "sidecar"].map((container) => followLogs(namespace, pod, container)));
+  const [mainLog, sidecarLog] = await Promise.all([
+    followLogs(namespace, pod, "main"),
+    followLogs(namespace, pod, "sidecar"),
+  ]);
   const start = Date.now();
   await kubectlOutput(["delete", "job", "-n", namespace, name, "--wait=false"]);
-  const [mainLines = [], sidecarLines = []] = await Promise.all(followed.map((lines) => lines()));
+  const [mainLines, sidecarLines] = await Promise.all([mainLog(), sidecarLog()]);
   const seconds = (Date.now() - start) / 1000;
   const path = pathOf("Pod", namespace, pod.metadata.name);
   await until("the Pod is gone", async () => (await request("GET", path)).status === 404);

@@ -80,15 +80,16 @@ for (const strategy of ["trap", "native"] as const) {
       await createJob(namespace, named("evicted", script("main", main), { spec: { backoffLimit: 1 } }));
       await untilLogged(namespace, name, "main", "working");
       const first = await untilLogged(namespace, name, "sidecar", "started");
-      const followed = await Promise.all(
-        ["main", "sidecar"].map((container) => followLogs(namespace, first, container)),
-      );
+      const [mainLog, sidecarLog] = await Promise.all([
+        followLogs(namespace, first, "main"),
+        followLogs(namespace, first, "sidecar"),
+      ]);
       const evicted = await evict(first);
       expect([endOf(evicted, "main").exitCode, endOf(evicted, "sidecar").exitCode]).toEqual([15, 0]);
       expect(evicted.status.conditions).toContainEqual(
         expect.objectContaining({ type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI" }),
       );
-      const [mainLines = [], sidecarLines = []] = await Promise.all(followed.map((lines) => lines()));
+      const [mainLines, sidecarLines] = await Promise.all([mainLog(), sidecarLog()]);
       expect(timeOf(sidecarLines, "stopping") - timeOf(mainLines, "leaving")).toBeGreaterThan(500);
       expect(sidecarLines.at(-1)?.text).toBe("stopped");
 
