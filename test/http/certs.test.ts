@@ -1,13 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { createServer, type Server } from "node:tls";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { generateKeys } from "../../certs/issue.ts";
 import { KubernetesCluster } from "../../certs/kubernetes.ts";
-import { askServers, presentedBy, type Endpoint } from "../../certs/presented.ts";
 import { keepCertificates, type KeepOptions } from "../../certs/run.ts";
 import { CERTS_SETTINGS } from "../../certs/settings.ts";
 import { describeStatus, showStatus } from "../../certs/status.ts";
@@ -16,11 +13,9 @@ import { parseSettings } from "../../src/config.ts";
 import { createLogger } from "../../src/log.ts";
 import { startCertificateApiServer, type CertificateApiServer } from "../support/certificate-api-server.ts";
 import { createTestAuthority } from "../support/certificates.ts";
+import { addressOf, listenWith, NOBODY } from "../support/serving-pod.ts";
 
 const NAMES = { namespace: "curfew-system", secret: "curfew-certificates", webhookConfiguration: "curfew" };
-
-/** Where nobody listens. Not a port that was closed just now, which somebody else may get; and not 1, which fetch refuses. */
-const NOBODY = { name: "curfew-admission-2", address: "127.0.0.1", port: 2 };
 
 /** As long as real ones, since a TLS server refuses shorter, but made once. */
 const keys = [generateKeys(), generateKeys()];
@@ -270,52 +265,6 @@ describe("the command line", () => {
     expect(stderr).toContain("--rollout-delay 600, together, are not shorter than the 600 s");
   });
 });
-
-describe("what Pods present", () => {
-  const presented = async (
-    endpoints: readonly Endpoint[],
-    timeoutMs?: number,
-  ): Promise<readonly string[] | undefined> => presentedBy(await askServers(endpoints, timeoutMs));
-  const { cert, key } = createTestAuthority().issue();
-  const fingerprint = new X509Certificate(cert).fingerprint256;
-  const host = "curfew-admission.curfew-system.svc";
-
-  test("is what they are asked over TLS, whoever signed it", async () => {
-    const server = await listenWith(cert, key);
-    expect(await presented([{ ...addressOf(server), host, isServing: true }])).toEqual([fingerprint]);
-    server.close();
-  });
-
-  test("is unknown while one that serves cannot be asked, but not for one that does not serve", async () => {
-    const server = await listenWith(cert, key);
-    const there = { ...addressOf(server), host, isServing: true };
-    expect(await presented([there, { ...NOBODY, host, isServing: true }])).toBeUndefined();
-    expect(await presented([there, { ...NOBODY, host, isServing: false }])).toEqual([fingerprint]);
-    server.close();
-  });
-
-  test("is unknown where one accepts connections and says nothing", async () => {
-    const { createServer: createSilent } = await import("node:net");
-    const silent = createSilent().listen(0, "127.0.0.1");
-    await new Promise((resolve) => silent.once("listening", resolve));
-    const { port } = silent.address() as AddressInfo;
-    expect(
-      await presented([{ name: "silent", address: "127.0.0.1", port, host, isServing: true }], 100),
-    ).toBeUndefined();
-    silent.close();
-  });
-});
-
-async function listenWith(cert: string, key: string): Promise<Server> {
-  const server = createServer({ cert, key }).listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  return server;
-}
-
-function addressOf(server: Server): { name: string; address: string; port: number } {
-  const { port } = server.address() as AddressInfo;
-  return { name: `curfew-admission-${port}`, address: "127.0.0.1", port };
-}
 
 function sliceOf({ name, address, port }: ReturnType<typeof addressOf>): object {
   const targetRef = { kind: "Pod", name };
