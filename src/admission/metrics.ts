@@ -37,6 +37,12 @@ export function createAdmissionMetrics(registry: Registry): AdmissionMetrics {
     labelNames: ["limit", "outcome"] as const,
     registers,
   });
+  const sidecars = new Counter({
+    name: "curfew_admission_sidecars_total",
+    help: "Containers that were taken for sidecars, by what showed it.",
+    labelNames: ["source", "outcome"] as const,
+    registers,
+  });
   const duration = new Histogram({
     name: "curfew_admission_duration_seconds",
     help: "From a review's last byte to its answer, by operation.",
@@ -68,10 +74,11 @@ export function createAdmissionMetrics(registry: Registry): AdmissionMetrics {
     started() {
       inFlight += 1;
     },
-    decided(operation, kind, { outcome, reason, limits: met }, seconds) {
+    decided(operation, kind, { outcome, reason, limits: met, sidecars: sources }, seconds) {
       inFlight -= 1;
       reviews.inc({ kind, operation, outcome, reason });
       for (const limit of met) limits.inc({ limit, outcome });
+      for (const source of sources) sidecars.inc({ source, outcome });
       duration.observe({ operation }, seconds);
     },
     failed(reason) {

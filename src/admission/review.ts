@@ -4,6 +4,7 @@
 import type { LimitId } from "../injection/limits.ts";
 import type { PatchOperation, Plan, Strategy } from "../injection/plan.ts";
 import type { LeaveReason, RefuseReason } from "../injection/reasons.ts";
+import type { RoleSource } from "../injection/role.ts";
 import type { ReviewRequest } from "./admission-review.ts";
 import type { Planner } from "./planner.ts";
 
@@ -12,6 +13,8 @@ interface Decided {
   readonly patch: readonly PatchOperation[];
   /** The limits that decided. */
   readonly limits: readonly LimitId[];
+  /** For each container that is taken for a sidecar, how that was found. */
+  readonly sidecars: readonly RoleSource[];
 }
 
 /**
@@ -45,20 +48,18 @@ export function review({ kind, operation, object, oldObject }: ReviewRequest, pl
 
 function decideJob(plan: Plan): Decision {
   const { warnings } = plan;
+  const sidecars = sidecarSources(plan);
   switch (plan.kind) {
-    case "patch":
-      return { outcome: "patched", reason: plan.strategy, patch: plan.patch, limits: idsOf(plan.limits), warnings };
+    case "patch": {
+      const { strategy: reason, patch } = plan;
+      return { outcome: "patched", reason, patch, limits: idsOf(plan.limits), sidecars, warnings };
+    }
     case "leave":
-      return { outcome: "left-alone", reason: plan.reason, patch: plan.patch, limits: [], warnings };
-    case "refuse":
-      return {
-        outcome: "refused",
-        reason: plan.reason,
-        message: plan.message,
-        patch: [],
-        limits: idsOf(plan.limits),
-        warnings,
-      };
+      return { outcome: "left-alone", reason: plan.reason, patch: plan.patch, limits: [], sidecars, warnings };
+    case "refuse": {
+      const { reason, message } = plan;
+      return { outcome: "refused", reason, message, patch: [], limits: idsOf(plan.limits), sidecars, warnings };
+    }
   }
 }
 
@@ -71,12 +72,18 @@ function decideCronJob(plan: Plan): Decision {
 
 function decideUpdate({ patch, warnings }: ReturnType<Planner["planUpdate"]>): Decision {
   return patch.length === 0
-    ? { outcome: "passed", reason: "nothing-to-restore", patch, limits: [], warnings }
-    : { outcome: "restored", reason: "re-applied", patch, limits: [], warnings };
+    ? { outcome: "passed", reason: "nothing-to-restore", patch, limits: [], sidecars: [], warnings }
+    : { outcome: "restored", reason: "re-applied", patch, limits: [], sidecars: [], warnings };
 }
 
 function pass(reason: "other-kind" | "other-operation"): Decision {
-  return { outcome: "passed", reason, patch: [], limits: [], warnings: [] };
+  return { outcome: "passed", reason, patch: [], limits: [], sidecars: [], warnings: [] };
+}
+
+function sidecarSources({ containers }: Plan): readonly RoleSource[] {
+  const sources: RoleSource[] = [];
+  for (const { role, roleSource } of containers) if (role === "sidecar") sources.push(roleSource);
+  return sources;
 }
 
 function idsOf(limits: readonly { readonly limit: LimitId }[]): readonly LimitId[] {

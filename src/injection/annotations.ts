@@ -1,8 +1,10 @@
 /** What a Job's annotations ask for. They are hostile input: each has one strict form, and what is quoted back is cut short. */
+import { nearest } from "./nearest.ts";
 import { INJECTED_ANNOTATION, type Strategy } from "./plan.ts";
 import { quote } from "./quote.ts";
 
 export const MAIN_ANNOTATION = "curfew.sh/main";
+export const SIDECARS_ANNOTATION = "curfew.sh/sidecars";
 export const IGNORE_ANNOTATION = "curfew.sh/ignore";
 export const STRATEGY_ANNOTATION = "curfew.sh/strategy";
 export const START_TIMEOUT_ANNOTATION = "curfew.sh/start-timeout-seconds";
@@ -19,96 +21,159 @@ export const DEFAULT_START_TIMEOUT_SECONDS = 3600;
 const MAX_SECONDS = 2 ** 31 - 1;
 
 export interface Settings {
-  /** Undefined: not said, so the planner looks for it. */
+  /** Undefined: not said, as with the next one. */
   readonly mains: readonly string[] | undefined;
+  readonly sidecars: readonly string[] | undefined;
   readonly ignored: readonly string[];
   readonly strategy: Strategy | "auto" | undefined;
   readonly startTimeoutSeconds: number;
-  /** By container name, as the three below. */
+  /** By container name, as the two below. */
   readonly commands: ReadonlyMap<string, readonly string[]>;
   readonly gracePeriods: ReadonlyMap<string, number>;
   readonly shells: ReadonlyMap<string, string>;
 }
 
-export type ParsedAnnotations =
-  | { readonly kind: "settings"; readonly settings: Settings; readonly warnings: readonly string[] }
-  | { readonly kind: "invalid"; readonly message: string };
+export interface ParsedAnnotations {
+  readonly settings: Settings;
+  /** Sentences about values that can't be read. Where there is one, the settings are incomplete and must not be used. */
+  readonly problems: readonly string[];
+  /** Sentences about annotations that have no effect. */
+  readonly warnings: readonly string[];
+}
 
-/** Parses all of them; every mistake is reported at once, at most five in full. */
+/** Parses all annotations of Curfew's. Never throws: what is wrong is in `problems`. */
 export function parseAnnotations(annotations: Readonly<Record<string, string>> | null | undefined): ParsedAnnotations {
   // Most Jobs say nothing but the label.
   return annotations && Object.keys(annotations).some(isCurfews) ? parseSome(annotations) : NOTHING_SAID;
 }
 
-function parseSome(annotations: Readonly<Record<string, string>>): ParsedAnnotations {
-  const commands = new Map<string, readonly string[]>();
-  const gracePeriods = new Map<string, number>();
-  const shells = new Map<string, string>();
-  const problems: string[] = [];
-  const warnings: string[] = [];
-  let mains: readonly string[] | undefined;
-  let ignored: readonly string[] = [];
-  let strategy: Strategy | "auto" | undefined;
-  let startTimeoutSeconds = DEFAULT_START_TIMEOUT_SECONDS;
+interface Draft {
+  mains: readonly string[] | undefined;
+  sidecars: readonly string[] | undefined;
+  ignored: readonly string[];
+  strategy: Strategy | "auto" | undefined;
+  startTimeoutSeconds: number;
+  readonly commands: Map<string, readonly string[]>;
+  readonly gracePeriods: Map<string, number>;
+  readonly shells: Map<string, string>;
+}
 
-  for (const key in annotations) {
-    const value = annotations[key];
-    if (value === undefined || !isCurfews(key)) continue;
-    const wrong = (expected: string): void => {
-      problems.push(`${quote(key)} is ${quote(value)}, but must be ${expected}`);
-    };
-    const containerName = key.slice(key.indexOf("/") + 1);
-    if (key === MAIN_ANNOTATION) {
-      mains = parseNames(value);
-      if (mains === undefined) wrong("container names, separated by commas");
-    } else if (key === IGNORE_ANNOTATION) {
-      const names = parseNames(value);
-      if (names === undefined) wrong("container names, separated by commas");
-      else ignored = names;
-    } else if (key === STRATEGY_ANNOTATION) {
-      if (value === "auto" || value === "trap" || value === "native") strategy = value;
-      else wrong("auto, trap or native");
-    } else if (key === START_TIMEOUT_ANNOTATION) {
-      const seconds = parseSeconds(value);
-      if (seconds === undefined) wrong("whole seconds, 0 for no limit");
-      else startTimeoutSeconds = seconds;
-    } else if (key.startsWith(COMMAND_PREFIX)) {
-      const command = parseCommand(value);
-      if (command === undefined) wrong('a JSON list of strings, as in ["/entrypoint.sh", "--flag"]');
-      else commands.set(containerName, command);
-    } else if (key.startsWith(GRACE_PERIOD_PREFIX)) {
-      const seconds = parseSeconds(value);
-      if (seconds === undefined) wrong("whole seconds");
-      else gracePeriods.set(containerName, seconds);
-    } else if (key.startsWith(SHELL_PREFIX)) {
-      if (/^(\/[\w.+-]+)+$/.test(value) && value.length <= 255 && !/\/\.\.?(\/|$)/.test(value))
-        shells.set(containerName, value);
-      else wrong("the absolute path of a POSIX shell in the image, as in /bin/bash");
-    } else if (key !== INJECTED_ANNOTATION) {
-      warnings.push(`${quote(key)} is no annotation that Curfew knows, so it has no effect.`);
-    }
-  }
-  if (problems.length > 0) {
-    const more = problems.length > 5 ? `; and ${problems.length - 5} more` : "";
-    return { kind: "invalid", message: `The annotation ${problems.slice(0, 5).join("; the annotation ")}${more}.` };
-  }
+/** One form of annotation: what its value must be, and how it is kept. */
+interface Form {
+  readonly expected: string;
+  /** The values that there are, where they can be listed. */
+  readonly values?: readonly string[];
+  /** False: the value doesn't fit. `container` is what follows the slash. */
+  readonly keep: (draft: Draft, value: string, container: string) => boolean;
+}
+
+function form<T>(
+  expected: string,
+  parse: (value: string) => T | undefined,
+  set: (draft: Draft, parsed: T, container: string) => void,
+  values?: readonly string[],
+): Form {
   return {
-    kind: "settings",
-    settings: { mains, ignored, strategy, startTimeoutSeconds, commands, gracePeriods, shells },
-    warnings,
+    expected,
+    ...(values ? { values } : {}),
+    keep(draft, value, container) {
+      const parsed = parse(value);
+      if (parsed !== undefined) set(draft, parsed, container);
+      return parsed !== undefined;
+    },
   };
 }
 
+const STRATEGIES = ["auto", "trap", "native"] as const;
+const NAMES = "container names, separated by commas";
+
+/** Annotations of the whole Job, by key. */
+const OF_THE_JOB: Readonly<Record<string, Form>> = {
+  [MAIN_ANNOTATION]: form(NAMES, parseNames, (draft, names) => (draft.mains = names)),
+  [SIDECARS_ANNOTATION]: form(NAMES, parseNames, (draft, names) => (draft.sidecars = names)),
+  [IGNORE_ANNOTATION]: form(NAMES, parseNames, (draft, names) => (draft.ignored = names)),
+  [STRATEGY_ANNOTATION]: form(
+    "auto, trap or native",
+    (value) => STRATEGIES.find((strategy) => strategy === value),
+    (draft, strategy) => (draft.strategy = strategy),
+    STRATEGIES,
+  ),
+  [START_TIMEOUT_ANNOTATION]: form("whole seconds, 0 for no limit", parseSeconds, (draft, seconds) => {
+    draft.startTimeoutSeconds = seconds;
+  }),
+};
+
+/** Annotations of one container, by what is before its name. */
+const OF_A_CONTAINER: Readonly<Record<string, Form>> = {
+  [COMMAND_PREFIX]: form(
+    'a JSON list of strings, as in ["/entrypoint.sh", "--flag"]',
+    parseCommand,
+    (draft, argv, name) => draft.commands.set(name, argv),
+  ),
+  [GRACE_PERIOD_PREFIX]: form("whole seconds", parseSeconds, (draft, seconds, name) =>
+    draft.gracePeriods.set(name, seconds),
+  ),
+  [SHELL_PREFIX]: form(
+    "the absolute path of a POSIX shell in the image, as in /bin/bash",
+    parseShell,
+    (draft, path, name) => draft.shells.set(name, path),
+  ),
+};
+
+function parseSome(annotations: Readonly<Record<string, string>>): ParsedAnnotations {
+  const settings: Draft = {
+    mains: undefined,
+    sidecars: undefined,
+    ignored: [],
+    strategy: undefined,
+    startTimeoutSeconds: DEFAULT_START_TIMEOUT_SECONDS,
+    commands: new Map(),
+    gracePeriods: new Map(),
+    shells: new Map(),
+  };
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  for (const key in annotations) {
+    const value = annotations[key];
+    if (value === undefined || key === INJECTED_ANNOTATION || !isCurfews(key)) continue;
+    const slash = key.indexOf("/") + 1;
+    const found = OF_THE_JOB[key] ?? OF_A_CONTAINER[key.slice(0, slash)];
+    if (!found) warnings.push(unknownKey(key));
+    else if (!found.keep(settings, value, key.slice(slash))) problems.push(misfit(key, value, found));
+  }
+  return { settings, problems, warnings };
+}
+
 const NOTHING_SAID = parseSome({});
+
+/** Whether a Job has any of Curfew's annotations, but for the marker that Curfew writes. */
+export function saysNothing({ settings }: ParsedAnnotations): boolean {
+  return settings === NOTHING_SAID.settings;
+}
+
+function misfit(key: string, value: string, { expected, values = [] }: Form): string {
+  const meant = nearest(value.toLowerCase(), values);
+  const hint = meant === undefined ? "." : `; did you mean ${meant}?`;
+  return `The annotation ${quote(key)} is ${quote(value)}, but must be ${expected}${hint}`;
+}
+
+function unknownKey(key: string): string {
+  const slash = key.indexOf("/") + 1;
+  const domain = nearest(key.slice(0, slash), Object.keys(OF_A_CONTAINER));
+  const meant = domain === undefined ? nearest(key, Object.keys(OF_THE_JOB)) : domain + key.slice(slash);
+  const hint = meant === undefined ? "." : `: did you mean ${quote(meant)}?`;
+  return `${quote(key)} isn't an annotation that Curfew knows, so it has no effect${hint}`;
+}
 
 /** Whether an annotation is in Curfew's domain, known or not. What the dispatcher notes on its Jobs is no setting. */
 export function isCurfews(key: string): boolean {
   return (key.startsWith("curfew.sh/") && !key.startsWith(NOTES_PREFIX)) || key.includes(".curfew.sh/");
 }
 
+/** Each name once. */
 function parseNames(value: string): readonly string[] | undefined {
   const names = value.split(",").map((name) => name.trim());
-  return names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) ? names : undefined;
+  return names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) ? [...new Set(names)] : undefined;
 }
 
 function parseSeconds(value: string): number | undefined {
@@ -126,4 +191,8 @@ function parseCommand(value: string): readonly string[] | undefined {
   }
   if (!Array.isArray(parsed) || !parsed.every((part): part is string => typeof part === "string")) return undefined;
   return parsed[0] ? parsed : undefined;
+}
+
+function parseShell(value: string): string | undefined {
+  return /^(\/[\w.+-]+)+$/.test(value) && value.length <= 255 && !/\/\.\.?(\/|$)/.test(value) ? value : undefined;
 }

@@ -39,6 +39,33 @@ const SHELL_NAMES = new Set(["sh", "bash", "dash", "ash"]);
 
 export type Shell = { readonly path: string; readonly evident: boolean } | undefined;
 
+/** Programs whose arguments run in another container, on another machine, or under another root. */
+const RUN_ELSEWHERE = new Set(
+  "docker docker-compose podman buildah nerdctl ctr crictl kubectl oc ssh chroot nsenter apptainer singularity".split(
+    " ",
+  ),
+);
+
+/**
+ * The shell that an argv shows to be in the image: the program itself, what `env` runs, or what any other launcher is given to run,
+ * as in `dumb-init -- sh -c SCRIPT`.
+ */
+function shellIn(elements: readonly string[]): string | undefined {
+  for (const [index, element] of elements.entries()) {
+    const name = basename(element);
+    if (RUN_ELSEWHERE.has(name)) return undefined;
+    // A relative path would be looked up in workingDir, which proves nothing here.
+    const isShell = SHELL_NAMES.has(name) && (element === name || element.startsWith("/"));
+    const isRun = index === 0 || basename(elements[index - 1] ?? "") === "env" || elements[index + 1] === "-c";
+    if (isShell && isRun) return element;
+  }
+  return undefined;
+}
+
+function basename(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
 /** The shell for a container's wrapper. Undefined: the image is known to have none. */
 export function shellOf(
   container: Container,
@@ -48,10 +75,8 @@ export function shellOf(
 ): Shell {
   const annotated = settings.shells.get(container.name);
   if (annotated !== undefined) return { path: annotated, evident: true };
-  const first = elements[0] ?? "";
-  const name = first.slice(first.lastIndexOf("/") + 1);
-  // A relative path would be looked up in workingDir, which proves nothing here.
-  if (SHELL_NAMES.has(name) && (first === name || first.startsWith("/"))) return { path: first, evident: true };
+  const evident = shellIn(elements);
+  if (evident !== undefined) return { path: evident, evident: true };
   if (known?.shell === false) return undefined;
   return { path: known?.shell ?? "/bin/sh", evident: known?.shell !== undefined };
 }

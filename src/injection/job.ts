@@ -17,6 +17,10 @@ import {
 type Maybe<T> = T | null | undefined;
 
 export interface Metadata {
+  /** Read by {@link namesOf} only, which trusts none of the three. */
+  readonly name?: unknown;
+  readonly generateName?: unknown;
+  readonly ownerReferences?: unknown;
   readonly labels?: Maybe<Readonly<Record<string, string>>>;
   readonly annotations?: Maybe<Readonly<Record<string, string>>>;
 }
@@ -39,8 +43,13 @@ export interface Container {
   readonly image?: Maybe<string>;
   readonly command?: Maybe<readonly string[]>;
   readonly args?: Maybe<readonly string[]>;
+  readonly env?: unknown;
   readonly volumeMounts?: Maybe<readonly VolumeMount[]>;
-  readonly lifecycle?: Maybe<{ readonly preStop?: unknown; readonly stopSignal?: Maybe<string> }>;
+  readonly lifecycle?: Maybe<{
+    readonly preStop?: unknown;
+    readonly postStart?: unknown;
+    readonly stopSignal?: Maybe<string>;
+  }>;
   readonly livenessProbe?: unknown;
   readonly startupProbe?: unknown;
   readonly tty?: Maybe<boolean>;
@@ -153,6 +162,20 @@ export function parseCronJob(value: unknown): { readonly jobTemplate: Job } | { 
   return problem === undefined
     ? { jobTemplate: (value as { spec: { jobTemplate: Job } }).spec.jobTemplate }
     : { problem: problem.startsWith(" ") ? `it${problem}` : problem };
+}
+
+/**
+ * What a Job is called: its name, what its name is made of where the API server makes one (it has none yet when it's reviewed), and
+ * the name of the CronJob that made it, of which its own is made.
+ */
+export function namesOf({ name, generateName, ownerReferences }: Metadata): readonly string[] {
+  const names = typeof name === "string" ? [name] : [];
+  if (typeof generateName === "string") names.push(generateName.replace(/-$/, ""));
+  if (!Array.isArray(ownerReferences)) return names;
+  for (const owner of ownerReferences as readonly ({ readonly kind?: unknown; readonly name?: unknown } | null)[]) {
+    if (owner?.kind === "CronJob" && typeof owner.name === "string") names.push(owner.name);
+  }
+  return names;
 }
 
 /** An init container that runs beside the main ones and is restarted (KEP-753). */

@@ -18,8 +18,10 @@ export interface KnownImage {
   readonly cmd?: readonly string[] | undefined;
   /** Path of a POSIX shell; false: the image has none; absent: not known. */
   readonly shell?: string | false | undefined;
-  /** sidecar: hardly ever the container that a Job is about. */
-  readonly role?: "sidecar" | undefined;
+  /** sidecar: hardly ever the container that a Job is about; main: hardly ever another. */
+  readonly role?: "sidecar" | "main" | undefined;
+  /** What an argv holds that has a sidecar's image do work that ends, as `buildctl` in buildkit's: then `role` says nothing. */
+  readonly tool?: string | undefined;
 }
 
 const sh = "/bin/sh";
@@ -33,6 +35,16 @@ function shellOnlyIn(tags: readonly string[], row: KnownImage): readonly KnownIm
 const BASES = [
   "alpine amazonlinux bash buildpack-deps busybox centos debian eclipse-temurin fedora golang gradle mariadb maven mongo",
   "mysql node openjdk oraclelinux perl php postgres python redis rockylinux ruby rust ubuntu",
+];
+
+/**
+ * From any registry and organization. `prometheus-` tells who exports metrics for ever from who exports data; `actions-runner-dind`
+ * is a runner with a daemon of its own, so `dind` is the whole name here.
+ */
+const ROLE_BY_NAME = [
+  ...["dind", "dind-rootless", "docker-dind", "envoy", "filebeat", "fluent-bit", "haproxy", "mcrouter", "pgbouncer"],
+  ...["promtail", "proxysql", "rsyslog", "prometheus-*-exporter", "*-prometheus-exporter", "node-exporter"],
+  ...["mysqld-exporter", "postgres-exporter", "postgres_exporter", "redis_exporter", "statsd-exporter"],
 ];
 
 export const KNOWN_IMAGES: readonly KnownImage[] = [
@@ -74,6 +86,15 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   { image: "distroless/*:*debug*", shell: "/busybox/sh" },
   { image: "distroless/*", shell: false },
   { image: "*distroless*", shell: false },
+  // fluent/fluentd-docker-image, v*/{alpine,debian}/Dockerfile, from v1.3 on; v1.2 and older have no tini
+  { image: "fluent/fluentd:*windows*", shell: false, role: "sidecar" },
+  ...["v1.16", "v1.17", "v1.18", "v1.19"].map((version): KnownImage => ({
+    image: `fluent/fluentd:${version}*`,
+    entrypoint: ["tini", "--", "/bin/entrypoint.sh"],
+    cmd: ["fluentd"],
+    shell: sh,
+    role: "sidecar",
+  })),
   // fluent/fluent-bit, dockerfiles/Dockerfile: distroless but for -debug; ENTRYPOINT and CMD differ between versions
   { image: "fluent/fluent-bit:*debug*", shell: sh, role: "sidecar" },
   { image: "fluent/fluent-bit", shell: false, role: "sidecar" },
@@ -85,27 +106,50 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   { image: "timberio/vector", role: "sidecar" },
   // open-telemetry/opentelemetry-collector-releases: FROM scratch; ENTRYPOINT and CMD differ between versions
   { image: "opentelemetry-collector*", shell: false, role: "sidecar" },
-  // moby/buildkit, Dockerfile: ENTRYPOINT ["buildkitd"], rootless ENTRYPOINT ["rootlesskit", "buildkitd"]
-  { image: "moby/buildkit:*rootless*", entrypoint: ["rootlesskit", "buildkitd"], cmd: [], shell: sh, role: "sidecar" },
-  { image: "moby/buildkit", entrypoint: ["buildkitd"], cmd: [], shell: sh, role: "sidecar" },
-  // hashicorp/vault, Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["server", "-dev"]
+  // moby/buildkit, Dockerfile: ENTRYPOINT ["buildkitd"], rootless ENTRYPOINT ["rootlesskit", "buildkitd"]. Its examples/kubernetes
+  // run buildctl-daemonless.sh in the same image as a Job's main container
   {
-    image: "hashicorp/vault",
-    entrypoint: ["docker-entrypoint.sh"],
-    cmd: ["server", "-dev"],
+    image: "moby/buildkit:*rootless*",
+    entrypoint: ["rootlesskit", "buildkitd"],
+    cmd: [],
+    shell: sh,
+    role: "sidecar",
+    tool: "buildctl",
+  },
+  { image: "moby/buildkit", entrypoint: ["buildkitd"], cmd: [], shell: sh, role: "sidecar", tool: "buildctl" },
+  // hashicorp/vault, Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["server", "-dev"]. No role: Jobs set Vault up with it, too
+  { image: "hashicorp/vault", entrypoint: ["docker-entrypoint.sh"], cmd: ["server", "-dev"], shell: sh },
+  // kubernetes/git-sync, Dockerfile.in: ENTRYPOINT ["/git-sync"]; with --one-time it ends
+  { image: "git-sync", entrypoint: ["/git-sync"], cmd: [], role: "sidecar", tool: "-one-time" },
+  // qdm12/gluetun, Dockerfile: ENTRYPOINT ["/gluetun-entrypoint"], from alpine
+  { image: "gluetun", entrypoint: ["/gluetun-entrypoint"], cmd: [], shell: sh, role: "sidecar" },
+  // SeleniumHQ/docker-selenium, {Base,Video}/Dockerfile: no ENTRYPOINT, CMD ["/opt/bin/entry_point.sh"], from ubuntu
+  { image: "selenium/video", entrypoint: [], cmd: ["/opt/bin/entry_point.sh"], shell: sh, role: "sidecar" },
+  { image: "selenium/standalone-*", entrypoint: [], cmd: ["/opt/bin/entry_point.sh"], shell: sh, role: "sidecar" },
+  { image: "selenium/node-*", entrypoint: [], cmd: ["/opt/bin/entry_point.sh"], shell: sh },
+  // Kong/docker-kong, */Dockerfile: ENTRYPOINT ["/docker-entrypoint.sh"], CMD ["kong", "docker-start"]
+  { image: "library/kong", entrypoint: ["/docker-entrypoint.sh"], cmd: ["kong", "docker-start"], shell: sh },
+  // apache/airflow, Dockerfile: ENTRYPOINT ["/usr/bin/dumb-init", "--", "/entrypoint"], CMD [], from debian
+  { image: "apache/airflow", entrypoint: ["/usr/bin/dumb-init", "--", "/entrypoint"], cmd: [], shell: sh },
+  // openfga/openfga, Dockerfile: ENTRYPOINT ["/openfga"], from a static base
+  { image: "openfga/openfga", entrypoint: ["/openfga"], shell: false },
+  // edoburu/docker-pgbouncer, Dockerfile: from alpine
+  {
+    image: "edoburu/pgbouncer",
+    entrypoint: ["/entrypoint.sh"],
+    cmd: ["/usr/bin/pgbouncer", "/etc/pgbouncer/pgbouncer.ini"],
     shell: sh,
     role: "sidecar",
   },
-  // kubernetes/git-sync, Dockerfile.in: ENTRYPOINT ["/git-sync"]
-  { image: "git-sync", entrypoint: ["/git-sync"], cmd: [], role: "sidecar" },
-  // qdm12/gluetun, Dockerfile: ENTRYPOINT ["/gluetun-entrypoint"], from alpine
-  { image: "gluetun", entrypoint: ["/gluetun-entrypoint"], cmd: [], shell: sh, role: "sidecar" },
-  // SeleniumHQ/docker-selenium, Video/Dockerfile: ENTRYPOINT ["/opt/bin/entry_point.sh"]
-  { image: "selenium/video", entrypoint: ["/opt/bin/entry_point.sh"], cmd: [], shell: sh, role: "sidecar" },
+  // sysown/proxysql, docker/images/proxysql
+  { image: "proxysql/proxysql:*debian*", shell: "/bin/bash", role: "sidecar" },
+  { image: "proxysql/proxysql", role: "sidecar" },
   // Proxies of service meshes and the like, where somebody added them to the Job itself
   { image: "istio/proxyv2", role: "sidecar" },
   { image: "linkerd/proxy", role: "sidecar" },
   { image: "daprd", shell: false, role: "sidecar" },
+  // Daemons that many build an image of their own for: of those nothing but the role is known
+  ...ROLE_BY_NAME.map((name): KnownImage => ({ image: name, role: "sidecar" })),
   ...BASES.join(" ")
     .split(" ")
     .map((name): KnownImage => ({ image: `library/${name}`, shell: sh })),
@@ -121,7 +165,11 @@ const row: Check = objectWith({
     value === undefined || value === false || (typeof value === "string" && value.startsWith("/"))
       ? undefined
       : " must be an absolute path, or false where the image has no shell",
-  role: (value) => (value === undefined || value === "sidecar" ? undefined : " must be sidecar where it is given"),
+  role: (value) =>
+    value === undefined || value === "sidecar" || value === "main"
+      ? undefined
+      : " must be sidecar or main where it is given",
+  tool: optional(string),
 });
 
 /** The operator's own rows, from a configuration file; the problem names the row and field by JSON Pointer. */

@@ -3,7 +3,7 @@ import { LIMITS, type LimitId } from "./limits.ts";
 import type { MetLimit } from "./plan.ts";
 import { quote, showImage } from "./quote.ts";
 
-/** A limit as this container meets it, or the whole Job. */
+/** A limit as this container meets it; without a container, as the whole Job does. */
 export function met(limit: LimitId, container?: Container): MetLimit {
   const { sentence } = LIMITS[limit];
   if (!container) return { limit, message: sentence };
@@ -12,6 +12,29 @@ export function met(limit: LimitId, container?: Container): MetLimit {
     limit,
     container: container.name,
     image,
-    message: `${quote(container.name)}${image === "" ? "" : ` (${showImage(image)})`}: ${sentence}`,
+    message: `${nameOf(container.name, image)}: ${sentence}`,
   };
+}
+
+/** Each limit once, with the containers that meet it: one sentence for several. In the order in which they were met. */
+export function byLimit(limits: readonly MetLimit[]): readonly (readonly [LimitId, readonly MetLimit[]])[] {
+  const groups = new Map<LimitId, MetLimit[]>();
+  for (const met of limits) {
+    const group = groups.get(met.limit);
+    if (group) group.push(met);
+    else groups.set(met.limit, [met]);
+  }
+  return [...groups];
+}
+
+/** What people read of a limit and those that meet it: `"a" (image), "b" (image): Sentence.` */
+export function sentenceOf(limit: LimitId, group: readonly MetLimit[]): string {
+  const [first] = group;
+  if (group.length === 1 && first) return first.message;
+  const names = group.map(({ container = "", image = "" }) => nameOf(container, image));
+  return `${names.join(", ")}: ${LIMITS[limit].sentence}`;
+}
+
+function nameOf(container: string, image: string): string {
+  return `${quote(container)}${image === "" ? "" : ` (${showImage(image)})`}`;
 }

@@ -1,21 +1,28 @@
 /** Strategy native: sidecars become restartable init containers (KEP-753), which kubelet ends when the main containers have ended. */
 import { equal } from "./equal.ts";
-import type { Container, PodFailurePolicyRule } from "./job.ts";
+import { sidecarEvidence } from "./evidence.ts";
+import type { Container, PodFailurePolicyRule, PodSpec } from "./job.ts";
 import { met } from "./met-limit.ts";
 import { add } from "./patch.ts";
 import type { MetLimit, PatchOperation, PlanOptions } from "./plan.ts";
-import type { Survey } from "./survey.ts";
+import type { Survey, SurveyedContainer } from "./survey.ts";
 
 /** batch/v1, PodFailurePolicy.rules: "A maximum of 20 rules". */
 const MAX_RULES = 20;
 
 export function nativeLimits(survey: Survey, { nativeSidecars = true }: PlanOptions): readonly MetLimit[] {
   const limits: MetLimit[] = nativeSidecars ? [] : [met("old-nodes")];
-  for (const { container } of survey.sidecars) {
+  const rules = survey.job.spec.podFailurePolicy?.rules ?? [];
+  const awaited = birthDependencies(survey.spec);
+  for (const sidecar of survey.sidecars) {
+    const { container, known } = sidecar;
     if (hasOwnRestarts(container)) limits.push(met("own-restart-policy", container));
+    if (awaited.has(container.name)) limits.push(met("birth-deps", container));
+    if (holdsMainBack(survey, sidecar)) limits.push(met("holds-main-back", container));
+    if (rules.some((rule) => seesExitCodeOf(container, rule))) limits.push(met("failure-counts", container));
+    if (sidecarEvidence(container, known, survey.names) === undefined) limits.push(met("may-end-by-itself", container));
     if (survey.settings.gracePeriods.has(container.name)) limits.push(met("grace-period", container));
   }
-  const rules = survey.job.spec.podFailurePolicy?.rules ?? [];
   const added = rules.filter(countsSidecars).length * (remainingNames(survey).length - 1);
   if (added > 0 && rules.length + added > MAX_RULES) limits.push(met("pod-failure-policy-rules"));
   return limits;
@@ -89,13 +96,43 @@ export function areNamedRules(named: readonly PodFailurePolicyRule[], rules: rea
   });
 }
 
+function seesExitCodeOf({ name }: Container, rule: PodFailurePolicyRule): boolean {
+  return countsSidecars(rule) || rule.onExitCodes?.containerName === name;
+}
+
+/**
+ * Kubelet starts containers in their order, and each only when the postStart hook of the one before has ended: so a main container
+ * behind the sidecar waits for its hook already. Nothing waits for a startupProbe, unless it's a native sidecar's (KEP-753).
+ */
+function holdsMainBack({ mains }: Survey, { container, index }: SurveyedContainer): boolean {
+  if (container.startupProbe != null) return true;
+  return container.lifecycle?.postStart != null && mains.some((main) => main.index < index);
+}
+
+/**
+ * The containers that others wait for by kubexit, which looks for them in the Pod's `containerStatuses`; native sidecars are in
+ * `initContainerStatuses` (github.com/karlkfi/kubexit, KUBEXIT_BIRTH_DEPS).
+ */
+function birthDependencies({ containers }: PodSpec): ReadonlySet<string> {
+  const names = containers.flatMap(({ env }) =>
+    environment(env).flatMap(({ name, value }) => (name === "KUBEXIT_BIRTH_DEPS" ? String(value).split(",") : [])),
+  );
+  return new Set(names.map((name) => name.trim()));
+}
+
+/** Nothing else reads a container's environment, so its shape isn't checked before. */
+function environment(env: unknown): readonly { readonly name?: unknown; readonly value?: unknown }[] {
+  if (!Array.isArray(env)) return [];
+  return (env as readonly unknown[]).filter((entry) => typeof entry === "object" && entry !== null);
+}
+
 function countsSidecars({ onExitCodes }: PodFailurePolicyRule): boolean {
   return onExitCodes != null && onExitCodes.containerName == null;
 }
 
 /** The containers whose exit codes a rule saw before, and shall see. */
 function remainingNames({ containers, spec }: Survey): readonly string[] {
-  const remaining = containers.filter(({ cast }) => cast.role !== "sidecar").map(({ container }) => container);
+  const remaining = containers.filter(({ role }) => role !== "sidecar").map(({ container }) => container);
   return [...remaining, ...(spec.initContainers ?? [])].map(({ name }) => name);
 }
 

@@ -1,4 +1,4 @@
-import { parseCronJob } from "./job.ts";
+import { namesOf, parseCronJob, type Metadata } from "./job.ts";
 import { leaveUnlabelled, refuseMalformed } from "./opt-in.ts";
 import { ENABLED_LABEL, type Plan, type PlanOptions } from "./plan.ts";
 import { planWorkload } from "./plan-workload.ts";
@@ -14,8 +14,8 @@ export function planCronJob(cronJob: unknown, options: PlanOptions = {}): Plan {
   if (unlabelled) return { ...unlabelled, warnings: [...unlabelled.warnings, ...misplacedLabel(cronJob)] };
   const parsed = parseCronJob(cronJob);
   if ("problem" in parsed) return refuseMalformed("CronJob", parsed.problem);
-  const plan = planWorkload("/spec/jobTemplate", parsed.jobTemplate, options);
-  const { metadata } = cronJob as { readonly metadata?: { readonly annotations?: unknown } | null };
+  const { metadata } = cronJob as { readonly metadata?: Metadata | null };
+  const plan = planWorkload("/spec/jobTemplate", parsed.jobTemplate, namesOf(metadata ?? {}), options);
   return { ...plan, warnings: [...plan.warnings, ...misplacedAnnotations(metadata?.annotations, "CronJob")] };
 }
 

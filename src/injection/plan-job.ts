@@ -1,4 +1,4 @@
-import { parseJob } from "./job.ts";
+import { namesOf, parseJob } from "./job.ts";
 import { leaveUnlabelled, refuseMalformed } from "./opt-in.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
 import { planWorkload } from "./plan-workload.ts";
@@ -11,5 +11,6 @@ export function planJob(job: unknown, options: PlanOptions = {}): Plan {
   const unlabelled = leaveUnlabelled(job, options);
   if (unlabelled) return unlabelled;
   const parsed = parseJob(job);
-  return "problem" in parsed ? refuseMalformed("Job", parsed.problem) : planWorkload("", parsed.job, options);
+  if ("problem" in parsed) return refuseMalformed("Job", parsed.problem);
+  return planWorkload("", parsed.job, namesOf(parsed.job.metadata ?? {}), options);
 }

@@ -2,11 +2,13 @@
 import { parseAnnotations } from "./annotations.ts";
 import { isNativeSidecar, type Job } from "./job.ts";
 import { imageLookup } from "./image-lookup.ts";
-import { LIMITS } from "./limits.ts";
+import { LIMITS, SEVERITIES } from "./limits.ts";
+import { byLimit, sentenceOf } from "./met-limit.ts";
 import { nativeLimits, nativePatch } from "./native.ts";
 import { markInjected } from "./patch.ts";
 import {
   INJECTED_ANNOTATION,
+  type ContainerPlan,
   type LeavePlan,
   type MetLimit,
   type PatchOperation,
@@ -16,50 +18,51 @@ import {
   type Strategy,
 } from "./plan.ts";
 import { LEAVE_REASONS, type LeaveReason, type RefuseReason } from "./reasons.ts";
-import {
-  brokenWrapper,
-  limitsRefusal,
-  MAIN_CANNOT_BE_TOLD,
-  MAIN_IS_GONE,
-  strangerNamed,
-  strippedSidecars,
-} from "./refusals.ts";
+import { brokenWrapper, limitsRefusal, MAIN_CANNOT_BE_TOLD, MAIN_IS_GONE, strippedSidecars } from "./refusals.ts";
 import { assignRoles, DEFAULT_CONTAINER_ANNOTATION } from "./roles.ts";
-import { contradiction, misplacedAnnotations, uselessSettings } from "./settings-advice.ts";
-import { containerPlans, surveyContainer, type Survey } from "./survey.ts";
-import { sharedVolume, trapLimits, trapPatch } from "./trap.ts";
+import { misplacedAnnotations, uselessSettings } from "./settings-advice.ts";
+import { settingsProblems } from "./settings-problems.ts";
+import { containerPlans, surveyContainer, unassigned, type Survey } from "./survey.ts";
+import { sharedVolume, trapLimits, trapPatch, type SharedVolume } from "./trap.ts";
 import { unwrap, type Unwrapped } from "./wrapper.ts";
 
-/** `base` is the JSON Pointer of the Job in the object that the patch is for: empty, or `/spec/jobTemplate`. */
-export function planWorkload(base: string, job: Job, options: PlanOptions): Plan {
+/**
+ * `base` is the JSON Pointer of the Job in the object that the patch is for: empty, or `/spec/jobTemplate`. `names` are what the Job is
+ * called, and the CronJob that makes it.
+ */
+export function planWorkload(base: string, job: Job, names: readonly string[], options: PlanOptions): Plan {
   const { template } = job.spec;
   const { spec } = template;
   const annotations = job.metadata?.annotations;
   const parsed = parseAnnotations(annotations);
-  if (parsed.kind === "invalid") return refuse("invalid-annotation", parsed.message);
   const { settings } = parsed;
-  const stranger = strangerNamed(settings, job);
-  if (stranger !== undefined) return refuse("unknown-container", stranger);
   const warnings = [...parsed.warnings, ...misplacedAnnotations(template.metadata?.annotations, "Pod template")];
 
   const unwrapped: (Unwrapped | undefined)[] = [];
   for (const container of spec.containers) {
     const original = unwrap(container);
-    if (original === "broken") return refuse("half-injected", brokenWrapper(container));
+    if (original === "broken") return refuse("half-injected", brokenWrapper(container), warnings);
     unwrapped.push(original);
   }
+  const wrong = settingsProblems(parsed, job, unwrapped);
+  if (wrong) return refuse(wrong.reason, wrong.message, warnings);
   if (unwrapped.length > 0 && unwrapped.every((original) => original?.role === "sidecar"))
-    return refuse("half-injected", MAIN_IS_GONE);
+    return refuse("half-injected", MAIN_IS_GONE, warnings);
   const isWrapped = unwrapped.some((original) => original !== undefined);
   const hasNativeSidecars = (spec.initContainers ?? []).some(isNativeSidecar);
   const wasNative = annotations?.[INJECTED_ANNOTATION] === "native" && hasNativeSidecars;
   /** Nothing is left to stop: either an earlier pass saw to it, or there never was. */
-  const leaveAsIs = (reason: LeaveReason, warning: string, survey?: Survey): Plan => {
+  const leaveAsIs = (reason: LeaveReason, warning: string, containers: readonly ContainerPlan[] = []): Plan => {
     const stripped = strippedSidecars(job);
-    if (stripped !== undefined) return refuse("half-injected", stripped, survey);
+    if (stripped !== undefined) return refuse("half-injected", stripped, warnings, containers);
     return wasNative
-      ? leave("already-injected", warnings, markInjected(base, job, "native"), survey)
-      : leave(reason, hasNativeSidecars ? warnings : [...warnings, warning], markInjected(base, job, "none"), survey);
+      ? leave("already-injected", warnings, markInjected(base, job, "native"), containers)
+      : leave(
+          reason,
+          hasNativeSidecars ? warnings : [...warnings, warning],
+          markInjected(base, job, "none"),
+          containers,
+        );
   };
   if (spec.containers.length <= 1 && !isWrapped) {
     return leaveAsIs(hasNativeSidecars ? "no-sidecars" : "single-container", SINGLE_CONTAINER);
@@ -68,32 +71,35 @@ export function planWorkload(base: string, job: Job, options: PlanOptions): Plan
   const lookUp = imageLookup(options.knownImages);
   const known = spec.containers.map(({ image }) => lookUp(image ?? ""));
   const defaultContainer = template.metadata?.annotations?.[DEFAULT_CONTAINER_ANNOTATION];
-  const roles = assignRoles(spec.containers, unwrapped, settings, defaultContainer, known);
-  if (roles.kind === "refuse") return refuse(roles.reason, roles.message);
-  if (wasNative && roles.casts.some(({ source }) => source === "first-candidate"))
-    return refuse("half-injected", MAIN_CANNOT_BE_TOLD);
-  const containers = roles.casts.map((cast, index) =>
-    surveyContainer(cast, index, unwrapped[index], settings, known[index]),
+  const roles = assignRoles({ containers: spec.containers, unwrapped, known, defaultContainer, names }, settings);
+  if (roles.kind === "refuse") {
+    const containers = unassigned(roles.assignments, unwrapped, settings, known);
+    return wasNative && roles.reason === "roles-unclear"
+      ? refuse("half-injected", MAIN_CANNOT_BE_TOLD, warnings, containers)
+      : refuse(roles.reason, roles.message, warnings, containers);
+  }
+  const containers = roles.assignments.map((assignment, index) =>
+    surveyContainer(assignment, index, unwrapped[index], settings, known[index]),
   );
   const survey: Survey = {
     base,
     job,
     spec,
     settings,
+    names,
     containers,
-    mains: containers.filter(({ cast }) => cast.role === "main"),
-    sidecars: containers.filter(({ cast }) => cast.role === "sidecar"),
+    mains: containers.filter(({ role }) => role === "main"),
+    sidecars: containers.filter(({ role }) => role === "sidecar"),
   };
-  const contradicted = contradiction(survey);
-  if (contradicted !== undefined) return refuse("invalid-annotation", contradicted, survey);
-  warnings.push(...roles.warnings, ...uselessSettings(survey));
+  warnings.push(...uselessSettings(survey));
 
-  if (survey.sidecars.length === 0) return leaveAsIs("no-sidecars", NOTHING_TO_STOP, survey);
+  if (survey.sidecars.length === 0) return leaveAsIs("no-sidecars", NOTHING_TO_STOP, containerPlans(survey));
   return choose(survey, isWrapped ? "trap" : wasNative ? "native" : undefined, options, warnings);
 }
 
 /**
- * `auto` is trap where it meets no limit at all, else native, else neither. What an earlier pass began, this one goes on with.
+ * `auto` is trap where it meets no limit at all; else the strategy that the table allows and that does less harm. What an earlier pass
+ * began, this one goes on with.
  */
 function choose(survey: Survey, begun: Strategy | undefined, options: PlanOptions, warnings: readonly string[]): Plan {
   const asked = survey.settings.strategy ?? options.strategy ?? "auto";
@@ -101,17 +107,19 @@ function choose(survey: Survey, begun: Strategy | undefined, options: PlanOption
   const chosenBy = wanted === "auto" ? "auto" : survey.settings.strategy === wanted ? "job" : begun ? "auto" : "server";
   const shared = sharedVolume(survey);
   const trap = wanted === "native" ? [] : trapLimits(survey, shared);
-  const strategy = wanted === "auto" ? (trap.length === 0 ? "trap" : "native") : wanted;
-  const native = strategy === "native" ? nativeLimits(survey, options) : [];
+  const needsNative = wanted === "native" || (wanted === "auto" && trap.length > 0);
+  const native = needsNative ? nativeLimits(survey, options) : [];
+  const strategy = wanted === "auto" ? lessHarmful(trap, native) : wanted;
   const own = strategy === "trap" ? trap : native;
   if (own.some(isHard)) {
-    const limits = wanted === "auto" ? [...trap, ...native] : own.filter(isHard);
-    return refuse("limits-met", limitsRefusal(wanted, limits), survey, limits);
+    const limits = wanted === "auto" ? [...trap, ...native].filter(isHard) : own.filter(isHard);
+    const other = begun || wanted === "auto" ? undefined : otherStrategy(survey, wanted, shared, options);
+    return refuse("limits-met", limitsRefusal(wanted, limits, other), warnings, containerPlans(survey), limits);
   }
   const patch = strategy === "trap" ? trapPatch(survey, shared) : nativePatch(survey);
   const mark = markInjected(survey.base, survey.job, strategy);
-  const told = [...warnings, ...own.map(({ message }) => message)];
-  if (patch.length === 0) return leave("already-injected", told, mark, survey);
+  const told = [...warnings, ...byLimit(own).map(([limit, group]) => sentenceOf(limit, group))];
+  if (patch.length === 0) return leave("already-injected", told, mark, containerPlans(survey));
   return {
     kind: "patch",
     strategy,
@@ -123,22 +131,48 @@ function choose(survey: Survey, begun: Strategy | undefined, options: PlanOption
   };
 }
 
+/** Where both may lose the same, native: its limits say what may happen, those of trap mostly what will. */
+function lessHarmful(trap: readonly MetLimit[], native: readonly MetLimit[]): Strategy {
+  return severityOf(trap) < severityOf(native) || trap.length === 0 ? "trap" : "native";
+}
+
+/** The one that the Job didn't ask for, if it has no hard limit. */
+function otherStrategy(
+  survey: Survey,
+  wanted: Strategy,
+  shared: SharedVolume,
+  options: PlanOptions,
+): Strategy | undefined {
+  const limits = wanted === "trap" ? nativeLimits(survey, options) : trapLimits(survey, shared);
+  return limits.some(isHard) ? undefined : wanted === "trap" ? "native" : "trap";
+}
+
 function isHard({ limit }: MetLimit): boolean {
-  return LIMITS[limit].hardness === "hard";
+  return LIMITS[limit].severity === "hard";
+}
+
+/** The worst of some limits, as a number that grows with the harm; -1: none. */
+function severityOf(limits: readonly MetLimit[]): number {
+  return Math.max(-1, ...limits.map(({ limit }) => SEVERITIES.indexOf(LIMITS[limit].severity)));
 }
 
 function leave(
   reason: LeaveReason,
   warnings: readonly string[],
   patch: readonly PatchOperation[],
-  survey: Survey | undefined,
+  containers: readonly ContainerPlan[],
 ): LeavePlan {
-  const containers = survey ? containerPlans(survey) : [];
   return { kind: "leave", reason, message: LEAVE_REASONS[reason], warnings, patch, containers };
 }
 
-function refuse(reason: RefuseReason, message: string, survey?: Survey, limits: readonly MetLimit[] = []): RefusePlan {
-  return { kind: "refuse", reason, message, limits, warnings: [], containers: survey ? containerPlans(survey) : [] };
+function refuse(
+  reason: RefuseReason,
+  message: string,
+  warnings: readonly string[],
+  containers: readonly ContainerPlan[] = [],
+  limits: readonly MetLimit[] = [],
+): RefusePlan {
+  return { kind: "refuse", reason, message, limits, warnings, containers };
 }
 
 const SINGLE_CONTAINER =

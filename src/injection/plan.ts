@@ -5,6 +5,7 @@
 import type { KnownImage } from "./known-images.ts";
 import type { LimitId } from "./limits.ts";
 import type { LeaveReason, RefuseReason } from "./reasons.ts";
+import type { Role, RoleSource } from "./role.ts";
 
 /** The label that opts a Job in, on the Job itself; in a CronJob on `spec.jobTemplate.metadata`. Its value must be "true". */
 export const ENABLED_LABEL = "curfew.sh/enabled";
@@ -39,17 +40,6 @@ export interface PlanOptions {
   readonly all?: boolean;
 }
 
-export type Role = "main" | "sidecar" | "ignored";
-
-/** How a container got its role: the four steps of the search for the main container, and what is named outright. */
-export type RoleSource =
-  | "annotation" // curfew.sh/main or curfew.sh/ignore
-  | "default-container" // kubectl.kubernetes.io/default-container on the template
-  | "only-candidate" // the only container whose image is no known sidecar
-  | "first-candidate" // the first of several such containers: a guess, and warned of
-  | "wrapped" // it bears the wrapper of an earlier pass
-  | "remaining"; // not a main container, so a sidecar
-
 /** Where a container's original argv comes from. */
 export type ArgvSource = "manifest" | "annotation" | "known-image" | "wrapped" | "unknown";
 
@@ -57,7 +47,8 @@ export type ArgvSource = "manifest" | "annotation" | "known-image" | "wrapped" |
 export interface ContainerPlan {
   readonly name: string;
   readonly image: string;
-  readonly role: Role;
+  /** Unclear: nothing says what it is, and so the Job is refused. */
+  readonly role: Role | "unclear";
   readonly roleSource: RoleSource;
   /** What Kubernetes would run, as far as it is known; empty where `argvSource` is `unknown`. */
   readonly argv: readonly string[];
@@ -87,7 +78,7 @@ export interface PatchPlan extends Told {
   readonly strategy: Strategy;
   /** `job`: the Job asked for this strategy; `server`: the operator's default did; `auto`: the limits decided. */
   readonly chosenBy: "job" | "server" | "auto";
-  /** The limits that decided: those that kept `auto` from trap, or those that a Job that asked for trap lives with. */
+  /** The limits that decided: those that `auto` weighed, or those that a Job lives with that asked for its strategy by name. */
   readonly limits: readonly MetLimit[];
   readonly patch: readonly PatchOperation[];
 }

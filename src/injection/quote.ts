@@ -1,10 +1,18 @@
 /** Other people's text in Curfew's sentences: short, on one line, and without what a terminal would act on. */
 
 const MAX_LENGTH = 100;
+const MAX_LISTED = 10;
 
-/** In quotes, cut to a length that any container's name fits. */
-export function quote(text: string): string {
-  return escapeControls(JSON.stringify(text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text));
+/** In quotes, cut to `maxLength` characters; unless told, to a length that any container's name fits. */
+export function quote(text: string, maxLength = MAX_LENGTH): string {
+  return escapeControls(JSON.stringify(text.length > maxLength ? `${text.slice(0, maxLength)}…` : text));
+}
+
+/** Names as a sentence lists them: `"a", "b" and "c"`, the first ten of them. */
+export function listQuoted(names: readonly string[]): string {
+  const items = names.slice(0, MAX_LISTED).map((name) => quote(name));
+  if (names.length > MAX_LISTED) items.push(`${names.length - MAX_LISTED} more`);
+  return items.join(", ").replace(/, ([^,]*)$/, " and $1");
 }
 
 /** Without quotes, cut to the last characters, which tell most of an image. */

@@ -1,36 +1,39 @@
 /** What a refused Job's author reads: what is in the way, container by container, and the ways out. */
-import {
-  COMMAND_PREFIX,
-  GRACE_PERIOD_PREFIX,
-  IGNORE_ANNOTATION,
-  MAIN_ANNOTATION,
-  SHELL_PREFIX,
-  STRATEGY_ANNOTATION,
-  type Settings,
-} from "./annotations.ts";
+import { IGNORE_ANNOTATION, MAIN_ANNOTATION, STRATEGY_ANNOTATION } from "./annotations.ts";
 import { isNativeSidecar, type Container, type Job } from "./job.ts";
 import { LIMITS } from "./limits.ts";
+import { byLimit, sentenceOf } from "./met-limit.ts";
 import { INJECTED_ANNOTATION, type MetLimit, type Strategy } from "./plan.ts";
 import { quote } from "./quote.ts";
 
 /** Enough to act on; the API server's answer should stay readable. */
 const MAX_SHOWN = 8;
+const MAX_NAMES = 4;
 
-/** `wanted` is what was asked for, `limits` what decided. */
-export function limitsRefusal(wanted: Strategy | "auto", limits: readonly MetLimit[]): string {
-  const shown = limits
-    .slice(0, MAX_SHOWN)
-    .map(({ limit, message }) => `[${LIMITS[limit].strategy}: ${limit}] ${message}`);
-  if (limits.length > MAX_SHOWN) shown.push(`And ${limits.length - MAX_SHOWN} more.`);
-  const ways = new Set(
-    limits.map(({ limit, container }) => LIMITS[limit].wayOut.replace("CONTAINER", container ?? "CONTAINER")),
-  );
-  if (wanted !== "auto") ways.add(`choose another strategy with ${STRATEGY_ANNOTATION}`);
+/**
+ * `wanted` is what was asked for, `limits` are those that decided; `other` is the strategy that was not asked for, and would do.
+ */
+export function limitsRefusal(
+  wanted: Strategy | "auto",
+  limits: readonly MetLimit[],
+  other: Strategy | undefined,
+): string {
+  const groups = byLimit(limits);
+  const shown = groups.slice(0, MAX_SHOWN).map(([limit, group]) => {
+    const named = sentenceOf(limit, group.slice(0, MAX_NAMES));
+    const more = group.length > MAX_NAMES ? ` (So do ${group.length - MAX_NAMES} more containers.)` : "";
+    return `[${LIMITS[limit].strategy}: ${limit}] ${named}${more}`;
+  });
+  if (groups.length > MAX_SHOWN) shown.push(`And ${groups.length - MAX_SHOWN} more limits.`);
+  const ways = groups.slice(0, MAX_SHOWN).map(([limit, [first, second]]) => {
+    const name = second === undefined ? first?.container : undefined;
+    return LIMITS[limit].wayOut.replace("CONTAINER", name ?? "CONTAINER");
+  });
+  if (other !== undefined) ways.unshift(`set ${STRATEGY_ANNOTATION}: ${other}, which can`);
   if (limits.some(({ container }) => container !== undefined))
-    ways.add(`leave the container alone with ${IGNORE_ANNOTATION}`);
-  const subject =
-    wanted === "auto" ? "neither strategy can keep its promises" : `strategy ${wanted} cannot keep its promises`;
-  return `Curfew cannot end this Job's sidecars: ${subject} here. ${shown.join(" ")} Ways out: ${[...ways].join("; or ")}.`;
+    ways.push(`leave a container alone with ${IGNORE_ANNOTATION}, if it ends by itself`);
+  const subject = wanted === "auto" ? "neither strategy can" : `strategy ${wanted} can't`;
+  return `Curfew can't end this Job's sidecars: ${subject} keep its promises here. ${shown.join(" ")} Ways out: ${ways.join("; or ")}.`;
 }
 
 /**
@@ -47,36 +50,6 @@ export function strippedSidecars(job: Job): string | undefined {
   );
 }
 
-/** An annotation that names a container which is not there. Init containers count, as native sidecars are some. */
-export function strangerNamed(
-  { mains, commands, gracePeriods, shells, ignored }: Settings,
-  job: Job,
-): string | undefined {
-  if (!mains && ignored.length + commands.size + gracePeriods.size + shells.size === 0) return undefined;
-  const { containers, initContainers } = job.spec.template.spec;
-  const stranger = mains?.find((main) => !containers.some(({ name }) => name === main));
-  if (stranger !== undefined) return `${MAIN_ANNOTATION} names ${quote(stranger)}, but ${listNames(containers)}.`;
-  const known = new Set([...containers, ...(initContainers ?? [])].map(({ name }) => name));
-  const ignoredStranger = ignored.find((name) => !known.has(name));
-  if (ignoredStranger !== undefined)
-    return `${IGNORE_ANNOTATION} names ${quote(ignoredStranger)}, but ${listNames(containers)}.`;
-  const named = [
-    ...[...commands.keys()].map((name) => [COMMAND_PREFIX, name] as const),
-    ...[...gracePeriods.keys()].map((name) => [GRACE_PERIOD_PREFIX, name] as const),
-    ...[...shells.keys()].map((name) => [SHELL_PREFIX, name] as const),
-  ];
-  for (const [prefix, name] of named) {
-    if (!known.has(name)) return `${quote(prefix + name)} is for no container here: ${listNames(containers)}.`;
-  }
-  return undefined;
-}
-
-function listNames(containers: readonly Container[]): string {
-  const listed = containers.slice(0, 10).map(({ name }) => quote(name));
-  if (containers.length > 10) listed.push(`${containers.length - 10} more`);
-  return `the Job's containers are ${listed.join(", ")}`;
-}
-
 export function brokenWrapper({ name }: Container): string {
   return `${quote(name)} bears Curfew's wrapper, but not the arguments that belong to it. Restore its original command and args.`;
 }
@@ -84,7 +57,7 @@ export function brokenWrapper({ name }: Container): string {
 export const MAIN_IS_GONE =
   "Every container bears Curfew's wrapper for sidecars, and the main one that they wait for is gone. Restore it, or restore their original command and args.";
 
-/** Of several candidates the first would be a guess, and the main container as a native sidecar would be restarted for ever. */
+/** The main container, taken for a native sidecar, would be restarted for ever. */
 export const MAIN_CANNOT_BE_TOLD =
-  "Sidecars were moved to initContainers already, and since then a container has been added, perhaps by another webhook. " +
-  `Which one is the main container cannot be told any more: name it with the annotation ${MAIN_ANNOTATION}.`;
+  "Sidecars were moved to initContainers already, and then something added a container, perhaps another webhook. " +
+  `Nothing shows any more which one is the main container: name it with the annotation ${MAIN_ANNOTATION}.`;

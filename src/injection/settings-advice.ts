@@ -1,5 +1,5 @@
 /** Annotations that are well formed and still do not say what their author may think. */
-import { COMMAND_PREFIX, GRACE_PERIOD_PREFIX, isCurfews, SHELL_PREFIX } from "./annotations.ts";
+import { GRACE_PERIOD_PREFIX, isCurfews, SHELL_PREFIX } from "./annotations.ts";
 import { gracePeriodOf } from "./job.ts";
 import { ENABLED_LABEL, INJECTED_ANNOTATION } from "./plan.ts";
 import { quote } from "./quote.ts";
@@ -14,30 +14,20 @@ export function misplacedAnnotations(annotations: unknown, bearer: "Pod template
     .map((key) => `${quote(key)} has no effect on the ${bearer}: put it beside the label ${ENABLED_LABEL}.`);
 }
 
-/** A command by annotation beside one in the manifest: which of the two is meant, nobody can tell. */
-export function contradiction({ containers, settings }: Survey): string | undefined {
-  if (settings.commands.size === 0) return undefined;
-  for (const { container, original } of containers) {
-    if (original || !settings.commands.has(container.name) || (container.command ?? []).length === 0) continue;
-    return `The annotation ${COMMAND_PREFIX}${container.name} is for images without a command, but ${quote(container.name)} has one. Remove one of the two.`;
-  }
-  return undefined;
-}
-
 export function uselessSettings({ containers, settings, spec }: Survey): readonly string[] {
   const warnings: string[] = [];
   if (settings.gracePeriods.size + settings.shells.size === 0) return warnings;
   const podGracePeriod = gracePeriodOf(spec);
-  for (const { container, cast } of containers) {
+  for (const { container, role } of containers) {
     const gracePeriod = settings.gracePeriods.get(container.name);
-    if (gracePeriod !== undefined && cast.role !== "sidecar") {
-      warnings.push(`${GRACE_PERIOD_PREFIX}${container.name} has no effect: ${quote(container.name)} is no sidecar.`);
+    if (gracePeriod !== undefined && role !== "sidecar") {
+      warnings.push(`${GRACE_PERIOD_PREFIX}${container.name} has no effect: ${quote(container.name)} isn't a sidecar.`);
     } else if (gracePeriod !== undefined && gracePeriod > podGracePeriod) {
       warnings.push(
         `${GRACE_PERIOD_PREFIX}${container.name} is cut to the Pod's terminationGracePeriodSeconds, ${podGracePeriod}.`,
       );
     }
-    if (cast.role === "ignored" && settings.shells.has(container.name)) {
+    if (role === "ignored" && settings.shells.has(container.name)) {
       warnings.push(`${SHELL_PREFIX}${container.name} has no effect: ${quote(container.name)} is ignored.`);
     }
   }

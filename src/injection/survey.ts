@@ -4,14 +4,17 @@ import type { Settings } from "./annotations.ts";
 import { gracePeriodOf, type Container, type Job, type PodSpec } from "./job.ts";
 import type { KnownImage } from "./known-images.ts";
 import type { ContainerPlan, Strategy } from "./plan.ts";
-import type { Cast } from "./roles.ts";
+import type { Assigned, Role, RoleAssignment, RoleSource } from "./role.ts";
 import type { Unwrapped } from "./wrapper.ts";
 
 export interface SurveyedContainer {
   readonly container: Container;
   /** Its place in `containers`. */
   readonly index: number;
-  readonly cast: Cast;
+  readonly role: Role;
+  readonly roleSource: RoleSource;
+  /** What is known of its image. */
+  readonly known: KnownImage | undefined;
   /** Set where an earlier pass wrapped it. */
   readonly original: Unwrapped | undefined;
   readonly argv: Argv | undefined;
@@ -24,28 +27,32 @@ export interface Survey {
   readonly job: Job;
   readonly spec: PodSpec;
   readonly settings: Settings;
+  /** Names of the Job, and of the CronJob that made it. */
+  readonly names: readonly string[];
   readonly containers: readonly SurveyedContainer[];
   readonly mains: readonly SurveyedContainer[];
   readonly sidecars: readonly SurveyedContainer[];
 }
 
 export function surveyContainer(
-  cast: Cast,
+  { container, role, source: roleSource }: Assigned,
   index: number,
   original: Unwrapped | undefined,
   settings: Settings,
   known: KnownImage | undefined,
 ): SurveyedContainer {
-  const { container } = cast;
+  const what = { container, index, role, roleSource, known, original };
   if (original) {
-    const { argv, command, args } = original;
-    const leading = argv.length - (args?.length ?? 0);
-    const elements: Argv = { elements: argv, leading, fromManifest: command !== undefined, source: "wrapped" };
     const path = container.command?.[0] ?? "/bin/sh";
-    return { container, index, cast, original, argv: elements, shell: { path, evident: true } };
+    return { ...what, argv: wrappedArgv(original), shell: { path, evident: true } };
   }
   const argv = argvOf(container, settings, known);
-  return { container, index, cast, original, argv, shell: shellOf(container, argv?.elements ?? [], settings, known) };
+  return { ...what, argv, shell: shellOf(container, argv?.elements ?? [], settings, known) };
+}
+
+function wrappedArgv({ argv, command, args }: Unwrapped): Argv {
+  const leading = argv.length - (args?.length ?? 0);
+  return { elements: argv, leading, fromManifest: command !== undefined, source: "wrapped" };
 }
 
 /** Seconds that a sidecar has between TERM and KILL: never more than the Pod has. */
@@ -59,15 +66,38 @@ export function containerPlans(survey: Survey, strategy?: Strategy): readonly Co
   // kubelet knows no grace period but the Pod's.
   const gracePeriod = (name: string): number =>
     strategy === "native" ? gracePeriodOf(survey.spec) : sidecarGracePeriod(survey, name);
-  return survey.containers.map(({ container, cast, argv }) => {
-    const plan: ContainerPlan = {
-      name: container.name,
-      image: container.image ?? "",
-      role: cast.role,
-      roleSource: cast.source,
-      argv: argv?.elements ?? [],
-      argvSource: argv?.source ?? "unknown",
-    };
-    return cast.role === "sidecar" ? { ...plan, gracePeriodSeconds: gracePeriod(container.name) } : plan;
+  return survey.containers.map((surveyed) => {
+    const plan = containerPlan(surveyed.container, surveyed.role, surveyed.roleSource, surveyed.argv);
+    return plan.role === "sidecar" ? { ...plan, gracePeriodSeconds: gracePeriod(plan.name) } : plan;
   });
+}
+
+/** The same where not all of them have a role. `unwrapped` and `known` are as in `RoleClues` (roles.ts). */
+export function unassigned(
+  assignments: readonly RoleAssignment[],
+  unwrapped: readonly (Unwrapped | undefined)[],
+  settings: Settings,
+  known: readonly (KnownImage | undefined)[],
+): readonly ContainerPlan[] {
+  return assignments.map(({ container, role, source }, index) => {
+    const original = unwrapped[index];
+    const argv = original ? wrappedArgv(original) : argvOf(container, settings, known[index]);
+    return containerPlan(container, role, source, argv);
+  });
+}
+
+function containerPlan(
+  { name, image }: Container,
+  role: ContainerPlan["role"],
+  roleSource: RoleSource,
+  argv: Argv | undefined,
+): ContainerPlan {
+  return {
+    name,
+    image: image ?? "",
+    role,
+    roleSource,
+    argv: argv?.elements ?? [],
+    argvSource: argv?.source ?? "unknown",
+  };
 }

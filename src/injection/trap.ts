@@ -10,7 +10,8 @@ import {
 import { met } from "./met-limit.ts";
 import { add, append } from "./patch.ts";
 import { isInitSystem, signalsItself } from "./pid-1.ts";
-import { MOUNT_PATH, type MetLimit, type PatchOperation, type Role } from "./plan.ts";
+import { MOUNT_PATH, type MetLimit, type PatchOperation } from "./plan.ts";
+import type { Role } from "./role.ts";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "./scripts.generated.ts";
 import { sidecarGracePeriod, type Survey, type SurveyedContainer } from "./survey.ts";
 import { wrap, type Wrapped } from "./wrapper.ts";
@@ -32,17 +33,18 @@ export function trapLimits(survey: Survey, shared: SharedVolume): readonly MetLi
   const policies = restartPoliciesOfMains(survey);
   if (policies.includes("Never") && (policies.some((policy) => policy !== "Never") || hasRestartRules(survey)))
     limits.push(met("main-restarts"));
-  for (const { container, cast, argv, shell } of survey.containers) {
+  for (const { container, role, argv, shell } of survey.containers) {
     if (shared.problems.has(container)) limits.push(met("mount-path-taken", container));
-    if (cast.role === "ignored") continue;
+    if (role === "ignored") continue;
     if (!argv) limits.push(met("argv-unknown", container));
     else if (isInitSystem(argv.elements)) limits.push(met("needs-pid-1", container));
     else if (signalsItself(argv.elements)) limits.push(met("signals-itself", container));
     if (!shell) limits.push(met("no-shell", container));
-    else if (!shell.evident) limits.push(met("shell-not-evident", container));
+    // What would run isn't known, so whether that shows a shell isn't either.
+    else if (argv && !shell.evident) limits.push(met("shell-not-evident", container));
     if (container.tty === true) limits.push(met("tty", container));
-    if (isOfNoUse(container.lifecycle?.stopSignal, cast.role)) limits.push(met("stop-signal", container));
-    if (cast.role === "main") continue;
+    if (isOfNoUse(container.lifecycle?.stopSignal, role)) limits.push(met("stop-signal", container));
+    if (role === "main") continue;
     if (restartsAfterSuccess(container)) limits.push(met("restart-rules", container));
     if (container.lifecycle?.preStop != null) limits.push(met("pre-stop", container));
     if (container.livenessProbe != null || container.startupProbe != null) limits.push(met("probes", container));
@@ -61,12 +63,12 @@ export function trapPatch(survey: Survey, { existing, problems }: SharedVolume):
     patch.push(append(`${podSpec}/volumes`, spec.volumes, { name: volume, emptyDir: EMPTY_DIR }));
   }
   for (const surveyed of survey.containers) {
-    const { container, index, cast } = surveyed;
-    if (cast.role === "ignored" || problems.has(container)) continue;
+    const { container, index, role } = surveyed;
+    if (role === "ignored" || problems.has(container)) continue;
     const path = `${podSpec}/containers/${index}`;
     if (!(container.volumeMounts ?? []).some(isAtMountPath)) {
       const mount = { name: volume, mountPath: MOUNT_PATH };
-      const mounted = cast.role === "sidecar" ? { ...mount, readOnly: true } : mount;
+      const mounted = role === "sidecar" ? { ...mount, readOnly: true } : mount;
       patch.push(append(`${path}/volumeMounts`, container.volumeMounts, mounted));
     }
     const wrapped = wrapContainer(surveyed, settingsOf);
@@ -77,9 +79,9 @@ export function trapPatch(survey: Survey, { existing, problems }: SharedVolume):
 
 /** Undefined: it is wrapped so already, perhaps with an older script of the same contract, which keeps its promises. */
 function wrapContainer(surveyed: SurveyedContainer, settingsOf: WrapperSettings): Wrapped | undefined {
-  const { container, cast, argv, shell, original } = surveyed;
+  const { container, role, argv, shell, original } = surveyed;
   if (!argv || !shell || original?.current === false) return undefined;
-  const script = cast.role === "main" ? MAIN_SCRIPT : SIDECAR_SCRIPT;
+  const script = role === "main" ? MAIN_SCRIPT : SIDECAR_SCRIPT;
   const wrapped = wrap(shell.path, script, settingsOf(surveyed), argv);
   const { args } = container;
   const same = original && args?.length === wrapped.args.length && wrapped.args.every((arg, at) => arg === args[at]);
@@ -102,8 +104,8 @@ function wrapperSettings(survey: Survey): WrapperSettings {
   const policy = restartable ? "OnFailure" : "Never";
   const hold = String(Math.max(gracePeriodOf(spec) - HOLD_MARGIN_SECONDS, 0));
   const start = String(settings.startTimeoutSeconds);
-  return ({ container: { name }, cast }) =>
-    cast.role === "main"
+  return ({ container: { name }, role }) =>
+    role === "main"
       ? ["main", MOUNT_PATH, name]
       : ["sidecar", MOUNT_PATH, names, policy, String(sidecarGracePeriod(survey, name)), hold, start];
 }
@@ -132,7 +134,7 @@ export function sharedVolume({ spec, containers }: Survey): SharedVolume {
   const ignored = containers.filter(isIgnored);
   const ignoredLast = ignored.length === 0 ? containers : [...containers.filter((one) => !isIgnored(one)), ...ignored];
   for (const surveyed of ignoredLast) {
-    const { container, cast } = surveyed;
+    const { container, role } = surveyed;
     for (const mount of container.volumeMounts ?? []) {
       const path = resolve(mount.mountPath);
       if (!`${path}/`.startsWith(`${MOUNT_PATH}/`) && !`${MOUNT_PATH}/`.startsWith(`${path}/`)) continue;
@@ -140,7 +142,7 @@ export function sharedVolume({ spec, containers }: Survey): SharedVolume {
       // The policy beside the webhook, in CEL, cannot read a path with `..`.
       const named = path === MOUNT_PATH && !mount.mountPath.includes("..");
       const usable = named && volume && isEmptyDir(volume) && !mount.subPath && !mount.subPathExpr;
-      const writable = cast.role !== "main" || mount.readOnly !== true;
+      const writable = role !== "main" || mount.readOnly !== true;
       if (usable && writable && (existing ?? mount.name) === mount.name) existing = mount.name;
       else if (!isIgnored(surveyed)) problems.add(container);
     }
@@ -148,8 +150,8 @@ export function sharedVolume({ spec, containers }: Survey): SharedVolume {
   return { existing, problems };
 }
 
-function isIgnored({ cast }: SurveyedContainer): boolean {
-  return cast.role === "ignored";
+function isIgnored({ role }: SurveyedContainer): boolean {
+  return role === "ignored";
 }
 
 /** A volume without any source is an emptyDir, too (kubernetes/kubernetes, pkg/apis/core/v1/defaults.go, SetDefaults_Volume). */

@@ -49,7 +49,7 @@ function table(containers: readonly ExplainedContainer[], width: number): string
   widths[3] = Math.max(Math.min(widths[3] ?? 0, width - others), 16);
   const line = (row: readonly string[]) =>
     `  ${row.map((cell, column) => cut(cell, widths[column] ?? 0).padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd();
-  const styleOf = { main: "bold", sidecar: "reset", ignored: "dim" } as const;
+  const styleOf = { main: "bold", sidecar: "reset", ignored: "dim", unclear: "yellow" } as const;
   return [
     styleText("dim", line(header)),
     ...rows.map((row, index) => styleText(styleOf[containers[index]?.role ?? "sidecar"], line(row))),

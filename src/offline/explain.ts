@@ -1,5 +1,7 @@
 /** `curfew explain`: a plan as a person, or with --json a machine, can read it. Values only; explain-text.ts lays them out. */
-import type { ContainerPlan, MetLimit, Plan } from "../injection/plan.ts";
+import type { ContainerPlan, MetLimit, PatchPlan, Plan } from "../injection/plan.ts";
+import { LIMITS } from "../injection/limits.ts";
+import { ROLE_SOURCES } from "../injection/role.ts";
 import { changesOf } from "./changes.ts";
 import { refusalOf } from "./limits-text.ts";
 import type { PlannedJob } from "./plan-manifests.ts";
@@ -59,21 +61,22 @@ function verdictOf(plan: Plan): string {
   const why = {
     job: "the Job asks for it",
     server: "the operator's default",
-    auto: plan.limits.length > 0 ? "chosen by auto, as trap meets a limit" : "chosen by auto, as trap meets no limit",
+    auto: `chosen by auto, as ${autosReason(plan)}`,
   }[plan.chosenBy];
   return `${plan.strategy}: ${why}`;
 }
 
+function autosReason({ strategy, limits }: PatchPlan): string {
+  const met = new Set(limits.map(({ limit }) => LIMITS[limit].strategy));
+  if (!met.has("trap")) return "trap meets no limit";
+  const other = strategy === "trap" ? "native" : "trap";
+  if (limits.some(({ limit }) => LIMITS[limit].strategy === other && LIMITS[limit].severity === "hard"))
+    return `${other} is ruled out`;
+  return met.has(strategy) ? `${other} may do more harm` : `${other} meets a limit`;
+}
+
 function explainContainer(container: ContainerPlan): ExplainedContainer {
-  const { name, role, roleSource, argvSource } = container;
-  const because = {
-    annotation: role === "ignored" ? "named in curfew.sh/ignore" : "named in curfew.sh/main",
-    "default-container": "kubectl's default container",
-    "only-candidate": "only candidate by its image",
-    "first-candidate": "first of several candidates",
-    wrapped: "wrapped as main already",
-    remaining: "not a main container",
-  }[roleSource];
+  const { name, roleSource, argvSource } = container;
   const argvFrom = {
     manifest: "manifest",
     annotation: `command.curfew.sh/${name}`,
@@ -81,7 +84,7 @@ function explainContainer(container: ContainerPlan): ExplainedContainer {
     wrapped: "its wrapper",
     unknown: "",
   }[argvSource];
-  return { ...container, because, argvFrom };
+  return { ...container, because: ROLE_SOURCES[roleSource], argvFrom };
 }
 
 function endingOf(strategy: "trap" | "native", containers: readonly ContainerPlan[]): string[] {
@@ -91,11 +94,21 @@ function endingOf(strategy: "trap" | "native", containers: readonly ContainerPla
   const when = `When ${listed(mains)} ${mains.length > 1 ? "have" : "has"} ended, whatever the way`;
   const ignored = named("ignored");
   return [
-    strategy === "native"
-      ? `${when}: kubelet stops ${listed(sidecars)}, TERM first, KILL at the end of the Pod's grace period.`
-      : `${when}: ${sidecars.map(stopped).join("; ")}.`,
+    ...(strategy === "native"
+      ? [
+          `${when}: kubelet stops ${inReverse(sidecars)}, TERM first, KILL at the end of the Pod's grace period.`,
+          ...sidecars.map(({ name }) => `${name}: ${NATIVE_CAVEAT}`),
+        ]
+      : [`${when}: ${sidecars.map(stopped).join("; ")}.`]),
     ...(ignored.length > 0 ? [`${listed(ignored)}: not touched; the Pod goes on until it ends by itself.`] : []),
   ];
+}
+
+/** What is another under native than for a plain container (KEP-753). */
+const NATIVE_CAVEAT = "if it ends before that, kubelet restarts it, and its exit code no longer counts.";
+
+function inReverse(sidecars: readonly ContainerPlan[]): string {
+  return sidecars.length > 1 ? `${listed(sidecars.toReversed())}, in this order` : listed(sidecars);
 }
 
 function stopped({ name, gracePeriodSeconds }: ContainerPlan): string {

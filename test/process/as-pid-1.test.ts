@@ -7,7 +7,7 @@ import { expect } from "vitest";
 import type { Container } from "../support/container.ts";
 import { script } from "../support/arbitrary-script.ts";
 import { long, promise } from "../support/shells.ts";
-import { sh, WrappedPod } from "../support/wrapped-pod.ts";
+import { sh, stoppedAfter, WrappedPod } from "../support/wrapped-pod.ts";
 
 /** What people write in the scripts of main containers, as PID 1 without knowing. */
 const SCRIPTS = [
@@ -95,7 +95,8 @@ promise(
       expect((await main.exited).code).toBe(3);
       expect((await sidecar.exited).code).toBe(0);
       const lines = readFileSync(log, "utf8").trim().split("\n");
-      expect(lines.toSorted()).toEqual(["end", "end", "main", "main", "side", "side", "term", "term"]);
+      const stopped = stoppedAfter("main").trim();
+      expect(lines.toSorted()).toEqual([stopped, "end", "end", "main", "main", "side", "side", "term", "term"]);
     } finally {
       logged.remove();
       rmSync(folder, { recursive: true });

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { children } from "../support/container.ts";
 import { long, promise } from "../support/shells.ts";
-import { fixture, sh } from "../support/wrapped-pod.ts";
+import { fixture, sh, stoppedAfter } from "../support/wrapped-pod.ts";
 
 promise("stops a sidecar with TERM when main has ended, whatever its code, and the sidecar ends 0", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", ".1"));
@@ -13,7 +13,7 @@ promise("stops a sidecar with TERM when main has ended, whatever its code, and t
   const [ended, stopped] = await Promise.all([main.exited, sidecar.exited]);
   expect([ended.code, stopped.code]).toEqual([5, 0]);
   expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
-  expect(sidecar.stderr + main.stderr).toBe("");
+  expect(main.stderr).toBe("");
   expect(stopped.at - started).toBeGreaterThan(1_200);
 });
 
@@ -59,6 +59,28 @@ promise("sidecars of a main that lasts a few milliseconds get their TERM and the
     expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([0, 0]);
     expect(sidecar.output).toContain("d bye");
   }
+});
+
+promise("a sidecar that is stopped says so on stderr, in one line that names the mains", async (pod) => {
+  const options = [{ mains: "a b" }, { mains: "a b", policy: "OnFailure" as const }];
+  const sidecars = options.map((each) => pod.sidecar(fixture("daemon", "d", "0"), each));
+  await Promise.all(sidecars.map((sidecar) => sidecar.saw("d up")));
+  await Promise.all(["a", "b"].map((name) => pod.main(["true"], { name }).exited));
+  for (const sidecar of sidecars) {
+    expect((await sidecar.exited).code).toBe(0);
+    expect(sidecar.stderr).toBe(stoppedAfter("a", "b"));
+  }
+});
+
+promise("a sidecar that ends by itself says nothing, whether main has ended or not", async (pod) => {
+  const main = pod.main(sh("read -r line"), { stdin: "open" });
+  const sidecars = [0, 3].map((code) => pod.sidecar(sh(`exit ${code}`)));
+  for (const sidecar of sidecars) {
+    await sidecar.exited;
+    expect(sidecar.stderr).toBe("");
+  }
+  main.stdin.end();
+  await main.exited;
 });
 
 promise("waits for the last of several mains, and stops all sidecars then", async (pod) => {

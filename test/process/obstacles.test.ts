@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promise } from "../support/shells.ts";
-import { fixture, sh } from "../support/wrapped-pod.ts";
+import { fixture, sh, stoppedAfter } from "../support/wrapped-pod.ts";
 
 const oneLine = (pattern: RegExp): unknown => expect.stringMatching(new RegExp(`^${pattern.source}.*\n$`));
 
@@ -17,7 +17,7 @@ promise(
     expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([5, 0]);
     expect(main.output).toEqual(["65534", "read-only"]);
     expect(sidecar.output).toEqual(["up", "TERM"]);
-    expect(main.stderr + sidecar.stderr).toBe("");
+    expect([main.stderr, sidecar.stderr]).toEqual(["", stoppedAfter("main")]);
   },
   { needs: ["root", "command setpriv"] },
 );
@@ -102,7 +102,7 @@ promise(
     main.kill("SIGTERM");
     expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([7, 0]);
     expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
-    expect(main.stderr + sidecar.stderr).toBe("");
+    expect([main.stderr, sidecar.stderr]).toEqual(["", stoppedAfter("main")]);
   },
   { needs: ["namespaces"] },
 );

@@ -24,6 +24,7 @@ promise("TERM is held back for so long and no longer, so that the sidecar still 
   sidecar.kill("SIGTERM");
   expect((await sidecar.exited).code).toBe(0);
   expect(main.running).toBe(true);
+  expect(sidecar.stderr).toBe(""); // no main has ended, so it does not say so
 });
 
 promise("TERM stops a sidecar at once where no main has started", async (pod) => {
@@ -32,6 +33,7 @@ promise("TERM stops a sidecar at once where no main has started", async (pod) =>
   sidecar.kill("SIGTERM");
   expect((await sidecar.exited).code).toBe(0);
   expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
+  expect(sidecar.stderr).toBe("");
 });
 
 promise("TERM stops a sidecar at once between two runs of its main", async (pod) => {

@@ -32,7 +32,8 @@ export interface GeneratedJob {
   };
 }
 
-const NAMES = ["tests", "agent", "dind", "db", "proxy", "logs", "a", "main", "curfew", "x-1"];
+/** Half of them evident sidecars, so that many Jobs need no annotation. */
+const NAMES = ["tests", "agent", "a", "main", "curfew", "dind", "proxy", "db-proxy", "logs-sidecar", "x-dind-1"];
 
 const arbitraryVolumes = fc.uniqueArray(
   fc
@@ -52,8 +53,11 @@ function annotations(names: readonly string[]): Arbitrary<Record<string, string>
   const name = fc.constantFrom(...names);
   const some = fc.array(
     fc.oneof(
-      fc.tuple(fc.constantFrom("curfew.sh/main", "curfew.sh/ignore"), name),
-      fc.tuple(fc.constant("curfew.sh/main"), fc.subarray([...names], { minLength: 1 }).map(String)),
+      fc.tuple(fc.constantFrom("curfew.sh/main", "curfew.sh/sidecars", "curfew.sh/ignore"), name),
+      fc.tuple(
+        fc.constantFrom("curfew.sh/main", "curfew.sh/sidecars"),
+        fc.subarray([...names], { minLength: 1 }).map(String),
+      ),
       fc.tuple(fc.constant("curfew.sh/strategy"), fc.constantFrom("auto", "trap", "native")),
       fc.tuple(fc.constant("curfew.sh/start-timeout-seconds"), seconds),
       fc.tuple(fc.constant("curfew.sh/injected"), fc.constantFrom("trap", "native", "none", "x")),
@@ -74,9 +78,14 @@ function annotations(names: readonly string[]): Arbitrary<Record<string, string>
     { maxLength: 3 },
   );
   const wrong = fc.tuple(fc.constantFrom("curfew.sh/main", "curfew.sh/strategy", "shell.curfew.sh/nobody"), text);
+  const roles = fc.oneof(
+    fc.constant([]),
+    fc.tuple(fc.tuple(fc.constant("curfew.sh/main"), name)),
+    fc.tuple(fc.tuple(fc.constant("curfew.sh/sidecars"), name)),
+  );
   return fc
-    .tuple(some, rarely(wrong))
-    .map(([entries, mistake]) => Object.fromEntries(mistake ? [...entries, mistake] : entries));
+    .tuple(roles, some, rarely(wrong))
+    .map(([named, entries, mistake]) => Object.fromEntries([...named, ...entries, ...(mistake ? [mistake] : [])]));
 }
 
 function rules(names: readonly string[]): Arbitrary<GeneratedRule[]> {

@@ -92,6 +92,10 @@ export class WrappedPod {
 
 export const sh = (script: string, ...args: readonly string[]): string[] => ["/bin/sh", "-c", script, "sh", ...args];
 
+/** What a sidecar says on stderr when it's stopped because these have ended. */
+export const stoppedAfter = (...mains: readonly string[]): string =>
+  `curfew: stopping this sidecar: all main containers have ended (${mains.join(" ")})\n`;
+
 export const fixture = (name: string, ...args: readonly string[]): string[] => [
   "/bin/sh",
   fileURLToPath(new URL(`../process/fixtures/${name}.sh`, import.meta.url)),

@@ -9,12 +9,13 @@ trap 'trap : 2 3 15; tell hold' 2 3 15
 # runs that are there.
 watch() {
   deaf
+  _how=ended
   for _main in $_mains; do
     _run=0
     until [ "$_run" != 0 ] && { [ "$_policy" = Never ] || [ -e "$_dir/succeeded.$_main.$_run" ]; }; do
       _run=$((_run + 1)) _waited=0 _file=$_dir/run.$_main.$_run
       until [ -e "$_file" ]; do
-        [ -z "$_held" ] || continue 3
+        [ -z "$_held" ] || { _how=''; continue 3; }
         [ "$_start" = 0 ] || [ "$_waited" -lt "$_start" ] || { say "$_main has not started within $_start s"; tell end 1; return; }
         sleep 1
         _waited=$((_waited + 1))
@@ -24,7 +25,7 @@ watch() {
       else until [ -e "$_dir/ended.$_main.$_run" ]; do sleep 1; done; fi
     done
   done
-  tell end 0
+  tell "end 0 $_how"
 } 2>/dev/null
 
 # From a process down, the topmost that heed TERM: under a script that does not, the daemons that it started.
@@ -66,8 +67,9 @@ while await _line; do
     *grown) _young='' ;;
     hold) _held=1; watch & later "$_hold" "end 0" ;;
     end*)
-      _end=${_line#end }
+      _end=${_line#end } _end=${_end%% *}
       terminate
+      case $_line in *ended) say "stopping this sidecar: all main containers have ended ($_mains)" ;; esac
       later 1 tick
       ;;
     ?exit*)

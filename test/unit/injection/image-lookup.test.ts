@@ -40,7 +40,7 @@ describe("an image reference finds its row", () => {
     ["corp/node:24", "it only bears the name of a base image"],
     ["corp.example/team/node:24", "it only bears the name of a base image"],
     ["mydocker:dind", "a name must match whole"],
-    ["docker/dind:dind", "the repository's last component counts"],
+    ["docker/daemon:dind", "the repository's last component counts"],
     ["agent:3", "a row of two components needs both"],
     ["buildkite/agent/docker:dind/x", "that is no tag"],
     ["::@@//", "it is no reference"],
@@ -112,7 +112,7 @@ describe("the operator's rows", () => {
     [[{ image: "docker", cmd: [1] }], "/0/cmd/0 must be a string"],
     [[{ image: "docker", shell: "sh" }], "/0/shell must be an absolute path, or false where the image has no shell"],
     [[{ image: "docker", shell: true }], "/0/shell must be an absolute path, or false where the image has no shell"],
-    [[{ image: "docker", role: "main" }], "/0/role must be sidecar where it is given"],
+    [[{ image: "docker", role: "Main" }], "/0/role must be sidecar or main where it is given"],
   ])("%j: %s", (rows, problem) => {
     expect(parseKnownImages(rows)).toEqual({ problem });
   });

@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import * as annotations from "../../../src/injection/annotations.ts";
+import { EVIDENCE } from "../../../src/injection/evidence.ts";
 import { LIMITS } from "../../../src/injection/limits.ts";
 import { INJECTED_ANNOTATION } from "../../../src/injection/plan.ts";
 import { LEAVE_REASONS, REFUSE_REASONS } from "../../../src/injection/reasons.ts";
+import { ROLE_SOURCES } from "../../../src/injection/role.ts";
 import { rowsUnder as rowsOf } from "../../support/markdown-table.ts";
 
 const reference = readFileSync(join(import.meta.dirname, "../../../docs/reference.md"), "utf8");
@@ -12,8 +14,8 @@ const reference = readFileSync(join(import.meta.dirname, "../../../docs/referenc
 const rowsUnder = (heading: string): string[][] => rowsOf(reference, heading);
 
 test("docs/reference.md has each limit, as the code has it", () => {
-  const limits = Object.entries(LIMITS).map(([id, { strategy, hardness, sentence, wayOut }]) => {
-    return [`\`${id}\``, strategy, hardness, sentence, wayOut];
+  const limits = Object.entries(LIMITS).map(([id, { strategy, severity, sentence, wayOut }]) => {
+    return [`\`${id}\``, strategy, severity, sentence, wayOut];
   });
   expect(rowsUnder("Limits")).toEqual(limits);
 });
@@ -37,4 +39,14 @@ test("docs/reference.md has each annotation", () => {
 test("docs/reference.md tells the start timeout's default", () => {
   const row = rowsUnder("Annotations").find(([name]) => name === `\`${annotations.START_TIMEOUT_ANNOTATION}\``);
   expect(row?.[2]).toBe(String(annotations.DEFAULT_START_TIMEOUT_SECONDS));
+});
+
+test("docs/reference.md has each row of the evidence, as the code has it", () => {
+  const rows = Object.entries(EVIDENCE).map(([id, { because, exactly }]) => [`\`${id}\``, because, exactly]);
+  expect(rowsUnder("Evidence")).toEqual(rows);
+});
+
+test("docs/reference.md has each way in which a role is found, as the code has it", () => {
+  const rows = Object.entries(ROLE_SOURCES).map(([id, because]) => [`\`${id}\``, because]);
+  expect(rowsUnder("How a role is found")).toEqual(rows);
 });

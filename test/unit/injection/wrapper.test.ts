@@ -8,11 +8,7 @@ import { unwrap, wrap } from "../../../src/injection/wrapper.ts";
 import { expand } from "../../support/expand.ts";
 import { law } from "../../support/law.ts";
 
-const settingsOf = (annotations: Record<string, string> = {}): Settings => {
-  const parsed = parseAnnotations(annotations);
-  if (parsed.kind === "invalid") throw new Error(parsed.message);
-  return parsed.settings;
-};
+const settingsOf = (annotations: Record<string, string> = {}): Settings => parseAnnotations(annotations).settings;
 const annotated = settingsOf({ "command.curfew.sh/c": '["/annotated", "x"]', "shell.curfew.sh/s": "/opt/ash" });
 const image: KnownImage = { image: "i", entrypoint: ["/entry", "$(HOME)"], cmd: ["run", "$$"], shell: "/bin/ash" };
 

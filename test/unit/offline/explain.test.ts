@@ -40,9 +40,9 @@ test("tells the strategy, each container's role and argv, what is stopped when, 
   expect(text.slice(0, text.indexOf("  line "))).toBe(`Job build  job.yaml, document 1
   trap: chosen by auto, as trap meets no limit
 
-  CONTAINER  ROLE     BECAUSE                      RUNS                              KNOWN FROM
-  agent      main     only candidate by its image  buildkite-agent-entrypoint start  known image
-  dind       sidecar  not a main container         dockerd-entrypoint.sh             known image
+  CONTAINER  ROLE     BECAUSE                            RUNS                              KNOWN FROM
+  agent      main     it's the only one left             buildkite-agent-entrypoint start  known image
+  dind       sidecar  its image is known as a sidecar's  dockerd-entrypoint.sh             known image
 
   When agent has ended, whatever the way: dind gets TERM, and KILL 30 s later.
 
@@ -73,7 +73,7 @@ describe("the difference", () => {
 test("names the limit that kept auto from trap", () => {
   const { explanation, text } = explained(job(AGENT + PROXY));
   expect(explanation).toMatchObject({ outcome: "patch", strategy: "native" });
-  expect(text).toContain("  native: chosen by auto, as trap meets a limit\n    trap, no-shell: ");
+  expect(text).toContain("  native: chosen by auto, as trap is ruled out\n    trap, no-shell: ");
   expect(text).toContain("proxy moved to initContainers with restartPolicy: Always");
 });
 
@@ -86,13 +86,37 @@ test("says why a Job is refused, with every limit and way out, and shows no diff
   expect(text).not.toContain("  line ");
 });
 
+test("shows which containers are in doubt, and the lines to paste", () => {
+  const { explanation, text } = explained(job(AGENT + TOOL));
+  expect(explanation).toMatchObject({ outcome: "refuse", reason: "roles-unclear" });
+  expect(text).toContain('curfew.sh/main: "agent,tool"');
+  expect(text).toContain('curfew.sh/sidecars: "tool"');
+  expect(text).toMatch(/^ {2}tool +unclear +nothing shows what it is +unknown$/m);
+});
+
+test("says of each native sidecar that it's restarted if it ends early, and that its exit code doesn't count", () => {
+  const { text } = explained(job(AGENT + PROXY + DIND), { strategy: "native" });
+  expect(text).toContain("kubelet stops dind and proxy, in this order, TERM first");
+  for (const name of ["proxy", "dind"])
+    expect(text).toContain(
+      `  ${name}: if it ends before that, kubelet restarts it, and its exit code no longer counts.\n`,
+    );
+});
+
+test("says which strategy may do more harm where both meet limits", () => {
+  const startupProbe = DIND.replace("}", ", startupProbe: { exec: { command: [x] } } }");
+  const { text } = explained(job(AGENT + startupProbe));
+  expect(text).toContain("  trap: chosen by auto, as native may do more harm\n    trap, probes: ");
+  expect(text).toContain("    native, holds-main-back: ");
+});
+
 test("says why a Job is left alone", () => {
   expect(explained(job(AGENT)).text).toContain("  left alone: ");
 });
 
 test("shows the planner's warnings, and a label that has no effect", () => {
-  const guessed = explained(job(AGENT + TOOL.replace("registry.example/tool", "alpine, command: [sleep]")));
-  expect(guessed.text).toContain('  warning: "agent" is taken for the main container');
+  const mistyped = explained(job(AGENT + DIND, "  annotations: { curfew.sh/mian: agent }\n"));
+  expect(mistyped.text).toContain(`  warning: "curfew.sh/mian" isn't an annotation that Curfew knows`);
   const misplaced = job(AGENT + DIND)
     .replace(/ *labels:.*\n/, "")
     .replace("  template:\n", '  template:\n    metadata: { labels: { curfew.sh/enabled: "true" } }\n');

@@ -1,0 +1,118 @@
+/** Annotations that are well formed, and still can't be meant: all of them at once, each with what to write instead. */
+import {
+  COMMAND_PREFIX,
+  GRACE_PERIOD_PREFIX,
+  IGNORE_ANNOTATION,
+  MAIN_ANNOTATION,
+  SHELL_PREFIX,
+  saysNothing,
+  SIDECARS_ANNOTATION,
+  type ParsedAnnotations,
+  type Settings,
+} from "./annotations.ts";
+import type { Job } from "./job.ts";
+import { nearest } from "./nearest.ts";
+import type { RefuseReason } from "./reasons.ts";
+import { listQuoted, quote } from "./quote.ts";
+import type { Unwrapped } from "./wrapper.ts";
+
+export interface SettingsProblems {
+  readonly reason: Extract<RefuseReason, "invalid-annotation" | "unknown-container">;
+  readonly message: string;
+}
+
+/** Enough to act on; the API server's answer should stay readable. */
+const MAX_SHOWN = 6;
+
+/** `unwrapped` holds, for each container, what it was before an earlier pass wrapped it. Undefined: nothing is wrong. */
+export function settingsProblems(
+  parsed: ParsedAnnotations,
+  job: Job,
+  unwrapped: readonly (Unwrapped | undefined)[],
+): SettingsProblems | undefined {
+  if (saysNothing(parsed)) return undefined;
+  const { settings, problems: malformed } = parsed;
+  const unknown = unknownContainers(settings, job);
+  const invalid = [...malformed, ...namedTwice(settings), ...commandTwice(settings, job, unwrapped)];
+  // With a name that was mistyped, what is left over isn't what its author means.
+  if (unknown.length === 0 && malformed.length === 0) invalid.push(...leftOver(settings, job));
+  const problems = [...invalid, ...unknown];
+  if (problems.length === 0) return undefined;
+  const shown = problems.slice(0, MAX_SHOWN);
+  if (problems.length > MAX_SHOWN) shown.push(`And ${problems.length - MAX_SHOWN} more.`);
+  if (unknown.length > 0) {
+    const names = job.spec.template.spec.containers.map(({ name }) => name);
+    shown.push(`The Job's containers are ${listQuoted(names)}.`);
+  }
+  return { reason: invalid.length > 0 ? "invalid-annotation" : "unknown-container", message: shown.join(" ") };
+}
+
+/** Names that no container has. Init containers count, as native sidecars are some, but none of them is main. */
+function unknownContainers(settings: Settings, job: Job): string[] {
+  const { containers, initContainers } = job.spec.template.spec;
+  const names = containers.map(({ name }) => name);
+  const some = new Set(names);
+  const all = new Set([...names, ...(initContainers ?? []).map(({ name }) => name)]);
+  const problems: string[] = [];
+  const check = (name: string, known: ReadonlySet<string>, sentence: string): void => {
+    if (known.has(name)) return;
+    // The search for the nearest is for the few that are shown.
+    const meant = problems.length < MAX_SHOWN ? nearest(name, [...known]) : undefined;
+    problems.push(`${sentence}${meant === undefined ? "." : `; did you mean ${quote(meant)}?`}`);
+  };
+  for (const [key, listed, known] of [
+    [MAIN_ANNOTATION, settings.mains ?? [], some],
+    [SIDECARS_ANNOTATION, settings.sidecars ?? [], all],
+    [IGNORE_ANNOTATION, settings.ignored, all],
+  ] as const) {
+    for (const name of listed) check(name, known, `${key} names ${quote(name)}, which this Job doesn't have`);
+  }
+  for (const [prefix, listed] of [
+    [COMMAND_PREFIX, settings.commands],
+    [GRACE_PERIOD_PREFIX, settings.gracePeriods],
+    [SHELL_PREFIX, settings.shells],
+  ] as const) {
+    for (const name of listed.keys()) check(name, all, `${quote(prefix + name)} is for a container that isn't there`);
+  }
+  return problems;
+}
+
+/** A container is one thing: main, a sidecar, or ignored. */
+function namedTwice({ mains = [], sidecars = [], ignored }: Settings): string[] {
+  const problems: string[] = [];
+  for (const [one, first, other, second] of [
+    [MAIN_ANNOTATION, mains, SIDECARS_ANNOTATION, sidecars],
+    [MAIN_ANNOTATION, mains, IGNORE_ANNOTATION, ignored],
+    [SIDECARS_ANNOTATION, sidecars, IGNORE_ANNOTATION, ignored],
+  ] as const) {
+    const names = new Set(second);
+    const both = first.filter((name) => names.has(name));
+    if (both.length > 0)
+      problems.push(`${one} and ${other} both name ${listQuoted(both)}: name it in one of them only.`);
+  }
+  return problems;
+}
+
+/** With both `main` and `sidecars` nothing is left to be understood: each container must be named somewhere. */
+function leftOver({ mains, sidecars, ignored }: Settings, job: Job): string[] {
+  if (!mains || !sidecars) return [];
+  const named = new Set([...mains, ...sidecars, ...ignored]);
+  const left = job.spec.template.spec.containers.map(({ name }) => name).filter((name) => !named.has(name));
+  if (left.length === 0) return [];
+  return [
+    `${MAIN_ANNOTATION} and ${SIDECARS_ANNOTATION} are both set, and neither names ${listQuoted(left)}. ` +
+      `Name every container in one of them or in ${IGNORE_ANNOTATION}, or remove one of the two.`,
+  ];
+}
+
+/** A command by annotation beside one in the manifest: nobody can tell which of the two is meant. */
+function commandTwice({ commands }: Settings, job: Job, unwrapped: readonly (Unwrapped | undefined)[]): string[] {
+  if (commands.size === 0) return [];
+  return job.spec.template.spec.containers.flatMap(({ name, command }, index) =>
+    unwrapped[index] || !commands.has(name) || (command ?? []).length === 0
+      ? []
+      : [
+          `The annotation ${quote(COMMAND_PREFIX + name)} is for images without a command, but ${quote(name)} has one: remove one of the two.`,
+        ],
+  );
+}
