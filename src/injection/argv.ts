@@ -51,13 +51,15 @@ const RUN_ELSEWHERE = new Set(
  * as in `dumb-init -- sh -c SCRIPT`.
  */
 function shellIn(elements: readonly string[]): string | undefined {
-  for (const [index, element] of elements.entries()) {
+  let before = "";
+  for (let index = 0; index < elements.length; index += 1) {
+    const element = elements[index] ?? "";
     const name = basename(element);
     if (RUN_ELSEWHERE.has(name)) return undefined;
+    const isRun = index === 0 || before === "env" || elements[index + 1] === "-c";
     // A relative path would be looked up in workingDir, which proves nothing here.
-    const isShell = SHELL_NAMES.has(name) && (element === name || element.startsWith("/"));
-    const isRun = index === 0 || basename(elements[index - 1] ?? "") === "env" || elements[index + 1] === "-c";
-    if (isShell && isRun) return element;
+    if (isRun && SHELL_NAMES.has(name) && (element === name || element.startsWith("/"))) return element;
+    before = name;
   }
   return undefined;
 }

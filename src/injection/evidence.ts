@@ -17,9 +17,9 @@ interface Evidence {
 }
 
 /** Words end where something else than a letter or a digit stands. Numbers at the end, as in `proxy-2`, tell nothing. */
-const ENDS_IN_PROXY = /proxy[a-z\d]*(?:[^a-z\d]\d+)*$/i;
-const ENDS_IN_SIDECAR = /(?:^|[^a-z\d])sidecar(?:[^a-z\d]\d+)*$/i;
-const HAS_DIND = /(?:^|[^a-z\d])dind(?:$|[^a-z\d])/i;
+const ENDS_IN_PROXY = /proxy[a-z\d]*(?:[^a-z\d]\d+)*$/;
+const ENDS_IN_SIDECAR = /(?:^|[^a-z\d])sidecar(?:[^a-z\d]\d+)*$/;
+const HAS_DIND = /(?:^|[^a-z\d])dind(?:$|[^a-z\d])/;
 
 export const EVIDENCE = {
   "known-image": {
@@ -33,25 +33,25 @@ export const EVIDENCE = {
     because: "its name contains proxy",
     exactly: "The last word of its name does: cloudsql-proxy, haproxy, proxy-2; not migrate-proxy-users.",
     byName: true,
-    shows: ({ name }) => ENDS_IN_PROXY.test(name),
+    shows: ({ name }) => name.includes("proxy") && ENDS_IN_PROXY.test(name),
   },
   "sidecar-name": {
     because: "its name ends with sidecar",
     exactly: "That is the last word of its name: logs-sidecar, sidecar-2; not sidecar-controller.",
     byName: true,
-    shows: ({ name }) => ENDS_IN_SIDECAR.test(name),
+    shows: ({ name }) => name.includes("sidecar") && ENDS_IN_SIDECAR.test(name),
   },
   "dind-name": {
     because: "its name contains dind",
     exactly: "That is a word of its name: dind, build-dind-daemon; not dinding.",
     byName: true,
-    shows: ({ name }) => HAS_DIND.test(name),
+    shows: ({ name }) => name.includes("dind") && HAS_DIND.test(name),
   },
 } as const satisfies Readonly<Record<string, Evidence>>;
 
 export type EvidenceId = keyof typeof EVIDENCE;
 
-const ROWS: readonly (readonly [EvidenceId, Evidence])[] = Object.entries(EVIDENCE) as [EvidenceId, Evidence][];
+const ROWS = Object.entries(EVIDENCE).map(([id, row]) => ({ id: id as EvidenceId, ...(row as Evidence) }));
 
 /**
  * The first row that shows that a container is a sidecar; undefined: nothing does. `known` is what is known of its image, `ownNames`
@@ -62,11 +62,9 @@ export function sidecarEvidence(
   known: KnownImage | undefined,
   ownNames: readonly string[],
 ): EvidenceId | undefined {
-  const bearsOwnName = ownNames.includes(container.name);
-  for (const [id, { byName, shows }] of ROWS) {
-    if (!(byName && bearsOwnName) && shows(container, known)) return id;
-  }
-  return undefined;
+  const row = ROWS.find(({ shows }) => shows(container, known));
+  if (row === undefined) return undefined;
+  return row.byName && ownNames.includes(container.name) ? undefined : row.id;
 }
 
 /** Whether it runs the image's client or does its work once, rather than what makes the image a sidecar's. */

@@ -5,15 +5,7 @@ import { quote, showImage } from "./quote.ts";
 
 /** A limit as this container meets it; without a container, as the whole Job does. */
 export function met(limit: LimitId, container?: Container): MetLimit {
-  const { sentence } = LIMITS[limit];
-  if (!container) return { limit, message: sentence };
-  const image = container.image ?? "";
-  return {
-    limit,
-    container: container.name,
-    image,
-    message: `${nameOf(container.name, image)}: ${sentence}`,
-  };
+  return container ? { limit, container: container.name, image: container.image ?? "" } : { limit };
 }
 
 /** Each limit once, with the containers that meet it: one sentence for several. In the order in which they were met. */
@@ -29,10 +21,16 @@ export function byLimit(limits: readonly MetLimit[]): readonly (readonly [LimitI
 
 /** What people read of a limit and those that meet it: `"a" (image), "b" (image): Sentence.` */
 export function sentenceOf(limit: LimitId, group: readonly MetLimit[]): string {
-  const [first] = group;
-  if (group.length === 1 && first) return first.message;
-  const names = group.map(({ container = "", image = "" }) => nameOf(container, image));
-  return `${names.join(", ")}: ${LIMITS[limit].sentence}`;
+  const names = group.flatMap(({ container, image = "" }) =>
+    container === undefined ? [] : [nameOf(container, image)],
+  );
+  const { sentence } = LIMITS[limit];
+  return names.length === 0 ? sentence : `${names.join(", ")}: ${sentence}`;
+}
+
+/** One sentence for each limit. */
+export function sentencesOf(limits: readonly MetLimit[]): readonly string[] {
+  return byLimit(limits).map(([limit, group]) => sentenceOf(limit, group));
 }
 
 function nameOf(container: string, image: string): string {

@@ -17,7 +17,7 @@ export function nativeLimits(survey: Survey, { nativeSidecars = true }: PlanOpti
   for (const sidecar of survey.sidecars) {
     const { container, known } = sidecar;
     if (hasOwnRestarts(container)) limits.push(met("own-restart-policy", container));
-    if (awaited.has(container.name)) limits.push(met("birth-deps", container));
+    if (awaited.includes(container.name)) limits.push(met("birth-deps", container));
     if (holdsMainBack(survey, sidecar)) limits.push(met("holds-main-back", container));
     if (rules.some((rule) => seesExitCodeOf(container, rule))) limits.push(met("failure-counts", container));
     if (sidecarEvidence(container, known, survey.names) === undefined) limits.push(met("may-end-by-itself", container));
@@ -113,18 +113,21 @@ function holdsMainBack({ mains }: Survey, { container, index }: SurveyedContaine
  * The containers that others wait for by kubexit, which looks for them in the Pod's `containerStatuses`; native sidecars are in
  * `initContainerStatuses` (github.com/karlkfi/kubexit, KUBEXIT_BIRTH_DEPS).
  */
-function birthDependencies({ containers }: PodSpec): ReadonlySet<string> {
-  const names = containers.flatMap(({ env }) =>
-    environment(env).flatMap(({ name, value }) => (name === "KUBEXIT_BIRTH_DEPS" ? String(value).split(",") : [])),
-  );
-  return new Set(names.map((name) => name.trim()));
+function birthDependencies({ containers }: PodSpec): readonly string[] {
+  const names: string[] = [];
+  for (const { env } of containers) {
+    // Nothing else reads a container's environment, so its shape isn't checked before.
+    if (!Array.isArray(env)) continue;
+    for (const variable of env as readonly ({ readonly name?: unknown; readonly value?: unknown } | null)[]) {
+      if (variable?.name === "KUBEXIT_BIRTH_DEPS" && typeof variable.value === "string")
+        names.push(...variable.value.split(",", MAX_DEPENDENCIES).map((name) => name.trim()));
+    }
+  }
+  return names;
 }
 
-/** Nothing else reads a container's environment, so its shape isn't checked before. */
-function environment(env: unknown): readonly { readonly name?: unknown; readonly value?: unknown }[] {
-  if (!Array.isArray(env)) return [];
-  return (env as readonly unknown[]).filter((entry) => typeof entry === "object" && entry !== null);
-}
+/** Far more than there are containers in a Pod that kubexit runs in. */
+const MAX_DEPENDENCIES = 100;
 
 function countsSidecars({ onExitCodes }: PodFailurePolicyRule): boolean {
   return onExitCodes != null && onExitCodes.containerName == null;

@@ -3,7 +3,7 @@ import { parseAnnotations } from "./annotations.ts";
 import { isNativeSidecar, type Job } from "./job.ts";
 import { imageLookup } from "./image-lookup.ts";
 import { LIMITS, SEVERITIES } from "./limits.ts";
-import { byLimit, sentenceOf } from "./met-limit.ts";
+import { sentencesOf } from "./met-limit.ts";
 import { nativeLimits, nativePatch } from "./native.ts";
 import { markInjected } from "./patch.ts";
 import {
@@ -118,7 +118,7 @@ function choose(survey: Survey, begun: Strategy | undefined, options: PlanOption
   }
   const patch = strategy === "trap" ? trapPatch(survey, shared) : nativePatch(survey);
   const mark = markInjected(survey.base, survey.job, strategy);
-  const told = [...warnings, ...byLimit(own).map(([limit, group]) => sentenceOf(limit, group))];
+  const told = own.length === 0 ? warnings : [...warnings, ...sentencesOf(own)];
   if (patch.length === 0) return leave("already-injected", told, mark, containerPlans(survey));
   return {
     kind: "patch",
@@ -153,7 +153,9 @@ function isHard({ limit }: MetLimit): boolean {
 
 /** The worst of some limits, as a number that grows with the harm; -1: none. */
 function severityOf(limits: readonly MetLimit[]): number {
-  return Math.max(-1, ...limits.map(({ limit }) => SEVERITIES.indexOf(LIMITS[limit].severity)));
+  let worst = -1;
+  for (const { limit } of limits) worst = Math.max(worst, SEVERITIES.indexOf(LIMITS[limit].severity));
+  return worst;
 }
 
 function leave(

@@ -57,13 +57,14 @@ export interface ContainerPlan {
   readonly gracePeriodSeconds?: number;
 }
 
-/** A limit that a strategy meets in this Job. `container` is absent where it is the Job's or the cluster's. */
+/**
+ * A limit that a strategy meets in this Job. `container` is absent where it is the Job's or the cluster's. `sentencesOf`
+ * (met-limit.ts) has the words: most are never read, so they are not made in advance.
+ */
 export interface MetLimit {
   readonly limit: LimitId;
   readonly container?: string;
   readonly image?: string;
-  /** The limit's sentence about this very container. */
-  readonly message: string;
 }
 
 /** What every plan tells people, whatever its kind. Warnings are whole sentences, fit for `kubectl`'s user. */

@@ -39,15 +39,21 @@ export interface RoleClues {
  */
 export function assignRoles(clues: RoleClues, settings: Settings): Roles {
   const assignments = clues.containers.map((container, index) => assign(clues, settings, container, index));
-  const unclear = assignments.filter(({ role }) => role === "unclear");
-  const hasMain = assignments.some(({ role }) => role === "main");
-  const [only] = unclear;
-  if (only !== undefined && unclear.length === 1 && !hasMain) {
-    const main = { container: only.container, role: "main", source: "only-one-left" } as const;
-    return { kind: "assigned", assignments: assignments.map((each) => (each === only ? main : each)) as Assigned[] };
+  let hasMain = false;
+  let inDoubt = 0;
+  for (const { role } of assignments) {
+    if (role === "main") hasMain = true;
+    else if (role === "unclear") inDoubt += 1;
   }
-  if (unclear.length > 0)
+  if (inDoubt === 1 && !hasMain) {
+    const assigned = assignments.map((each) =>
+      each.role === "unclear" ? { container: each.container, role: "main", source: "only-one-left" } : each,
+    );
+    return { kind: "assigned", assignments: assigned as Assigned[] };
+  }
+  if (inDoubt > 0) {
     return { kind: "refuse", reason: "roles-unclear", message: rolesAreUnclear(assignments), assignments };
+  }
   if (!hasMain) return { kind: "refuse", reason: "no-main", message: mainIsMissing(assignments), assignments };
   return { kind: "assigned", assignments: assignments as Assigned[] };
 }

@@ -50,47 +50,45 @@ export function settingsProblems(
 /** Names that no container has. Init containers count, as native sidecars are some, but none of them is main. */
 function unknownContainers(settings: Settings, job: Job): string[] {
   const { containers, initContainers } = job.spec.template.spec;
-  const names = containers.map(({ name }) => name);
-  const some = new Set(names);
-  const all = new Set([...names, ...(initContainers ?? []).map(({ name }) => name)]);
+  const known = new Set<string>();
+  for (const { name } of containers) known.add(name);
   const problems: string[] = [];
-  const check = (name: string, known: ReadonlySet<string>, sentence: string): void => {
+  const check = (name: string, describe: (name: string) => string): void => {
     if (known.has(name)) return;
     // The search for the nearest is for the few that are shown.
     const meant = problems.length < MAX_SHOWN ? nearest(name, [...known]) : undefined;
-    problems.push(`${sentence}${meant === undefined ? "." : `; did you mean ${quote(meant)}?`}`);
+    problems.push(`${describe(name)}${meant === undefined ? "." : `; did you mean ${quote(meant)}?`}`);
   };
-  for (const [key, listed, known] of [
-    [MAIN_ANNOTATION, settings.mains ?? [], some],
-    [SIDECARS_ANNOTATION, settings.sidecars ?? [], all],
-    [IGNORE_ANNOTATION, settings.ignored, all],
-  ] as const) {
-    for (const name of listed) check(name, known, `${key} names ${quote(name)}, which this Job doesn't have`);
-  }
-  for (const [prefix, listed] of [
-    [COMMAND_PREFIX, settings.commands],
-    [GRACE_PERIOD_PREFIX, settings.gracePeriods],
-    [SHELL_PREFIX, settings.shells],
-  ] as const) {
-    for (const name of listed.keys()) check(name, all, `${quote(prefix + name)} is for a container that isn't there`);
-  }
+  const listed = (key: string) => (name: string) => `${key} names ${quote(name)}, which this Job doesn't have`;
+  const inKey = (prefix: string) => (name: string) => `${quote(prefix + name)} is for a container that isn't there`;
+  for (const name of settings.mains ?? []) check(name, listed(MAIN_ANNOTATION));
+  for (const { name } of initContainers ?? []) known.add(name);
+  for (const name of settings.sidecars ?? []) check(name, listed(SIDECARS_ANNOTATION));
+  for (const name of settings.ignored) check(name, listed(IGNORE_ANNOTATION));
+  for (const name of settings.commands.keys()) check(name, inKey(COMMAND_PREFIX));
+  for (const name of settings.gracePeriods.keys()) check(name, inKey(GRACE_PERIOD_PREFIX));
+  for (const name of settings.shells.keys()) check(name, inKey(SHELL_PREFIX));
   return problems;
 }
 
 /** A container is one thing: main, a sidecar, or ignored. */
 function namedTwice({ mains = [], sidecars = [], ignored }: Settings): string[] {
-  const problems: string[] = [];
-  for (const [one, first, other, second] of [
-    [MAIN_ANNOTATION, mains, SIDECARS_ANNOTATION, sidecars],
-    [MAIN_ANNOTATION, mains, IGNORE_ANNOTATION, ignored],
-    [SIDECARS_ANNOTATION, sidecars, IGNORE_ANNOTATION, ignored],
-  ] as const) {
-    const names = new Set(second);
-    const both = first.filter((name) => names.has(name));
-    if (both.length > 0)
-      problems.push(`${one} and ${other} both name ${listQuoted(both)}: name it in one of them only.`);
-  }
-  return problems;
+  return [
+    ...inBoth(MAIN_ANNOTATION, mains, SIDECARS_ANNOTATION, sidecars),
+    ...inBoth(MAIN_ANNOTATION, mains, IGNORE_ANNOTATION, ignored),
+    ...inBoth(SIDECARS_ANNOTATION, sidecars, IGNORE_ANNOTATION, ignored),
+  ];
+}
+
+const NOTHING: readonly string[] = [];
+
+function inBoth(one: string, first: readonly string[], other: string, second: readonly string[]): readonly string[] {
+  if (first.length === 0 || second.length === 0) return NOTHING;
+  const names = new Set(second);
+  const both = first.filter((name) => names.has(name));
+  return both.length === 0
+    ? NOTHING
+    : [`${one} and ${other} both name ${listQuoted(both)}: name it in one of them only.`];
 }
 
 /** With both `main` and `sidecars` nothing is left to be understood: each container must be named somewhere. */

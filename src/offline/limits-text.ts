@@ -1,5 +1,6 @@
 /** Limits in words: each with its strategy, what is in the way, and for a refused Job what can be done about it. */
 import { LIMITS } from "../injection/limits.ts";
+import { sentenceOf } from "../injection/met-limit.ts";
 import type { MetLimit, Plan } from "../injection/plan.ts";
 
 /** `limit` names it, `text` reads on from there. */
@@ -10,11 +11,12 @@ export interface LimitText {
 }
 
 export function limitTexts(limits: readonly MetLimit[]): LimitText[] {
-  return limits.map(({ limit, container, message }) => {
+  return limits.map((met) => {
+    const { limit, container } = met;
     const { strategy, wayOut } = LIMITS[limit];
     return {
       limit: `${strategy}, ${limit}`,
-      text: message,
+      text: sentenceOf(limit, [met]),
       wayOut: wayOut.replace("CONTAINER", container ?? "CONTAINER"),
     };
   });

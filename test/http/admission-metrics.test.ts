@@ -4,7 +4,7 @@ import { fakePlanner, PATCHED, reviewOf, startTestAdmission, type TestAdmission 
 const SECRET = "hunter2";
 let admission: TestAdmission;
 beforeEach(async () => {
-  const limits = [{ limit: "no-shell", container: "side", message: "No shell." }] as const;
+  const limits = [{ limit: "no-shell", container: "side" }] as const;
   const leave = { kind: "leave", reason: "not-enabled", message: "", patch: [], containers: [], warnings: [] } as const;
   admission = await startTestAdmission(
     fakePlanner({

@@ -94,7 +94,7 @@ export const sh = (script: string, ...args: readonly string[]): string[] => ["/b
 
 /** What a sidecar says on stderr when it's stopped because these have ended. */
 export const stoppedAfter = (...mains: readonly string[]): string =>
-  `curfew: stopping this sidecar: all main containers have ended (${mains.join(" ")})\n`;
+  `curfew: all main containers have ended (${mains.join(" ")}): this sidecar is told to stop\n`;
 
 export const fixture = (name: string, ...args: readonly string[]): string[] => [
   "/bin/sh",

@@ -69,7 +69,7 @@ while await _line; do
     end*)
       _end=${_line#end } _end=${_end%% *}
       terminate
-      case $_line in *ended) say "stopping this sidecar: all main containers have ended ($_mains)" ;; esac
+      case $_line in *ended) say "all main containers have ended ($_mains): this sidecar is told to stop" ;; esac
       later 1 tick
       ;;
     ?exit*)

@@ -44,7 +44,7 @@ for (const strategy of ["trap", "native"] as const) {
       const { main: mainLines, sidecar, seconds } = await deleteMidRun(`${strategy}-trapping`, strategy, main);
       expect(timeOf(mainLines, "main ends") - timeOf(mainLines, "got TERM")).toBeGreaterThan(1500);
       expect(timeOf(sidecar, "stopping")).toBeGreaterThan(timeOf(mainLines, "main ends") - SLACK_MS);
-      expect(sidecar.at(-1)?.text).toBe("stopped");
+      expect(sidecar.findLast(({ text }) => !text.startsWith("curfew: "))?.text).toBe("stopped");
       expect(seconds).toBeLessThan(GRACE_SECONDS + 5);
     });
 

@@ -1,6 +1,16 @@
 /** The one promise that matters: when main has ended, however it ended, so do the sidecars, and nobody's exit code is another. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { createJob, endOf, logsOf, runJob, statusOf, untilEnded, untilLogged, untilPod } from "../support/jobs.ts";
+import {
+  createJob,
+  endOf,
+  logsOf,
+  runJob,
+  statusOf,
+  untilEnded,
+  untilLogged,
+  untilPod,
+  outputOf,
+} from "../support/jobs.ts";
 import { dind, dockerClient, dockerVolume, job, politeSidecar, script } from "../support/manifests.ts";
 import { exec } from "../support/kubectl.ts";
 import { testNamespace } from "../support/namespace.ts";
@@ -36,7 +46,7 @@ for (const strategy of ["trap", "native"] as const) {
     it("a sidecar gets TERM, and the time it takes to stop", async () => {
       const { outcome, pod } = await runJob(namespace, named("plain", [script("main", "sleep 1"), politeSidecar()]));
       expect(outcome).toBe("Complete");
-      expect(await logsOf(namespace, pod, "sidecar")).toMatch(/started\nstopping\nstopped/);
+      expect(await outputOf(namespace, pod, "sidecar")).toMatch(/started\nstopping\nstopped/);
       expect(endOf(pod, "sidecar").exitCode).toBe(0);
     });
 

@@ -1,7 +1,7 @@
 /** Whatever an image is made of: what has a shell can be wrapped, what has none is left to native sidecars, and nothing hangs. */
 import { describe, expect, it } from "vitest";
 import { linesOf, timeOf } from "../support/follow-logs.ts";
-import { endOf, logsOf, runJob } from "../support/jobs.ts";
+import { endOf, logsOf, runJob, outputOf } from "../support/jobs.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
 
@@ -39,7 +39,7 @@ for (const strategy of ["trap", "native"] as const) {
       const ended = await runJob(restricted, manifest);
       expect(ended.outcome).toBe("Complete");
       expect(await logsOf(restricted, ended.pod, "main")).toBe("65534\nread-only\n");
-      expect(await logsOf(restricted, ended.pod, "sidecar")).toMatch(/stopping\nstopped/);
+      expect(await outputOf(restricted, ended.pod, "sidecar")).toMatch(/stopping\nstopped/);
       expect(endOf(ended.pod, "sidecar").exitCode).toBe(0);
     });
 
@@ -54,7 +54,7 @@ for (const strategy of ["trap", "native"] as const) {
         const { outcome, pod } = await runJob(namespace, manifest);
         expect(outcome).toBe("Complete");
         for (const sidecar of sidecars) {
-          expect(await logsOf(namespace, pod, sidecar.name)).toMatch(/stopping\nstopped/);
+          expect(await outputOf(namespace, pod, sidecar.name)).toMatch(/stopping\nstopped/);
           expect(endOf(pod, sidecar.name).exitCode).toBe(0);
         }
       });

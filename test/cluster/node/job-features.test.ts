@@ -1,7 +1,7 @@
 /** What a Job can do besides running once: all of it works as documented, with a sidecar in every Pod. */
 import { describe, expect, it } from "vitest";
 import { accepted, create, pathOf, request } from "../support/api.ts";
-import { createJob, endOf, getJob, logsOf, podsOf, runJob, statusOf, untilEnded } from "../support/jobs.ts";
+import { createJob, endOf, getJob, logsOf, podsOf, runJob, statusOf, untilEnded, outputOf } from "../support/jobs.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
 import { until } from "../support/until.ts";
@@ -60,7 +60,7 @@ for (const strategy of ["trap", "native"] as const) {
       expect(ended.outcome).toBe("Complete");
       expect(statusOf(ended.pod, "main")?.restartCount).toBe(2);
       expect(statusOf(ended.pod, "sidecar")?.restartCount).toBe(0);
-      expect(await logsOf(namespace, ended.pod, "sidecar")).toMatch(/^started\nstopping\nstopped\n$/);
+      expect(await outputOf(namespace, ended.pod, "sidecar")).toMatch(/^started\nstopping\nstopped\n$/);
     });
 
     it("parallelism 5: five Pods at once, each with a sidecar of its own", async () => {

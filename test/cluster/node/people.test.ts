@@ -3,7 +3,17 @@ import { spawn } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { accepted, pathOf, request } from "../support/api.ts";
 import { followLogs, timeOf } from "../support/follow-logs.ts";
-import { createJob, endOf, logsOf, runJob, untilEnded, untilLogged, untilPod, type Pod } from "../support/jobs.ts";
+import {
+  createJob,
+  endOf,
+  logsOf,
+  runJob,
+  untilEnded,
+  untilLogged,
+  untilPod,
+  type Pod,
+  outputOf,
+} from "../support/jobs.ts";
 import { exec, kubectlOutput } from "../support/kubectl.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
@@ -56,7 +66,7 @@ for (const strategy of ["trap", "native"] as const) {
       const main = script("main", "for _ in $(seq 300); do ps | grep 'sleep [1]$' && exit; sleep 0.2; done; exit 1");
       const { outcome, pod } = await runJob(namespace, named("share", main, { pod: { shareProcessNamespace: true } }));
       expect(outcome).toBe("Complete");
-      expect(await logsOf(namespace, pod, "sidecar")).toMatch(/stopping\nstopped/);
+      expect(await outputOf(namespace, pod, "sidecar")).toMatch(/stopping\nstopped/);
       expect(endOf(pod, "sidecar").exitCode).toBe(0);
     });
 
@@ -71,7 +81,7 @@ for (const strategy of ["trap", "native"] as const) {
       const { outcome, pod } = await untilEnded(namespace, name);
       expect(outcome).toBe("Complete");
       expect(await logsOf(namespace, pod, "main")).not.toMatch(/^\s*0\s+0\s/);
-      expect(await logsOf(namespace, pod, "sidecar")).toMatch(/stopping\nstopped/);
+      expect(await outputOf(namespace, pod, "sidecar")).toMatch(/stopping\nstopped/);
     });
 
     it("a Pod that is evicted ends as a deleted one does, main first, each with its own code; its successor completes", async () => {
