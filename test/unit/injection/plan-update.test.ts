@@ -260,3 +260,42 @@ test.each([
 ])("%s: nothing to put back", (_, before, after) => {
   expect(planUpdate(before, after)).toEqual({ patch: [], warnings: [] });
 });
+
+describe.each(["trap", "native"] as const)("a Job that an earlier version planned by a guess, under %s", (strategy) => {
+  /** Nothing shows what its containers are: created today, it would be refused. */
+  const manifest = {
+    metadata: { labels: { "curfew.sh/enabled": "true" }, annotations: { "curfew.sh/strategy": strategy } },
+    spec: {
+      template: {
+        spec: {
+          containers: [
+            { name: "backup", image: "alpine:3", command: ["sh", "-c", "backup"] },
+            { name: "manager", image: "alpine:3", command: ["sh", "-c", "manage"] },
+          ],
+        },
+      },
+    },
+  };
+  const guessed = structuredClone(manifest);
+  Object.assign(guessed.metadata.annotations, { "curfew.sh/main": "backup" });
+  const stored = applied(
+    guessed,
+    (planJob(guessed) as { patch: Parameters<typeof applied>[1] }).patch,
+  ) as typeof guessed;
+  delete (stored.metadata.annotations as Record<string, string>)["curfew.sh/main"];
+
+  test("would be refused if it were created today", () => {
+    expect(planJob(manifest)).toMatchObject({ kind: "refuse", reason: "roles-unclear" });
+  });
+
+  test("keeps its roles where its manifest is applied again, and is not changed", () => {
+    for (const again of [manifest, applyAgain(stored, manifest)]) {
+      const { patch, warnings } = planUpdate(stored, again);
+      expect({ after: applied(again, patch), warnings }).toEqual({ after: stored, warnings: [] });
+    }
+  });
+
+  test("keeps them where it is exported and created anew", () => {
+    expect(planJob(stored)).toMatchObject({ kind: "leave", reason: "already-injected", patch: [] });
+  });
+});
