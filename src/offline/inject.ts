@@ -1,8 +1,8 @@
 /** `curfew inject`: manifests in, the same manifests with every opted-in Job patched out; or nothing, where one is refused. */
 import { applyPatch, editYaml } from "./edit-yaml.ts";
-import { limitTexts, refusalOf } from "./limits-text.ts";
+import { explainLimit, groupLimits, refusalOf } from "./limits-text.ts";
 import { manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
-import { describeJob, planManifest, type PlannedJob, type Planner, type Scope } from "./plan-manifests.ts";
+import { describeJob, planManifest, type PlannedJob, type Planner } from "./plan-manifests.ts";
 import { renderYaml } from "./yaml-dialect.ts";
 
 export type OutputFormat = "yaml" | "json" | "patch";
@@ -11,12 +11,20 @@ export type Injection =
   | { readonly kind: "injected"; readonly output: string; readonly notes: readonly string[] }
   | { readonly kind: "refused"; readonly notes: readonly string[]; readonly refusals: readonly string[] };
 
-/** Without a format, each file keeps its own. Notes are for standard error. */
+export interface InjectOptions {
+  /** Without one, each file keeps its own. */
+  readonly format?: OutputFormat;
+  /** Patch Jobs that don't say whether they opt in, too. */
+  readonly all?: boolean;
+}
+
+/** Notes are for standard error. */
 export function inject(
   files: readonly ManifestFile[],
   planner: Planner,
-  { format, ...scope }: Scope & { readonly format?: OutputFormat } = {},
+  { format, all = false }: InjectOptions = {},
 ): Injection {
+  const scope = { unlabelled: all ? "plan" : "leave" } as const;
   const planned = new Map<Manifest, PlannedJob[]>();
   for (const manifest of files.flatMap(manifestsOf)) planned.set(manifest, planManifest(manifest, planner, scope));
   const jobs = [...planned.values()].flat();
@@ -33,15 +41,14 @@ export function inject(
 }
 
 function notesOf(job: PlannedJob): string[] {
-  const misplaced = job.misplacedLabel && job.plan.kind === "leave" ? [job.misplacedLabel] : [];
-  return [...job.plan.warnings, ...misplaced].map((note) => `${describeJob(job)}: warning: ${note}`);
+  return job.warnings.map((warning) => `${describeJob(job)}: warning: ${warning}`);
 }
 
 function refusalsOf(job: PlannedJob): string[] {
   if (job.plan.kind !== "refuse") return [];
-  const limits = limitTexts(job.plan.limits).flatMap(({ limit, text, wayOut }) => [
-    `  ${limit}: ${text}`,
-    `    way out: ${wayOut}`,
+  const limits = groupLimits(job.plan.limits.map(explainLimit)).flatMap(({ who, limits }) => [
+    `  ${who}`,
+    ...limits.flatMap(({ limit, text, wayOut }) => [`    ${limit}: ${text}`, `      way out: ${wayOut}`]),
   ]);
   return [[`${describeJob(job)}: refused (${job.plan.reason}): ${refusalOf(job.plan)}`, ...limits].join("\n")];
 }

@@ -127,13 +127,25 @@ describe("curfew explain", () => {
     expect(coloured({ NO_COLOR: "1" })).toBe(false);
   });
 
-  test("gives machines one entry for each Job, and ends with 1 where one would be refused", () => {
-    const { status, stdout } = curfew(["explain", "--json", "--strategy=trap"], { input: `${JOB}---\n${REFUSED}` });
+  test.each([["-o", "json"], ["--json"]])("gives machines one entry for each Job with %j", (...args) => {
+    const { status, stdout } = curfew(["explain", ...args, "--strategy=trap"], { input: `${JOB}---\n${REFUSED}` });
     expect(status).toBe(1);
-    expect(JSON.parse(stdout)).toMatchObject([
-      { document: 1, name: "build", outcome: "patch", strategy: "trap" },
-      { document: 2, name: "build", outcome: "refuse", reason: "limits-met" },
-    ]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      schemaVersion: 1,
+      jobs: [
+        { document: 1, name: "build", labelled: true, outcome: "patch", strategy: "trap" },
+        { document: 2, name: "build", labelled: true, outcome: "refuse", reason: "limits-met" },
+      ],
+    });
+  });
+
+  test("ends with 1 where a Job would be refused, and with 0 where it only would be with the label", () => {
+    const unlabelled = REFUSED.replace(/ *labels:\n.*\n/, "");
+    const statusOf = (input: string, ...args: string[]) =>
+      curfew(["explain", "--strategy=trap", ...args], { input }).status;
+    expect(statusOf(REFUSED)).toBe(1);
+    expect(statusOf(unlabelled)).toBe(0);
+    expect(statusOf(unlabelled, "--all")).toBe(1);
   });
 
   test("says so where there is no Job", () => {

@@ -127,7 +127,7 @@ function checkManifest(bytes: Uint8Array): void {
       .replace(/^\uFEFF/, ""),
   );
   if (file === undefined) return;
-  for (const manifest of manifestsOf(file)) planManifest(manifest, offline, { all: true }).map(explain);
+  for (const manifest of manifestsOf(file)) planManifest(manifest, offline, { unlabelled: "plan" }).map(explain);
   const first = inject([file], offline);
   if (first.kind === "refused") {
     hold(
