@@ -1,7 +1,9 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const CURFEW = join(import.meta.dirname, "../../bin/curfew.js");
@@ -39,6 +41,56 @@ function curfew(args: readonly string[], { input = "", env = {} } = {}) {
   const base = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/COLOR|^CURFEW_/.test(name)));
   return spawnSync(process.execPath, [CURFEW, ...args], { input, env: { ...base, ...env }, encoding: "utf8" });
 }
+
+/** Runs a script in which "$0" "$@" is curfew with these arguments. */
+function shell(script: string, args: readonly string[]) {
+  const child = spawn("sh", ["-c", script, process.execPath, CURFEW, ...args], {
+    env: { ...process.env, TMPDIR: folder },
+  });
+  return Promise.all([text(child.stdout), text(child.stderr)]).then(([stdout, stderr]) => ({ stdout, stderr }));
+}
+
+describe("curfew whose output nobody reads to its end", () => {
+  test.each([
+    ["explain", []],
+    ["explain", ["-o", "json"]],
+    ["inject", []],
+    ["inject", ["-o", "patch"]],
+  ])("ends with SIGPIPE's exit code and without a word: %s %j", async (name, args) => {
+    const path = join(folder, "many.jobs");
+    // What is written of them is more than a pipe and head hold.
+    writeFileSync(path, Array.from({ length: 80 }, () => JOB).join("---\n"));
+    const script = `{ { "$0" "$@"; echo "$?" >&3; } | head -n 1 >/dev/null; } 3>&1`;
+    const rounds = Array.from({ length: 4 }, () => shell(script, [name, ...args, "-f", path]));
+    for (const { stdout, stderr } of await Promise.all(rounds)) {
+      expect(stdout).toBe("141\n");
+      expect(stderr).not.toMatch(/EPIPE|Error|\bat /);
+    }
+  });
+
+  test.each(["--help", "--version", "explain --help", "help inject"])("so does curfew %s", async (args) => {
+    const fifo = join(folder, `fifo ${args}`);
+    // The reader is gone before curfew starts.
+    const script = `mkfifo '${fifo}'; : <'${fifo}' & exec 3>'${fifo}'; wait; "$0" "$@" >&3; echo "$?"`;
+    expect(await shell(script, args.split(" "))).toEqual({ stdout: "141\n", stderr: "" });
+  });
+});
+
+test("curfew admission serves on when nobody reads its log any more", async () => {
+  const local = ["--host", "127.0.0.1", "--port", "0", "--ops-port", "0", "--drain-seconds", "0"];
+  const missing = ["--tls-cert", join(folder, "no.crt"), "--tls-key", join(folder, "no.key")];
+  const child = spawn(process.execPath, [CURFEW, "admission", ...local, ...missing], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const stderr = text(child.stderr);
+  const ended = once(child, "close");
+  await once(child.stdout, "data"); // it logs, so it listens for signals
+  child.stdout.destroy();
+  await once(child.stdout, "close");
+  child.kill("SIGTERM"); // it logs twice more before it ends
+  expect(await ended).toEqual([0, null]);
+  expect(await stderr).toBe("");
+});
 
 describe("curfew", () => {
   test("lists its subcommands and exit codes", () => {
