@@ -3,6 +3,7 @@ import { diffManifest } from "./diff.ts";
 import { explain } from "./explain.ts";
 import { explanationText } from "./explain-text.ts";
 import { manifestsOf } from "./manifests.ts";
+import { nothingFound } from "./nothing-found.ts";
 import { planManifest } from "./plan-manifests.ts";
 import { offlineCommand, prepare, type OfflineOptions } from "./planner-options.ts";
 
@@ -45,15 +46,18 @@ async function run(paths: readonly string[], options: ExplainOptions): Promise<v
   }
   const scope = { unlabelled: options.all ? "plan" : "preview" } as const;
   const jobs = prepared.files.flatMap(manifestsOf).flatMap((each) => planManifest(each, prepared.planner, scope));
+  const isEmpty = jobs.length === 0;
   if (options.output === "json") {
     console.log(JSON.stringify({ schemaVersion: 1, jobs: jobs.map(explain) }, null, 2));
+    if (isEmpty) for (const line of nothingFound(prepared.files)) console.error(`curfew: ${line}`);
   } else {
     const width = Math.min(process.stdout.columns || MAX_WIDTH, MAX_WIDTH);
     const texts = jobs.map((job) => {
       const hunks = diffManifest(job.manifest, job.patch);
       return explanationText(explain(job), { hunks, width, isPreview: job.isPreview });
     });
-    process.stdout.write(texts.length > 0 ? texts.join("\n") : "There is no Job or CronJob in this.\n");
+    process.stdout.write(isEmpty ? `${nothingFound(prepared.files).join("\n")}\n` : texts.join("\n"));
   }
+  if (isEmpty && options.failOnEmpty) process.exitCode = 1;
   if (jobs.some(({ plan, isPreview }) => plan.kind === "refuse" && !isPreview)) process.exitCode = 1;
 }

@@ -7,9 +7,14 @@ import { renderYaml } from "./yaml-dialect.ts";
 
 export type OutputFormat = "yaml" | "json" | "patch";
 
-export type Injection =
-  | { readonly kind: "injected"; readonly output: string; readonly notes: readonly string[] }
-  | { readonly kind: "refused"; readonly notes: readonly string[]; readonly refusals: readonly string[] };
+export type Injection = {
+  readonly jobs: readonly PlannedJob[];
+  /** For standard error. */
+  readonly notes: readonly string[];
+} & (
+  | { readonly kind: "injected"; readonly output: string }
+  | { readonly kind: "refused"; readonly refusals: readonly string[] }
+);
 
 export interface InjectOptions {
   /** Without one, each file keeps its own. */
@@ -18,7 +23,6 @@ export interface InjectOptions {
   readonly all?: boolean;
 }
 
-/** Notes are for standard error. */
 export function inject(
   files: readonly ManifestFile[],
   planner: Planner,
@@ -30,14 +34,14 @@ export function inject(
   const jobs = [...planned.values()].flat();
   const notes = jobs.flatMap(notesOf);
   const refusals = jobs.flatMap(refusalsOf);
-  if (refusals.length > 0) return { kind: "refused", notes, refusals };
-  if (format === "patch") return { kind: "injected", output: toPatches(jobs), notes };
+  if (refusals.length > 0) return { kind: "refused", jobs, notes, refusals };
+  if (format === "patch") return { kind: "injected", jobs, output: toPatches(jobs), notes };
 
   const patchOf = (manifest: Manifest) => (planned.get(manifest) ?? []).flatMap(({ patch }) => patch);
-  if (format === "json") return { kind: "injected", output: toJson(files.flatMap(manifestsOf), patchOf), notes };
+  if (format === "json") return { kind: "injected", jobs, output: toJson(files.flatMap(manifestsOf), patchOf), notes };
   const keep = format === undefined && files.every((file) => file.format === "json");
   const texts = files.map((file) => toText(file, patchOf, keep, notes));
-  return { kind: "injected", output: keep ? texts.join("") : joinYaml(texts), notes };
+  return { kind: "injected", jobs, output: keep ? texts.join("") : joinYaml(texts), notes };
 }
 
 function notesOf(job: PlannedJob): string[] {

@@ -130,7 +130,7 @@ describe("curfew", () => {
 describe("curfew inject", () => {
   test("reads standard input and writes standard output, fit for kubectl apply -f -", () => {
     const { status, stdout, stderr } = curfew(["inject"], { input: JOB });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "curfew: 1 Job patched\n" });
     expect(stdout.startsWith(JOB.slice(0, JOB.indexOf("spec:")))).toBe(true);
     expect(stdout).toContain("curfew.sh/injected: trap");
   });
@@ -167,7 +167,49 @@ describe("curfew inject", () => {
     const rows = join(folder, "images.rows");
     writeFileSync(rows, "- image: tool\n  entrypoint: [/tool]\n  cmd: []\n  shell: /bin/sh\n");
     const env = { CURFEW_KNOWN_IMAGES: rows, CURFEW_STRATEGY: "trap" };
-    expect(curfew(["inject"], { input: REFUSED, env })).toMatchObject({ status: 0, stderr: "" });
+    expect(curfew(["inject"], { input: REFUSED, env })).toMatchObject({
+      status: 0,
+      stderr: "curfew: 1 Job patched\n",
+    });
+  });
+
+  test("hands on what holds no Job, and says why nothing was done", () => {
+    const deployment = "apiVersion: apps/v1\nkind: Deployment\n";
+    const { status, stdout, stderr } = curfew(["inject"], { input: deployment });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: deployment });
+    expect(stderr).toBe(
+      "curfew: There is no Job or CronJob in standard input, only: Deployment.\n" +
+        "curfew: A Deployment runs forever, so it isn't for Curfew.\n",
+    );
+  });
+});
+
+describe.each(["inject", "explain"])("curfew %s", (name) => {
+  test("ends with 1 where no Job was found, if --fail-on-empty asks for that", () => {
+    const failed = (input: string) => curfew([name, "--fail-on-empty"], { input }).status;
+    expect(failed("kind: Service\n")).toBe(1);
+    expect(failed("")).toBe(1);
+    expect(failed(JOB.replace(/ *labels:\n.*\n/, ""))).toBe(0);
+  });
+
+  test.each([
+    ["UTF-16, little-endian", Buffer.from(`\uFEFF${JOB}`, "utf16le"), /it's UTF-16, and kubectl reads UTF-8/],
+    ["UTF-16, big-endian", Buffer.from(`\uFEFF${JOB}`, "utf16le").swap16(), /it's UTF-16, and kubectl reads UTF-8/],
+    ["NUL bytes", Buffer.from(`${JOB}\0`), /binary/],
+    ["another encoding", Buffer.from(`# caf\u00e9\n${JOB}`, "latin1"), /isn't UTF-8/],
+  ])("ends with 2 for input that is no text: %s", (_, input, message) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [CURFEW, name], { input, encoding: "utf8" });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(message);
+  });
+
+  test("ends with 2 for a directory without manifests", () => {
+    const empty = mkdtempSync(join(folder, "empty-"));
+    expect(curfew([name, empty])).toMatchObject({
+      status: 2,
+      stdout: "",
+      stderr: `curfew: cannot read ${empty}: there is no .json, .yaml or .yml file in it; folders inside aren't searched\n`,
+    });
   });
 });
 
@@ -200,10 +242,12 @@ describe("curfew explain", () => {
     expect(statusOf(unlabelled, "--all")).toBe(1);
   });
 
-  test("says so where there is no Job", () => {
-    expect(curfew(["explain"], { input: "kind: Service\n" })).toMatchObject({
-      status: 0,
-      stdout: "There is no Job or CronJob in this.\n",
-    });
+  test("says so where there is no Job: to people on standard output, to machines beside an empty list", () => {
+    const said = "There is no Job or CronJob in standard input, only: Service.\n";
+    const input = "kind: Service\n";
+    expect(curfew(["explain"], { input })).toMatchObject({ status: 0, stdout: said, stderr: "" });
+    const { status, stdout, stderr } = curfew(["explain", "-o", "json"], { input });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: `curfew: ${said}` });
+    expect(JSON.parse(stdout)).toEqual({ schemaVersion: 1, jobs: [] });
   });
 });
