@@ -1,9 +1,10 @@
 /** `curfew inject`: manifests in, the same manifests with every opted-in Job patched out; or nothing, where one is refused. */
 import { applyPatch, editYaml } from "./edit-yaml.ts";
 import { explainLimit, groupLimits, refusalOf } from "./limits-text.ts";
-import { manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
+import { BYTE_ORDER_MARK, manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
 import { describeJob, planManifest, type PlannedJob, type Planner } from "./plan-manifests.ts";
 import { renderYaml } from "./yaml-dialect.ts";
+import { lineEndOf } from "./yaml-text.ts";
 
 export type OutputFormat = "yaml" | "json" | "patch";
 
@@ -41,7 +42,7 @@ export function inject(
   if (format === "json") return { kind: "injected", jobs, output: toJson(files.flatMap(manifestsOf), patchOf), notes };
   const keep = format === undefined && files.every((file) => file.format === "json");
   const texts = files.map((file) => toText(file, patchOf, keep, notes));
-  return { kind: "injected", jobs, output: keep ? texts.join("") : joinYaml(texts), notes };
+  return { kind: "injected", jobs, output: join(texts, keep ? "json" : "yaml"), notes };
 }
 
 function notesOf(job: PlannedJob): string[] {
@@ -72,11 +73,16 @@ function toText(file: ManifestFile, patchOf: PatchOf, keepJson: boolean, notes: 
     if (!inPlace) notes.push(`${piece.file}, document ${piece.number}: written anew, its comments are lost`);
     return text;
   });
-  return pieces.join("").replace(/(?<=[^\n])$/, "\n");
+  const text = pieces.join("");
+  return text === BYTE_ORDER_MARK ? text : text.replace(/(?<=[^\n])$/, lineEndOf(text));
 }
 
-function joinYaml(texts: readonly string[]): string {
-  return texts.map((text, index) => (index > 0 && !/^(?:#.*\n)*---/.test(text) ? `---\n${text}` : text)).join("");
+/** A byte order mark may stand at the start of a stream only. */
+function join([first = "", ...others]: readonly string[], format: ManifestFile["format"]): string {
+  const separated = others
+    .map((text) => (text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text))
+    .map((text) => (format === "json" || /^(?:#.*\n)*---/.test(text) ? text : `---${lineEndOf(text)}${text}`));
+  return first + separated.join("");
 }
 
 /** Several manifests become a List, as with `kubectl get -o json`. */
@@ -97,8 +103,8 @@ function toPatches(jobs: readonly PlannedJob[]): string {
   return formatJson(entries);
 }
 
-/** Indented as `like` is, which may be on one line. */
+/** Indented as `like` is, which may be on one line, and with its line ends. */
 function formatJson(value: unknown, like = "{\n  "): string {
   const indent = /^\s*\{\r?\n([ \t]+)/.exec(like)?.[1] ?? "";
-  return `${JSON.stringify(value, null, indent)}\n`;
+  return `${JSON.stringify(value, null, indent)}\n`.replaceAll("\n", lineEndOf(like));
 }

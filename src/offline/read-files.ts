@@ -30,7 +30,7 @@ export async function readFiles(paths: readonly string[], { stdin }: Input = pro
           problems.push(`cannot read ${shown}: ${problem}`);
           continue;
         }
-        const parsed = parseManifests(shown, bytes.toString("utf8").replace(/^\uFEFF/, ""));
+        const parsed = parseManifests(shown, bytes.toString("utf8"));
         if (parsed.kind === "parsed") files.push(parsed.file);
         else problems.push(...parsed.problems);
       }

@@ -135,6 +135,15 @@ describe("curfew inject", () => {
     expect(stdout).toContain("curfew.sh/injected: trap");
   });
 
+  test("keeps the byte order mark and the line ends of Windows", () => {
+    const windows = `\uFEFF${JOB.replaceAll("\n", "\r\n")}`;
+    const { status, stdout } = curfew(["inject"], { input: windows });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^\uFEFFapiVersion/);
+    expect(stdout).toContain("curfew.sh/injected: trap\r\n");
+    expect(stdout).not.toMatch(/[^\r]\n/);
+  });
+
   test("reads a directory as kubectl does, and several files", () => {
     const { status, stdout } = curfew(["inject", "-o", "json", "-f", folder, "-f", join(folder, "a.yaml")]);
     expect(status).toBe(0);

@@ -65,6 +65,11 @@ describe("the difference", () => {
     expect(diff.length).toBeLessThan(50);
   });
 
+  test("of a manifest with CRLF shows what it shows of one with LF", () => {
+    const crlf = job(AGENT + DIND).replaceAll("\n", "\r\n");
+    expect(explained(crlf).text).toBe(explained(job(AGENT + DIND)).text);
+  });
+
   test("of a JSON manifest is one of JSON", () => {
     const parsed = parseManifests("job.yaml", job(AGENT + DIND));
     const [manifest] = parsed.kind === "parsed" ? manifestsOf(parsed.file) : [];

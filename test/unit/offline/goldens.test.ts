@@ -25,4 +25,16 @@ describe.each(situations)("%s", (name) => {
       }
     }
   });
+
+  test("is edited in the same way where its lines end with CRLF", () => {
+    const crlf = (lines: string) => lines.replaceAll("\n", "\r\n");
+    for (const manifest of manifests) {
+      for (const { patch } of planManifest(manifest, createPlanner({}), { unlabelled: "plan" })) {
+        expect(editYaml(crlf(manifest.text), patch)).toEqual({
+          text: crlf(editYaml(manifest.text, patch).text),
+          inPlace: true,
+        });
+      }
+    }
+  });
 });
