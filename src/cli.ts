@@ -5,25 +5,31 @@
  * and a longer description. The module is imported only when its subcommand is asked for: `curfew admission` never loads a
  * Kubernetes client. An action sets `process.exitCode` where the outcome is one of those below; what it throws is a surprise.
  */
+import { constants } from "node:os";
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 
 interface Subcommand {
   readonly summary: string;
+  /** It serves until it is told to end, whoever reads its log. */
+  readonly serves?: true;
   readonly load: () => Promise<Command>;
 }
 
 const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   admission: {
     summary: "serve the mutating admission webhook",
+    serves: true,
     load: async () => (await import("./admission/command.ts")).admissionCommand(),
   },
   dispatch: {
     summary: "turn Buildkite's webhooks into Jobs",
+    serves: true,
     load: async () => (await import("./dispatch/command.ts")).dispatchCommand(),
   },
   certs: {
     summary: "issue and rotate the webhook's certificates",
+    serves: true,
     load: async () => (await import("../certs/command.ts")).certsCommand(),
   },
   inject: {
@@ -57,6 +63,7 @@ async function run(args: readonly string[]): Promise<void> {
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .exitOverride();
   const wanted = args[0] === "help" ? args[1] : args[0];
+  heedLostReaders(SUBCOMMANDS[wanted ?? ""]?.serves ?? false);
   try {
     for (const [name, { summary, load }] of Object.entries(SUBCOMMANDS)) {
       const command = name === wanted ? await load() : new Command(name);
@@ -66,6 +73,29 @@ async function run(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
     process.exitCode = exitCodeOf(error);
+  }
+}
+
+/** What a shell shows for a program that SIGPIPE has killed, and what kubectl ends with. */
+const EXIT_SIGPIPE = 128 + constants.signals.SIGPIPE;
+
+/**
+ * Where nobody reads the output any more, as in `curfew explain … | head -1`, the program ends at once and without a word. Unix does
+ * that by SIGPIPE, which Node ignores; so the exit code is SIGPIPE's, whatever the outcome would have been. Who has something to
+ * tidy up hears of it as SIGHUP: a listener for SIGPIPE itself would be called for each socket that a peer closes, too.
+ *
+ * A server goes on, as its work is not what it prints. (Its log is pino's, which falls silent when its reader goes away.)
+ */
+function heedLostReaders(serves: boolean): void {
+  let isLost = false;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      if (serves || isLost) return;
+      isLost = true;
+      if (process.emit("SIGHUP", "SIGHUP")) process.exitCode = EXIT_SIGPIPE;
+      else process.exit(EXIT_SIGPIPE);
+    });
   }
 }
 

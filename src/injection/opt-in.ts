@@ -39,6 +39,7 @@ export function refuseMalformed(kind: "Job" | "CronJob", problem: string): Refus
     reason: "malformed",
     message: `${sentence}: ${problem}.`,
     limits: [],
+    waysOut: [],
     warnings: [],
     containers: [],
   };

@@ -18,7 +18,14 @@ import {
   type Strategy,
 } from "./plan.ts";
 import { LEAVE_REASONS, type LeaveReason, type RefuseReason } from "./reasons.ts";
-import { brokenWrapper, limitsRefusal, MAIN_CANNOT_BE_TOLD, MAIN_IS_GONE, strippedSidecars } from "./refusals.ts";
+import {
+  brokenWrapper,
+  generalWaysOut,
+  limitsRefusal,
+  MAIN_CANNOT_BE_TOLD,
+  MAIN_IS_GONE,
+  strippedSidecars,
+} from "./refusals.ts";
 import { assignRoles, DEFAULT_CONTAINER_ANNOTATION } from "./roles.ts";
 import { misplacedAnnotations, uselessSettings } from "./settings-advice.ts";
 import { settingsProblems } from "./settings-problems.ts";
@@ -114,7 +121,9 @@ function choose(survey: Survey, begun: Strategy | undefined, options: PlanOption
   if (own.some(isHard)) {
     const limits = wanted === "auto" ? [...trap, ...native].filter(isHard) : own.filter(isHard);
     const other = begun || wanted === "auto" ? undefined : otherStrategy(survey, wanted, shared, options);
-    return refuse("limits-met", limitsRefusal(wanted, limits, other), warnings, containerPlans(survey), limits);
+    const waysOut = generalWaysOut(limits, other);
+    const message = limitsRefusal(wanted, limits, waysOut);
+    return { ...refuse("limits-met", message, warnings, containerPlans(survey)), limits, waysOut };
   }
   const patch = strategy === "trap" ? trapPatch(survey, shared) : nativePatch(survey);
   const mark = markInjected(survey.base, survey.job, strategy);
@@ -172,9 +181,8 @@ function refuse(
   message: string,
   warnings: readonly string[],
   containers: readonly ContainerPlan[] = [],
-  limits: readonly MetLimit[] = [],
 ): RefusePlan {
-  return { kind: "refuse", reason, message, limits, warnings, containers };
+  return { kind: "refuse", reason, message, limits: [], waysOut: [], warnings, containers };
 }
 
 const SINGLE_CONTAINER =

@@ -98,6 +98,8 @@ export interface RefusePlan extends Told {
   readonly reason: RefuseReason;
   readonly message: string;
   readonly limits: readonly MetLimit[];
+  /** What can be done besides the limits' own ways out; `message` has them, too. */
+  readonly waysOut: readonly string[];
 }
 
 export type Plan = PatchPlan | LeavePlan | RefusePlan;

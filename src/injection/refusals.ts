@@ -10,13 +10,19 @@ import { quote } from "./quote.ts";
 const MAX_SHOWN = 8;
 const MAX_NAMES = 4;
 
-/**
- * `wanted` is what was asked for, `limits` are those that decided; `other` is the strategy that was not asked for, and would do.
- */
+/** What can be done whatever the limits. `other` is the strategy that wasn't asked for, and would do. */
+export function generalWaysOut(limits: readonly MetLimit[], other: Strategy | undefined): readonly string[] {
+  const ways = other === undefined ? [] : [`set ${STRATEGY_ANNOTATION}: ${other}, which can`];
+  if (limits.some(({ container }) => container !== undefined))
+    ways.push(`leave a container alone with ${IGNORE_ANNOTATION}, if it ends by itself`);
+  return ways;
+}
+
+/** `wanted` is what was asked for, `limits` are those that decided, `general` what can be done besides their own ways out. */
 export function limitsRefusal(
   wanted: Strategy | "auto",
   limits: readonly MetLimit[],
-  other: Strategy | undefined,
+  general: readonly string[],
 ): string {
   const groups = byLimit(limits);
   const shown = groups.slice(0, MAX_SHOWN).map(([limit, group]) => {
@@ -29,11 +35,8 @@ export function limitsRefusal(
     const name = second === undefined ? first?.container : undefined;
     return LIMITS[limit].wayOut.replace("CONTAINER", name ?? "CONTAINER");
   });
-  if (other !== undefined) ways.unshift(`set ${STRATEGY_ANNOTATION}: ${other}, which can`);
-  if (limits.some(({ container }) => container !== undefined))
-    ways.push(`leave a container alone with ${IGNORE_ANNOTATION}, if it ends by itself`);
   const subject = wanted === "auto" ? "neither strategy can" : `strategy ${wanted} can't`;
-  return `Curfew can't end this Job's sidecars: ${subject} keep its promises here. ${shown.join(" ")} Ways out: ${ways.join("; or ")}.`;
+  return `Curfew can't end this Job's sidecars: ${subject} keep its promises here. ${shown.join(" ")} Ways out: ${[...ways, ...general].join("; or ")}.`;
 }
 
 /**

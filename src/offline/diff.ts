@@ -20,7 +20,7 @@ export function diffManifest(manifest: Manifest, patch: readonly PatchOperation[
     manifest.format === "yaml"
       ? [manifest.text, editYaml(manifest.text, short).text]
       : [manifest.value, applyPatch(manifest.value, short)].map((value) => `${JSON.stringify(value, null, 2)}\n`);
-  const { hunks } = structuredPatch("", "", before ?? "", after ?? "", "", "", { context: 2 });
+  const { hunks } = structuredPatch("", "", before ?? "", after ?? "", "", "", { context: 2, stripTrailingCr: true });
   return hunks.map(({ oldStart, lines }) => ({ line: oldStart, lines }));
 }
 

@@ -15,6 +15,7 @@ import {
   endOfLine,
   insertLines,
   isIndent,
+  lineEndOf,
   lineStart,
   replace,
   startWithComments,
@@ -33,7 +34,7 @@ export function editYaml(text: string, patch: readonly PatchOperation[]): Edited
   const edited = editInPlace(text, patch);
   if (edited !== undefined && isDeepStrictEqual(edited.value, intended)) return { text: edited.text, inPlace: true };
   const start = text.startsWith("---") ? "---\n" : "";
-  return { text: start + renderYaml(intended), inPlace: false };
+  return { text: (start + renderYaml(intended)).replaceAll("\n", lineEndOf(text)), inPlace: false };
 }
 
 /** Undefined: some step broke the document, by cutting away an anchor that is used elsewhere, for example. */
@@ -63,7 +64,7 @@ function applyOperation(text: string, operation: PatchOperation): string {
   const placeholder = "lines-that-are-carried-over";
   if (lines === undefined || text.includes(placeholder)) return applyToText(rest, { op: "add", path, value });
   return applyToText(rest, { op: "add", path, value: { [placeholder]: null } }).replace(
-    new RegExp(`^( *)- ${placeholder}: null\\n`, "m"),
+    new RegExp(`^( *)- ${placeholder}: null\\r?\\n`, "m"),
     (_, indent: string) => lines.replaceAll(/^(?=.)/gm, indent),
   );
 }

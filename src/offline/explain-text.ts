@@ -2,20 +2,44 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 import type { Hunk } from "./diff.ts";
 import type { ExplainedContainer, Explanation } from "./explain.ts";
-import { limitTexts } from "./limits-text.ts";
+import { groupLimits, type ExplainedLimit } from "./limits-text.ts";
 
-/** One explanation; `width` is the terminal's, in columns. */
-export function explanationText(explanation: Explanation, hunks: readonly Hunk[], width: number): string {
-  const { outcome, kind, namespace, name, file, document, limits, containers, ending, changes, warnings } = explanation;
+export interface Layout {
+  readonly hunks: readonly Hunk[];
+  /** The terminal's, in columns. */
+  readonly width: number;
+  /** The Job isn't labelled, and the explanation is what it would get with the label. */
+  readonly isPreview: boolean;
+}
+
+export function explanationText(explanation: Explanation, { hunks, width, isPreview }: Layout): string {
+  const {
+    outcome,
+    kind,
+    namespace,
+    name,
+    file,
+    document,
+    containers,
+    ending,
+    changes,
+    warnings,
+    waysOut = [],
+  } = explanation;
   const title = styleText("bold", `${kind} ${namespace ? `${namespace}/` : ""}${name}`);
   const blocks = [
     [
       `${title}  ${styleText("dim", `${file}, document ${document}`)}`,
+      ...(isPreview ? [`  ${styleText("cyan", "not labelled; with the label:")}`] : []),
       ...fold(verdict(explanation), width),
-      ...limitTexts(limits).flatMap(({ limit, text, wayOut }) => [
-        ...fold(`${styleText("yellow", limit)}: ${text}`, width, 4),
-        ...(outcome === "refuse" ? fold(`way out: ${wayOut}`, width, 6) : []),
+      ...groupLimits(decisive(explanation)).flatMap(({ who, limits }) => [
+        ...fold(who, width, 4),
+        ...limits.flatMap(({ limit, text, wayOut }) => [
+          ...fold(`${styleText("yellow", limit)}: ${text}`, width, 6),
+          ...(outcome === "refuse" ? fold(`way out: ${wayOut}`, width, 8) : []),
+        ]),
       ]),
+      ...waysOut.flatMap((wayOut) => fold(`way out: ${wayOut}`, width, 4)),
     ],
     containers.length > 0 ? table(containers, width) : [],
     ending.flatMap((sentence) => fold(sentence, width)),
@@ -29,20 +53,31 @@ export function explanationText(explanation: Explanation, hunks: readonly Hunk[]
     .join("\n");
 }
 
-function verdict({ outcome, verdict }: Explanation): string {
-  const colon = verdict.indexOf(":");
-  const colour = outcome === "patch" ? "green" : outcome === "leave" ? "cyan" : "red";
-  return styleText([colour, "bold"], verdict.slice(0, colon)) + verdict.slice(colon);
+/** A Job lives with the limits of the strategy that it gets: the warnings tell of those. */
+function decisive({ outcome, strategy, limits }: Explanation): readonly ExplainedLimit[] {
+  return outcome === "patch" ? limits.filter((limit) => limit.strategy !== strategy) : limits;
+}
+
+function verdict({ outcome, strategy, message }: Explanation): string {
+  const word = { patch: strategy ?? "", leave: "left alone", refuse: "refused" }[outcome];
+  const colour = { patch: "green", leave: "cyan", refuse: "red" } as const;
+  return `${styleText([colour[outcome], "bold"], word)}: ${message}`;
 }
 
 function table(containers: readonly ExplainedContainer[], width: number): string[] {
   const header = ["CONTAINER", "ROLE", "BECAUSE", "RUNS", "KNOWN FROM"];
-  const rows = containers.map(({ name, role, because, argv, argvFrom }) => [
+  const rows = containers.map(({ name, role, because, argv, argvSource }) => [
     name,
     role,
     because,
     argv.length > 0 ? argv.map(quoted).join(" ") : "unknown",
-    argvFrom,
+    {
+      manifest: "manifest",
+      annotation: `command.curfew.sh/${name}`,
+      "known-image": "known image",
+      wrapped: "its wrapper",
+      unknown: "",
+    }[argvSource],
   ]);
   const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)));
   const others = widths.reduce((sum, each, column) => sum + (column === 3 ? 0 : each + 2), 2);

@@ -1,9 +1,9 @@
-/** `curfew explain`: a plan as a person, or with --json a machine, can read it. Values only; explain-text.ts lays them out. */
-import type { ContainerPlan, MetLimit, PatchPlan, Plan } from "../injection/plan.ts";
+/** `curfew explain`: a plan as a person, or with -o json a machine, can read it. Values only; explain-text.ts lays them out. */
 import { LIMITS } from "../injection/limits.ts";
+import type { ContainerPlan, PatchPlan, Plan } from "../injection/plan.ts";
 import { ROLE_SOURCES } from "../injection/role.ts";
 import { changesOf } from "./changes.ts";
-import { refusalOf } from "./limits-text.ts";
+import { explainLimit, refusalOf, type ExplainedLimit } from "./limits-text.ts";
 import type { PlannedJob } from "./plan-manifests.ts";
 
 export interface Explanation {
@@ -12,14 +12,19 @@ export interface Explanation {
   readonly kind: PlannedJob["kind"];
   readonly namespace?: string;
   readonly name: string;
+  /** Whether it has the label, with the value true. Where it hasn't, the rest may be what it would get with it. */
+  readonly labelled: boolean;
   readonly outcome: Plan["kind"];
-  /** One line: `trap`, `native`, `left alone`, `refused`, and what decided. */
-  readonly verdict: string;
-  readonly strategy?: "trap" | "native";
+  /** Of a patch. */
+  readonly strategy?: PatchPlan["strategy"];
+  readonly chosenBy?: PatchPlan["chosenBy"];
+  /** Of a Job that is left alone or refused. */
   readonly reason?: string;
-  /** What the webhook would tell the person who creates the Job. */
-  readonly message?: string;
-  readonly limits: readonly MetLimit[];
+  /** What decided, for people. */
+  readonly message: string;
+  readonly limits: readonly ExplainedLimit[];
+  /** Of a refused Job: what can be done besides the limits' own ways out. */
+  readonly waysOut?: readonly string[];
   readonly containers: readonly ExplainedContainer[];
   /** Sentences: what happens at the Job's end. */
   readonly ending: readonly string[];
@@ -30,40 +35,42 @@ export interface Explanation {
 }
 
 export interface ExplainedContainer extends ContainerPlan {
+  /** How it got its role, for people. */
   readonly because: string;
-  readonly argvFrom: string;
 }
 
 export function explain(planned: PlannedJob): Explanation {
-  const { manifest, kind, namespace, name, plan, patch, jobPointer, misplacedLabel } = planned;
-  const misplaced = plan.kind === "leave" && misplacedLabel ? [`${misplacedLabel}.`] : [];
+  const { manifest, kind, namespace, name, label, plan, warnings, patch, jobPointer } = planned;
+  const limits = plan.kind === "leave" ? [] : plan.limits;
   return {
     file: manifest.file,
     document: manifest.number,
     kind,
     ...(namespace ? { namespace } : {}),
     name,
+    labelled: label === true,
     outcome: plan.kind,
-    verdict: verdictOf(plan),
-    ...(plan.kind === "patch" ? { strategy: plan.strategy } : { reason: plan.reason, message: plan.message }),
-    limits: plan.kind === "leave" ? [] : plan.limits,
+    ...(plan.kind === "patch" ? { strategy: plan.strategy, chosenBy: plan.chosenBy } : { reason: plan.reason }),
+    message: verdictOf(plan),
+    limits: limits.map(explainLimit),
+    ...(plan.kind === "refuse" ? { waysOut: plan.waysOut } : {}),
     containers: plan.containers.map(explainContainer),
     ending: plan.kind === "patch" ? endingOf(plan.strategy, plan.containers) : [],
     changes: changesOf(manifest.value, patch, jobPointer),
-    warnings: [...plan.warnings, ...misplaced],
+    warnings,
     patch,
   };
 }
 
 function verdictOf(plan: Plan): string {
-  if (plan.kind === "refuse") return `refused: ${refusalOf(plan)}`;
-  if (plan.kind === "leave") return `left alone: ${plan.message}`;
+  if (plan.kind === "refuse") return refusalOf(plan);
+  if (plan.kind === "leave") return plan.message;
   const why = {
     job: "the Job asks for it",
     server: "the operator's default",
     auto: `chosen by auto, as ${autosReason(plan)}`,
   }[plan.chosenBy];
-  return `${plan.strategy}: ${why}`;
+  return why;
 }
 
 function autosReason({ strategy, limits }: PatchPlan): string {
@@ -76,15 +83,7 @@ function autosReason({ strategy, limits }: PatchPlan): string {
 }
 
 function explainContainer(container: ContainerPlan): ExplainedContainer {
-  const { name, roleSource, argvSource } = container;
-  const argvFrom = {
-    manifest: "manifest",
-    annotation: `command.curfew.sh/${name}`,
-    "known-image": "known image",
-    wrapped: "its wrapper",
-    unknown: "",
-  }[argvSource];
-  return { ...container, because: ROLE_SOURCES[roleSource], argvFrom };
+  return { ...container, because: ROLE_SOURCES[container.roleSource] };
 }
 
 function endingOf(strategy: "trap" | "native", containers: readonly ContainerPlan[]): string[] {

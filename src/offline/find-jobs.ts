@@ -12,52 +12,47 @@ export interface FoundJob {
   readonly jobPointer: string;
   /** Whether the label opts it in or out; undefined where it does not say. */
   readonly label: boolean | undefined;
-  /** A sentence where the label stands on the Pods' template. (The planner itself speaks of one on a CronJob.) */
-  readonly misplacedLabel?: string;
+}
+
+/** An object of a manifest, as itself or as an item of a List, and where it lies: a JSON Pointer (RFC 6901). */
+export interface FoundObject {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly pointer: string;
+}
+
+/** The objects in a manifest, in their order, whatever they are. */
+export function findObjects(value: unknown, pointer = ""): FoundObject[] {
+  if (!isObject(value)) return [];
+  const { kind, items } = value;
+  if (typeof kind !== "string" || !kind.endsWith("List") || !Array.isArray(items)) return [{ value, pointer }];
+  return items.flatMap((item: unknown, index) => findObjects(item, `${pointer}/items/${index}`));
 }
 
 /** The Jobs and CronJobs of batch/v1 in a manifest, in their order. Everything else is nobody's business. */
-export function findJobs(value: unknown, pointer = ""): FoundJob[] {
-  if (!isObject(value)) return [];
-  const { kind, apiVersion, items } = value;
-  if (typeof kind === "string" && kind.endsWith("List") && Array.isArray(items)) {
-    return items.flatMap((item: unknown, index) => findJobs(item, `${pointer}/items/${index}`));
-  }
-  if (apiVersion !== "batch/v1" || (kind !== "Job" && kind !== "CronJob")) return [];
-  const job = kind === "Job" ? value : get(value, "spec", "jobTemplate");
-  const name = get(value, "metadata", "name") ?? get(value, "metadata", "generateName");
-  const namespace = get(value, "metadata", "namespace");
-  const label = labelOf(job);
-  const misplacedLabel = label === undefined ? misplaced(kind, job) : undefined;
-  return [
-    {
-      kind,
-      name: typeof name === "string" ? name : "(without a name)",
-      ...(typeof namespace === "string" ? { namespace } : {}),
-      object: value,
-      pointer,
-      jobPointer: kind === "Job" ? pointer : `${pointer}/spec/jobTemplate`,
-      label,
-      ...(misplacedLabel === undefined ? {} : { misplacedLabel }),
-    },
-  ];
+export function findJobs(manifest: unknown): FoundJob[] {
+  return findObjects(manifest).flatMap(({ value, pointer }) => {
+    const { kind, apiVersion } = value;
+    if (apiVersion !== "batch/v1" || (kind !== "Job" && kind !== "CronJob")) return [];
+    const job = kind === "Job" ? value : get(value, "spec", "jobTemplate");
+    const name = get(value, "metadata", "name") ?? get(value, "metadata", "generateName");
+    const namespace = get(value, "metadata", "namespace");
+    const label = get(job, "metadata", "labels", ENABLED_LABEL) ?? undefined;
+    return [
+      {
+        kind,
+        name: typeof name === "string" ? name : "(without a name)",
+        ...(typeof namespace === "string" ? { namespace } : {}),
+        object: value,
+        pointer,
+        jobPointer: kind === "Job" ? pointer : `${pointer}/spec/jobTemplate`,
+        label: label === undefined ? undefined : label === "true",
+      },
+    ];
+  });
 }
 
-function labelOf(labelled: unknown): boolean | undefined {
-  const label = get(labelled, "metadata", "labels", ENABLED_LABEL);
-  return label === undefined ? undefined : label === "true";
-}
-
-function misplaced(kind: FoundJob["kind"], job: unknown): string | undefined {
-  if (labelOf(get(job, "spec", "template")) !== true) return undefined;
-  const [right, wrong] =
-    kind === "Job"
-      ? ["metadata.labels", "spec.template.metadata.labels"]
-      : ["spec.jobTemplate.metadata.labels", "spec.jobTemplate.spec.template.metadata.labels"];
-  return `the label ${ENABLED_LABEL} in ${wrong} has no effect: Curfew looks for it in ${right}`;
-}
-
-function get(value: unknown, ...path: string[]): unknown {
+/** What lies at `path` in a value of whatever shape. */
+export function get(value: unknown, ...path: string[]): unknown {
   return path.reduce((current, key) => (isObject(current) ? current[key] : undefined), value);
 }
 

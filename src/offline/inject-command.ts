@@ -1,5 +1,7 @@
 import { Option, type Command } from "commander";
+import { injectSummary } from "./inject-summary.ts";
 import { inject, type OutputFormat } from "./inject.ts";
+import { nothingFound } from "./nothing-found.ts";
 import { offlineCommand, prepare, type OfflineOptions } from "./planner-options.ts";
 
 const HELP = `
@@ -9,8 +11,8 @@ become one stream of documents.
 Without --output each file keeps its form. json makes a List of several
 documents; patch prints, for each Job, the JSON Patch for its manifest.
 
-Where a Job is refused, standard error says which and why, nothing is written
-to standard output, and the exit code is 1.
+Standard error says what was done. Where a Job is refused, it says which and
+why, nothing is written to standard output, and the exit code is 1.
 
 Examples:
   curfew inject -f job.yaml | kubectl apply -f -
@@ -32,13 +34,12 @@ async function run(paths: readonly string[], options: OfflineOptions & { output?
     process.exitCode = 2;
     return;
   }
-  const { all = false, output: format } = options;
+  const { all = false, failOnEmpty = false, output: format } = options;
   const result = inject(prepared.files, prepared.planner, { all, ...(format ? { format } : {}) });
-  for (const note of result.notes) console.error(`curfew: ${note}`);
-  if (result.kind === "injected") {
-    process.stdout.write(result.output);
-    return;
-  }
-  for (const refusal of result.refusals) console.error(`curfew: ${refusal}`);
-  process.exitCode = 1;
+  const isEmpty = result.jobs.length === 0;
+  const refusals = result.kind === "refused" ? result.refusals : [];
+  const summary = isEmpty ? nothingFound(prepared.files) : [injectSummary(result.jobs)];
+  for (const line of [...result.notes, ...refusals, ...summary]) console.error(`curfew: ${line}`);
+  if (result.kind === "refused" || (isEmpty && failOnEmpty)) process.exitCode = 1;
+  else process.stdout.write(result.output);
 }

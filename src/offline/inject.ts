@@ -1,49 +1,64 @@
 /** `curfew inject`: manifests in, the same manifests with every opted-in Job patched out; or nothing, where one is refused. */
 import { applyPatch, editYaml } from "./edit-yaml.ts";
-import { limitTexts, refusalOf } from "./limits-text.ts";
-import { manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
-import { describeJob, planManifest, type PlannedJob, type Planner, type Scope } from "./plan-manifests.ts";
+import { explainLimit, groupLimits, refusalOf } from "./limits-text.ts";
+import { BYTE_ORDER_MARK, manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
+import { describeJob, planManifest, type PlannedJob, type Planner } from "./plan-manifests.ts";
 import { renderYaml } from "./yaml-dialect.ts";
+import { lineEndOf } from "./yaml-text.ts";
 
 export type OutputFormat = "yaml" | "json" | "patch";
 
-export type Injection =
-  | { readonly kind: "injected"; readonly output: string; readonly notes: readonly string[] }
-  | { readonly kind: "refused"; readonly notes: readonly string[]; readonly refusals: readonly string[] };
+export type Injection = {
+  readonly jobs: readonly PlannedJob[];
+  /** For standard error. */
+  readonly notes: readonly string[];
+} & (
+  | { readonly kind: "injected"; readonly output: string }
+  | { readonly kind: "refused"; readonly refusals: readonly string[] }
+);
 
-/** Without a format, each file keeps its own. Notes are for standard error. */
+export interface InjectOptions {
+  /** Without one, each file keeps its own. */
+  readonly format?: OutputFormat;
+  /** Patch Jobs that don't say whether they opt in, too. */
+  readonly all?: boolean;
+}
+
 export function inject(
   files: readonly ManifestFile[],
   planner: Planner,
-  { format, ...scope }: Scope & { readonly format?: OutputFormat } = {},
+  { format, all = false }: InjectOptions = {},
 ): Injection {
+  const scope = { unlabelled: all ? "plan" : "leave" } as const;
   const planned = new Map<Manifest, PlannedJob[]>();
   for (const manifest of files.flatMap(manifestsOf)) planned.set(manifest, planManifest(manifest, planner, scope));
   const jobs = [...planned.values()].flat();
   const notes = jobs.flatMap(notesOf);
   const refusals = jobs.flatMap(refusalsOf);
-  if (refusals.length > 0) return { kind: "refused", notes, refusals };
-  if (format === "patch") return { kind: "injected", output: toPatches(jobs), notes };
+  if (refusals.length > 0) return { kind: "refused", jobs, notes, refusals };
+  if (format === "patch") return { kind: "injected", jobs, output: toPatches(jobs), notes };
 
   const patchOf = (manifest: Manifest) => (planned.get(manifest) ?? []).flatMap(({ patch }) => patch);
-  if (format === "json") return { kind: "injected", output: toJson(files.flatMap(manifestsOf), patchOf), notes };
+  if (format === "json") return { kind: "injected", jobs, output: toJson(files.flatMap(manifestsOf), patchOf), notes };
   const keep = format === undefined && files.every((file) => file.format === "json");
   const texts = files.map((file) => toText(file, patchOf, keep, notes));
-  return { kind: "injected", output: keep ? texts.join("") : joinYaml(texts), notes };
+  return { kind: "injected", jobs, output: join(texts, keep ? "json" : "yaml"), notes };
 }
 
 function notesOf(job: PlannedJob): string[] {
-  const misplaced = job.misplacedLabel && job.plan.kind === "leave" ? [job.misplacedLabel] : [];
-  return [...job.plan.warnings, ...misplaced].map((note) => `${describeJob(job)}: warning: ${note}`);
+  return job.warnings.map((warning) => `${describeJob(job)}: warning: ${warning}`);
 }
 
 function refusalsOf(job: PlannedJob): string[] {
   if (job.plan.kind !== "refuse") return [];
-  const limits = limitTexts(job.plan.limits).flatMap(({ limit, text, wayOut }) => [
-    `  ${limit}: ${text}`,
-    `    way out: ${wayOut}`,
+  const limits = groupLimits(job.plan.limits.map(explainLimit)).flatMap(({ who, limits }) => [
+    `  ${who}`,
+    ...limits.flatMap(({ limit, text, wayOut }) => [`    ${limit}: ${text}`, `      way out: ${wayOut}`]),
   ]);
-  return [[`${describeJob(job)}: refused (${job.plan.reason}): ${refusalOf(job.plan)}`, ...limits].join("\n")];
+  const waysOut = job.plan.waysOut.map((wayOut) => `  way out: ${wayOut}`);
+  return [
+    [`${describeJob(job)}: refused (${job.plan.reason}): ${refusalOf(job.plan)}`, ...limits, ...waysOut].join("\n"),
+  ];
 }
 
 type PatchOf = (manifest: Manifest) => PlannedJob["patch"];
@@ -61,11 +76,16 @@ function toText(file: ManifestFile, patchOf: PatchOf, keepJson: boolean, notes: 
     if (!inPlace) notes.push(`${piece.file}, document ${piece.number}: written anew, its comments are lost`);
     return text;
   });
-  return pieces.join("").replace(/(?<=[^\n])$/, "\n");
+  const text = pieces.join("");
+  return text === BYTE_ORDER_MARK ? text : text.replace(/(?<=[^\n])$/, lineEndOf(text));
 }
 
-function joinYaml(texts: readonly string[]): string {
-  return texts.map((text, index) => (index > 0 && !/^(?:#.*\n)*---/.test(text) ? `---\n${text}` : text)).join("");
+/** A byte order mark may stand at the start of a stream only. */
+function join([first = "", ...others]: readonly string[], format: ManifestFile["format"]): string {
+  const separated = others
+    .map((text) => (text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text))
+    .map((text) => (format === "json" || /^(?:#.*\n)*---/.test(text) ? text : `---${lineEndOf(text)}${text}`));
+  return first + separated.join("");
 }
 
 /** Several manifests become a List, as with `kubectl get -o json`. */
@@ -86,8 +106,8 @@ function toPatches(jobs: readonly PlannedJob[]): string {
   return formatJson(entries);
 }
 
-/** Indented as `like` is, which may be on one line. */
+/** Indented as `like` is, which may be on one line, and with its line ends. */
 function formatJson(value: unknown, like = "{\n  "): string {
   const indent = /^\s*\{\r?\n([ \t]+)/.exec(like)?.[1] ?? "";
-  return `${JSON.stringify(value, null, indent)}\n`;
+  return `${JSON.stringify(value, null, indent)}\n`.replaceAll("\n", lineEndOf(like));
 }

@@ -1,7 +1,24 @@
-/** Limits in words: each with its strategy, what is in the way, and for a refused Job what can be done about it. */
-import { LIMITS } from "../injection/limits.ts";
-import { sentenceOf } from "../injection/met-limit.ts";
-import type { MetLimit, Plan } from "../injection/plan.ts";
+/** Limits in words: each with its strategy, what is in the way, and what can be done about it. */
+import { LIMITS, type LimitId } from "../injection/limits.ts";
+import type { MetLimit, Plan, Strategy } from "../injection/plan.ts";
+import { showImage } from "../injection/quote.ts";
+
+/** A limit that one container meets, or the whole Job. */
+export interface ExplainedLimit {
+  readonly limit: LimitId;
+  readonly strategy: Strategy;
+  readonly container?: string;
+  readonly image?: string;
+  readonly message: string;
+  readonly wayOut: string;
+}
+
+/** The limits that the very same containers meet. */
+export interface LimitGroup {
+  /** The containers, with their images. */
+  readonly who: string;
+  readonly limits: readonly LimitText[];
+}
 
 /** `limit` names it, `text` reads on from there. */
 export interface LimitText {
@@ -10,19 +27,46 @@ export interface LimitText {
   readonly wayOut: string;
 }
 
-export function limitTexts(limits: readonly MetLimit[]): LimitText[] {
-  return limits.map((met) => {
-    const { limit, container } = met;
-    const { strategy, wayOut } = LIMITS[limit];
-    return {
-      limit: `${strategy}, ${limit}`,
-      text: sentenceOf(limit, [met]),
-      wayOut: wayOut.replace("CONTAINER", container ?? "CONTAINER"),
-    };
-  });
+export function explainLimit({ limit, container, image }: MetLimit): ExplainedLimit {
+  const { strategy, sentence, wayOut } = LIMITS[limit];
+  return {
+    limit,
+    strategy,
+    ...(container === undefined ? {} : { container }),
+    ...(image ? { image } : {}),
+    message: sentence,
+    wayOut: wayOut.replace("CONTAINER", container ?? "CONTAINER"),
+  };
+}
+
+/** Says each limit once, however many containers meet it, and all that the same containers meet together. */
+export function groupLimits(limits: readonly ExplainedLimit[]): LimitGroup[] {
+  const groups = new Map<string, LimitText[]>();
+  for (const [limit, met] of Map.groupBy(limits, ({ limit }) => limit)) {
+    const [first, ...others] = met;
+    const { strategy, sentence, wayOut } = LIMITS[limit];
+    const who = whoMeets(met);
+    groups.set(who, [
+      ...(groups.get(who) ?? []),
+      { limit: `${strategy}, ${limit}`, text: sentence, wayOut: first && others.length === 0 ? first.wayOut : wayOut },
+    ]);
+  }
+  return [...groups].map(([who, texts]) => ({ who, limits: texts }));
+}
+
+/** A Job can have hundreds of containers. */
+const MAX_SHOWN = 8;
+
+function whoMeets(limits: readonly ExplainedLimit[]): string {
+  const containers = limits.flatMap(({ container, image }) =>
+    container === undefined ? [] : [image ? `${container} (${showImage(image)})` : container],
+  );
+  if (containers.length === 0) return "the whole Job";
+  const more = containers.length > MAX_SHOWN ? [`${containers.length - MAX_SHOWN} more`] : [];
+  return [...containers.slice(0, MAX_SHOWN), ...more].join(", ");
 }
 
 /** A refusal's headline; its limits, if it has any, are told one by one beside it. */
 export function refusalOf({ message, limits }: Extract<Plan, { kind: "refuse" }>): string {
-  return limits.length > 0 ? "no strategy that may be used can keep its promises here" : message;
+  return limits.length > 0 ? "no strategy that may be used can keep its promises for this Job" : message;
 }

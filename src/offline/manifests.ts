@@ -23,9 +23,15 @@ export type ParsedFile =
   | { readonly kind: "parsed"; readonly file: ManifestFile }
   | { readonly kind: "malformed"; readonly problems: readonly string[] };
 
+/** Windows' editors put it before UTF-8, where it means nothing. */
+export const BYTE_ORDER_MARK = "\uFEFF";
+
 /** Splits and parses the text of a file; `name` is what messages call it. JSON is what starts with a brace and parses as JSON. */
 export function parseManifests(name: string, text: string): ParsedFile {
-  return parseJson(name, text) ?? parseYaml(name, text);
+  if (!text.startsWith(BYTE_ORDER_MARK)) return parseJson(name, text) ?? parseYaml(name, text);
+  const parsed = parseManifests(name, text.slice(1));
+  if (parsed.kind === "malformed") return parsed;
+  return { kind: "parsed", file: { ...parsed.file, pieces: [BYTE_ORDER_MARK, ...parsed.file.pieces] } };
 }
 
 export function manifestsOf(file: ManifestFile): Manifest[] {

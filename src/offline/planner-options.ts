@@ -12,6 +12,7 @@ import { readFiles } from "./read-files.ts";
 export interface OfflineOptions extends Readonly<Record<string, unknown>> {
   readonly filename?: readonly string[];
   readonly all?: boolean;
+  readonly failOnEmpty?: boolean;
 }
 
 export type Prepared =
@@ -22,7 +23,8 @@ export function offlineCommand(name: string): Command {
   const command = new Command(name)
     .argument("[files...]", "files or directories, as with -f")
     .option("-f, --filename <path...>", "a manifest file, a directory of them, or - for standard input (the default)")
-    .option("--all", "Jobs without the label, too, unless their label says false");
+    .option("--all", "Jobs without the label, too, unless their label says false")
+    .option("--fail-on-empty", "exit code 1 where there is no Job or CronJob at all");
   return addSettings(command, PLANNER_SETTINGS);
 }
 

@@ -1,4 +1,5 @@
 /** The input of the offline subcommands: files, directories and standard input, as `kubectl -f` takes them. */
+import { isUtf8 } from "node:buffer";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -22,8 +23,14 @@ export async function readFiles(paths: readonly string[], { stdin }: Input = pro
   for (const path of paths.length === 0 ? ["-"] : paths) {
     try {
       for (const name of await expand(path)) {
-        const text = (name === "-" ? await buffer(stdin) : await readFile(name)).toString("utf8");
-        const parsed = parseManifests(name === "-" ? "standard input" : name, text.replace(/^\uFEFF/, ""));
+        const bytes = name === "-" ? await buffer(stdin) : await readFile(name);
+        const shown = name === "-" ? "standard input" : name;
+        const problem = problemWith(bytes);
+        if (problem !== undefined) {
+          problems.push(`cannot read ${shown}: ${problem}`);
+          continue;
+        }
+        const parsed = parseManifests(shown, bytes.toString("utf8"));
         if (parsed.kind === "parsed") files.push(parsed.file);
         else problems.push(...parsed.problems);
       }
@@ -36,9 +43,18 @@ export async function readFiles(paths: readonly string[], { stdin }: Input = pro
 
 async function expand(path: string): Promise<string[]> {
   if (path === "-" || !(await stat(path)).isDirectory()) return [path];
-  const names = await readdir(path);
-  return names
-    .filter((name) => /\.(json|ya?ml)$/.test(name))
-    .sort()
-    .map((name) => join(path, name));
+  const names = (await readdir(path)).filter((name) => /\.(json|ya?ml)$/.test(name)).sort();
+  if (names.length === 0)
+    throw new Error("there is no .json, .yaml or .yml file in it; folders inside aren't searched");
+  return names.map((name) => join(path, name));
+}
+
+/** Undefined: it is the text that kubectl would read, too. */
+function problemWith(bytes: Buffer): string | undefined {
+  const byteOrderMark = bytes.subarray(0, 2).toString("hex");
+  if (byteOrderMark === "fffe" || byteOrderMark === "feff") {
+    return "it's UTF-16, and kubectl reads UTF-8; save it as UTF-8 (PowerShell: Out-File -Encoding utf8)";
+  }
+  if (bytes.includes(0)) return "it has NUL bytes, so it's a binary file, no manifest";
+  return isUtf8(bytes) ? undefined : "it isn't UTF-8: a binary file, or text in another encoding";
 }

@@ -21,9 +21,16 @@ export function endOfLine(text: string, at: number): number {
   return end < 0 ? text.length : end + 1;
 }
 
+/** How new lines end: as the first one of the text does. */
+export function lineEndOf(text: string): string {
+  return /\r?\n/.exec(text)?.[0] ?? "\n";
+}
+
 export function insertLines(text: string, at: number, lines: string): string {
+  const lineEnd = lineEndOf(text);
   const before = text.slice(0, at);
-  return (before === "" || before.endsWith("\n") ? before : `${before}\n`) + lines + text.slice(at);
+  const start = before === "" || before.endsWith("\n") ? before : before + lineEnd;
+  return start + lines.replaceAll("\n", lineEnd) + text.slice(at);
 }
 
 export function cutLines(text: string, from: number, to: number): string {
@@ -35,6 +42,6 @@ export function replace(text: string, from: number, to: number, lines: string): 
   const end = endOfLine(text, to);
   const comment = text.slice(to, end).trim();
   const [first = "", ...others] = lines.trimEnd().split("\n");
-  const body = [comment === "" ? first : `${first} ${comment}`, ...others].join("\n");
-  return `${text.slice(0, from)}${body}\n${text.slice(end)}`;
+  const body = [comment === "" ? first : `${first} ${comment}`, ...others, ""].join(lineEndOf(text));
+  return text.slice(0, from) + body + text.slice(end);
 }

@@ -55,6 +55,7 @@ describe("a Job that is created", () => {
       reason: "limits-met",
       message: "No.",
       limits: [],
+      waysOut: [],
       containers: [],
       warnings: [],
     } as const;
@@ -133,6 +134,7 @@ describe("a CronJob", () => {
       reason: "no-main",
       message: "No.",
       limits: [],
+      waysOut: [],
       containers: [],
       warnings: [],
     } as const;

@@ -1,7 +1,9 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const CURFEW = join(import.meta.dirname, "../../bin/curfew.js");
@@ -39,6 +41,56 @@ function curfew(args: readonly string[], { input = "", env = {} } = {}) {
   const base = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/COLOR|^CURFEW_/.test(name)));
   return spawnSync(process.execPath, [CURFEW, ...args], { input, env: { ...base, ...env }, encoding: "utf8" });
 }
+
+/** Runs a script in which "$0" "$@" is curfew with these arguments. */
+function shell(script: string, args: readonly string[]) {
+  const child = spawn("sh", ["-c", script, process.execPath, CURFEW, ...args], {
+    env: { ...process.env, TMPDIR: folder },
+  });
+  return Promise.all([text(child.stdout), text(child.stderr)]).then(([stdout, stderr]) => ({ stdout, stderr }));
+}
+
+describe("curfew whose output nobody reads to its end", () => {
+  test.each([
+    ["explain", []],
+    ["explain", ["-o", "json"]],
+    ["inject", []],
+    ["inject", ["-o", "patch"]],
+  ])("ends with SIGPIPE's exit code and without a word: %s %j", async (name, args) => {
+    const path = join(folder, "many.jobs");
+    // What is written of them is more than a pipe and head hold.
+    writeFileSync(path, Array.from({ length: 80 }, () => JOB).join("---\n"));
+    const script = `{ { "$0" "$@"; echo "$?" >&3; } | head -n 1 >/dev/null; } 3>&1`;
+    const rounds = Array.from({ length: 4 }, () => shell(script, [name, ...args, "-f", path]));
+    for (const { stdout, stderr } of await Promise.all(rounds)) {
+      expect(stdout).toBe("141\n");
+      expect(stderr).not.toMatch(/EPIPE|Error|\bat /);
+    }
+  });
+
+  test.each(["--help", "--version", "explain --help", "help inject"])("so does curfew %s", async (args) => {
+    const fifo = join(folder, `fifo ${args}`);
+    // The reader is gone before curfew starts.
+    const script = `mkfifo '${fifo}'; : <'${fifo}' & exec 3>'${fifo}'; wait; "$0" "$@" >&3; echo "$?"`;
+    expect(await shell(script, args.split(" "))).toEqual({ stdout: "141\n", stderr: "" });
+  });
+});
+
+test("curfew admission serves on when nobody reads its log any more", async () => {
+  const local = ["--host", "127.0.0.1", "--port", "0", "--ops-port", "0", "--drain-seconds", "0"];
+  const missing = ["--tls-cert", join(folder, "no.crt"), "--tls-key", join(folder, "no.key")];
+  const child = spawn(process.execPath, [CURFEW, "admission", ...local, ...missing], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const stderr = text(child.stderr);
+  const ended = once(child, "close");
+  await once(child.stdout, "data"); // it logs, so it listens for signals
+  child.stdout.destroy();
+  await once(child.stdout, "close");
+  child.kill("SIGTERM"); // it logs twice more before it ends
+  expect(await ended).toEqual([0, null]);
+  expect(await stderr).toBe("");
+});
 
 describe("curfew", () => {
   test("lists its subcommands and exit codes", () => {
@@ -78,9 +130,18 @@ describe("curfew", () => {
 describe("curfew inject", () => {
   test("reads standard input and writes standard output, fit for kubectl apply -f -", () => {
     const { status, stdout, stderr } = curfew(["inject"], { input: JOB });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "curfew: 1 Job patched\n" });
     expect(stdout.startsWith(JOB.slice(0, JOB.indexOf("spec:")))).toBe(true);
     expect(stdout).toContain("curfew.sh/injected: trap");
+  });
+
+  test("keeps the byte order mark and the line ends of Windows", () => {
+    const windows = `\uFEFF${JOB.replaceAll("\n", "\r\n")}`;
+    const { status, stdout } = curfew(["inject"], { input: windows });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^\uFEFFapiVersion/);
+    expect(stdout).toContain("curfew.sh/injected: trap\r\n");
+    expect(stdout).not.toMatch(/[^\r]\n/);
   });
 
   test("reads a directory as kubectl does, and several files", () => {
@@ -115,7 +176,49 @@ describe("curfew inject", () => {
     const rows = join(folder, "images.rows");
     writeFileSync(rows, "- image: tool\n  entrypoint: [/tool]\n  cmd: []\n  shell: /bin/sh\n");
     const env = { CURFEW_KNOWN_IMAGES: rows, CURFEW_STRATEGY: "trap" };
-    expect(curfew(["inject"], { input: REFUSED, env })).toMatchObject({ status: 0, stderr: "" });
+    expect(curfew(["inject"], { input: REFUSED, env })).toMatchObject({
+      status: 0,
+      stderr: "curfew: 1 Job patched\n",
+    });
+  });
+
+  test("hands on what holds no Job, and says why nothing was done", () => {
+    const deployment = "apiVersion: apps/v1\nkind: Deployment\n";
+    const { status, stdout, stderr } = curfew(["inject"], { input: deployment });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: deployment });
+    expect(stderr).toBe(
+      "curfew: There is no Job or CronJob in standard input, only: Deployment.\n" +
+        "curfew: A Deployment runs forever, so it isn't for Curfew.\n",
+    );
+  });
+});
+
+describe.each(["inject", "explain"])("curfew %s", (name) => {
+  test("ends with 1 where no Job was found, if --fail-on-empty asks for that", () => {
+    const failed = (input: string) => curfew([name, "--fail-on-empty"], { input }).status;
+    expect(failed("kind: Service\n")).toBe(1);
+    expect(failed("")).toBe(1);
+    expect(failed(JOB.replace(/ *labels:\n.*\n/, ""))).toBe(0);
+  });
+
+  test.each([
+    ["UTF-16, little-endian", Buffer.from(`\uFEFF${JOB}`, "utf16le"), /it's UTF-16, and kubectl reads UTF-8/],
+    ["UTF-16, big-endian", Buffer.from(`\uFEFF${JOB}`, "utf16le").swap16(), /it's UTF-16, and kubectl reads UTF-8/],
+    ["NUL bytes", Buffer.from(`${JOB}\0`), /binary/],
+    ["another encoding", Buffer.from(`# caf\u00e9\n${JOB}`, "latin1"), /isn't UTF-8/],
+  ])("ends with 2 for input that is no text: %s", (_, input, message) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [CURFEW, name], { input, encoding: "utf8" });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(message);
+  });
+
+  test("ends with 2 for a directory without manifests", () => {
+    const empty = mkdtempSync(join(folder, "empty-"));
+    expect(curfew([name, empty])).toMatchObject({
+      status: 2,
+      stdout: "",
+      stderr: `curfew: cannot read ${empty}: there is no .json, .yaml or .yml file in it; folders inside aren't searched\n`,
+    });
   });
 });
 
@@ -127,19 +230,33 @@ describe("curfew explain", () => {
     expect(coloured({ NO_COLOR: "1" })).toBe(false);
   });
 
-  test("gives machines one entry for each Job, and ends with 1 where one would be refused", () => {
-    const { status, stdout } = curfew(["explain", "--json", "--strategy=trap"], { input: `${JOB}---\n${REFUSED}` });
+  test.each([["-o", "json"], ["--json"]])("gives machines one entry for each Job with %j", (...args) => {
+    const { status, stdout } = curfew(["explain", ...args, "--strategy=trap"], { input: `${JOB}---\n${REFUSED}` });
     expect(status).toBe(1);
-    expect(JSON.parse(stdout)).toMatchObject([
-      { document: 1, name: "build", outcome: "patch", strategy: "trap" },
-      { document: 2, name: "build", outcome: "refuse", reason: "limits-met" },
-    ]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      schemaVersion: 1,
+      jobs: [
+        { document: 1, name: "build", labelled: true, outcome: "patch", strategy: "trap" },
+        { document: 2, name: "build", labelled: true, outcome: "refuse", reason: "limits-met" },
+      ],
+    });
   });
 
-  test("says so where there is no Job", () => {
-    expect(curfew(["explain"], { input: "kind: Service\n" })).toMatchObject({
-      status: 0,
-      stdout: "There is no Job or CronJob in this.\n",
-    });
+  test("ends with 1 where a Job would be refused, and with 0 where it only would be with the label", () => {
+    const unlabelled = REFUSED.replace(/ *labels:\n.*\n/, "");
+    const statusOf = (input: string, ...args: string[]) =>
+      curfew(["explain", "--strategy=trap", ...args], { input }).status;
+    expect(statusOf(REFUSED)).toBe(1);
+    expect(statusOf(unlabelled)).toBe(0);
+    expect(statusOf(unlabelled, "--all")).toBe(1);
+  });
+
+  test("says so where there is no Job: to people on standard output, to machines beside an empty list", () => {
+    const said = "There is no Job or CronJob in standard input, only: Service.\n";
+    const input = "kind: Service\n";
+    expect(curfew(["explain"], { input })).toMatchObject({ status: 0, stdout: said, stderr: "" });
+    const { status, stdout, stderr } = curfew(["explain", "-o", "json"], { input });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: `curfew: ${said}` });
+    expect(JSON.parse(stdout)).toEqual({ schemaVersion: 1, jobs: [] });
   });
 });

@@ -68,6 +68,16 @@ test.concurrent("curfew demo ends at Ctrl-C and leaves no process and no file be
   expect(processes.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
 });
 
+test("curfew demo whose output nobody reads any more ends and leaves no file behind", async () => {
+  const { demo, folder } = startDemo();
+  demo.stdout?.destroy();
+  const errors = textOf(demo.stderr);
+  await ended(demo);
+  expect(demo.exitCode).toBe(141);
+  expect(await errors).toBe("");
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 /** In a folder for temporary files of its own. */
 function startDemo(): { readonly demo: ChildProcess; readonly folder: string } {
   const folder = mkdtempSync(join(tmpdir(), "curfew-demo-test-"));

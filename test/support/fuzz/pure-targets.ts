@@ -121,13 +121,9 @@ function annotated([index, annotations, onTemplate]: readonly [number, object, o
 }
 
 function checkManifest(bytes: Uint8Array): void {
-  const file = parsed(
-    Buffer.from(bytes)
-      .toString("utf8")
-      .replace(/^\uFEFF/, ""),
-  );
+  const file = parsed(Buffer.from(bytes).toString("utf8"));
   if (file === undefined) return;
-  for (const manifest of manifestsOf(file)) planManifest(manifest, offline, { all: true }).map(explain);
+  for (const manifest of manifestsOf(file)) planManifest(manifest, offline, { unlabelled: "plan" }).map(explain);
   const first = inject([file], offline);
   if (first.kind === "refused") {
     hold(

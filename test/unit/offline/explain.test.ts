@@ -4,7 +4,7 @@ import { diffManifest } from "../../../src/offline/diff.ts";
 import { explain } from "../../../src/offline/explain.ts";
 import { explanationText } from "../../../src/offline/explain-text.ts";
 import { manifestsOf, parseManifests } from "../../../src/offline/manifests.ts";
-import { planManifest } from "../../../src/offline/plan-manifests.ts";
+import { planManifest, type Scope } from "../../../src/offline/plan-manifests.ts";
 import { createPlanner } from "../../../src/offline/planner-options.ts";
 
 const job = (containers: string, rest = "") => `apiVersion: batch/v1
@@ -24,14 +24,17 @@ const DIND = "        - { name: dind, image: 'docker:27-dind' }\n";
 const PROXY = "        - { name: proxy, image: 'gcr.io/cloud-sql-connectors/cloud-sql-proxy:2' }\n";
 const TOOL = "        - { name: tool, image: registry.example/tool }\n";
 
-function explained(text: string, options: Parameters<typeof createPlanner>[0] = {}) {
+function explained(text: string, options: Parameters<typeof createPlanner>[0] & Scope = {}) {
+  const { unlabelled = "preview", ...settings } = options;
   const parsed = parseManifests("job.yaml", text);
   if (parsed.kind !== "parsed") throw new Error(parsed.problems.join("\n"));
-  const [planned] = manifestsOf(parsed.file).flatMap((manifest) => planManifest(manifest, createPlanner(options)));
+  const [manifest] = manifestsOf(parsed.file);
+  const [planned] = manifest ? planManifest(manifest, createPlanner(settings), { unlabelled }) : [];
   if (!planned) throw new Error("there is no Job in this");
   const explanation = explain(planned);
+  const hunks = diffManifest(planned.manifest, planned.patch);
   const layOut = (width: number) =>
-    stripVTControlCharacters(explanationText(explanation, diffManifest(planned.manifest, planned.patch), width));
+    stripVTControlCharacters(explanationText(explanation, { hunks, width, isPreview: planned.isPreview }));
   return { explanation, layOut, text: layOut(120) };
 }
 
@@ -62,6 +65,11 @@ describe("the difference", () => {
     expect(diff.length).toBeLessThan(50);
   });
 
+  test("of a manifest with CRLF shows what it shows of one with LF", () => {
+    const crlf = job(AGENT + DIND).replaceAll("\n", "\r\n");
+    expect(explained(crlf).text).toBe(explained(job(AGENT + DIND)).text);
+  });
+
   test("of a JSON manifest is one of JSON", () => {
     const parsed = parseManifests("job.yaml", job(AGENT + DIND));
     const [manifest] = parsed.kind === "parsed" ? manifestsOf(parsed.file) : [];
@@ -73,7 +81,8 @@ describe("the difference", () => {
 test("names the limit that kept auto from trap", () => {
   const { explanation, text } = explained(job(AGENT + PROXY));
   expect(explanation).toMatchObject({ outcome: "patch", strategy: "native" });
-  expect(text).toContain("  native: chosen by auto, as trap is ruled out\n    trap, no-shell: ");
+  expect(text).toContain("  native: chosen by auto, as trap is ruled out\n    proxy (gcr.io/");
+  expect(text).toContain("\n      trap, no-shell: ");
   expect(text).toContain("proxy moved to initContainers with restartPolicy: Always");
 });
 
@@ -81,8 +90,8 @@ test("says why a Job is refused, with every limit and way out, and shows no diff
   const { explanation, text } = explained(job(TOOL + PROXY), { nativeSidecars: false });
   expect(explanation).toMatchObject({ outcome: "refuse", reason: "limits-met", patch: [] });
   for (const limit of ["trap, argv-unknown", "trap, no-shell", "native, old-nodes"])
-    expect(text).toContain(`    ${limit}: `);
-  expect(text).toContain("      way out: set command in the manifest, or command.curfew.sh/tool");
+    expect(text).toContain(`      ${limit}: `);
+  expect(text).toContain("        way out: set command in the manifest, or command.curfew.sh/tool");
   expect(text).not.toContain("  line ");
 });
 
@@ -106,23 +115,111 @@ test("says of each native sidecar that it's restarted if it ends early, and that
 test("says which strategy may do more harm where both meet limits", () => {
   const startupProbe = DIND.replace("}", ", startupProbe: { exec: { command: [x] } } }");
   const { text } = explained(job(AGENT + startupProbe));
-  expect(text).toContain("  trap: chosen by auto, as native may do more harm\n    trap, probes: ");
-  expect(text).toContain("    native, holds-main-back: ");
+  expect(text).toContain(
+    "  trap: chosen by auto, as native may do more harm\n    dind (docker:27-dind)\n      native, ",
+  );
+  expect(text).toContain('  warning: "dind" (docker:27-dind): When the sidecar\'s liveness or startup probe fails');
+});
+
+test("says a limit once for all containers that meet it, and of one container all that it meets together", () => {
+  const { text } = explained(job(TOOL + TOOL.replace("tool,", "twin-sidecar,") + PROXY), { nativeSidecars: false });
+  const start = text.indexOf("    tool (");
+  expect(text.slice(start, text.indexOf("  CONTAINER"))).toBe(
+    `    tool (registry.example/tool), twin-sidecar (registry.example/tool)
+      trap, argv-unknown: The manifest has no command, and the image is none whose entry point Curfew knows.
+        way out: set command in the manifest, or command.curfew.sh/CONTAINER to the image's entry point
+    proxy (gcr.io/cloud-sql-connectors/cloud-sql-proxy:2)
+      trap, no-shell: The image is known to have no shell, which the wrapper needs.
+        way out: use a tag of the image that has a shell, or name one with shell.curfew.sh/proxy
+    the whole Job
+      native, old-nodes: The operator has said that some nodes are older than Kubernetes 1.29 and know no native
+        sidecars.
+        way out: upgrade the nodes, or ask the operator
+    way out: leave a container alone with curfew.sh/ignore, if it ends by itself
+
+`,
+  );
+});
+
+test("tells of the limits that a Job lives with as warnings, once", () => {
+  const tool = TOOL.replace("registry.example/tool", "registry.example/tool, command: [/tool]");
+  const { explanation, text } = explained(job(tool + DIND), { strategy: "trap" });
+  expect(explanation.limits.map(({ limit }) => limit)).toEqual(["shell-not-evident"]);
+  expect(text.match(/Nothing shows that the image has a shell/g)).toHaveLength(1);
+  expect(text).toContain('  warning: "tool" (registry.example/tool): Nothing shows');
+});
+
+test("a Job that asks for a strategy that can't be is told where the other one would do", () => {
+  const { text } = explained(job(AGENT + PROXY), { strategy: "trap" });
+  expect(text).toContain("    way out: set curfew.sh/strategy: native, which can\n");
 });
 
 test("says why a Job is left alone", () => {
   expect(explained(job(AGENT)).text).toContain("  left alone: ");
 });
 
-test("shows the planner's warnings, and a label that has no effect", () => {
+describe("of a Job without the label", () => {
+  const unlabelled = job(AGENT + DIND).replace(/ *labels:.*\n/, "");
+
+  test("it shows what the label would bring, and says that this is not so yet", () => {
+    const { text, explanation } = explained(unlabelled);
+    expect(text).toContain(`Job build  job.yaml, document 1
+  not labelled; with the label:
+  trap: chosen by auto, as trap meets no limit
+`);
+    expect(text).toContain("  +  annotations:");
+    expect(explanation).toMatchObject({ labelled: false, outcome: "patch" });
+  });
+
+  test("it does so for a CronJob, too", () => {
+    const body = unlabelled.slice(unlabelled.indexOf("spec:")).replaceAll(/^(?=.)/gm, "    ");
+    const cronJob = `apiVersion: batch/v1\nkind: CronJob\nmetadata: { name: x }\nspec:\n  jobTemplate:\n${body}`;
+    expect(explained(cronJob).text).toContain("  not labelled; with the label:\n  trap: ");
+  });
+
+  test("it shows the plan as that of a labelled one where all are taken for labelled", () => {
+    const { text, explanation } = explained(unlabelled, { unlabelled: "plan" });
+    expect(text).not.toContain("not labelled");
+    expect(explanation).toMatchObject({ labelled: false, outcome: "patch" });
+  });
+
+  test.each(["false", "yes"])('it shows no plan where the label says "%s"', (value) => {
+    const { text, explanation } = explained(job(AGENT + DIND).replace('"true"', `"${value}"`));
+    expect(text).toContain("\n  left alone: ");
+    expect(text).not.toContain("not labelled");
+    expect(explanation).toMatchObject({ labelled: false, outcome: "leave", patch: [] });
+  });
+});
+
+test("gives machines ids, and people one sentence beside them", () => {
+  const { explanation } = explained(job(TOOL + DIND), { strategy: "trap" });
+  expect(explanation).toMatchObject({
+    labelled: true,
+    outcome: "refuse",
+    reason: "limits-met",
+    message: expect.any(String) as string,
+    limits: [
+      {
+        limit: "argv-unknown",
+        strategy: "trap",
+        container: "tool",
+        image: "registry.example/tool",
+        message: expect.stringMatching(/^The manifest has no command/) as string,
+        wayOut: expect.stringContaining("command.curfew.sh/tool") as string,
+      },
+    ],
+    containers: [
+      { name: "tool", role: "main", roleSource: "only-one-left", argvSource: "unknown" },
+      { name: "dind", role: "sidecar", roleSource: "known-image", argvSource: "known-image" },
+    ],
+  });
+  for (const { because } of explanation.containers) expect(because).not.toBe("");
+  expect(explained(job(AGENT + DIND)).explanation).toMatchObject({ strategy: "trap", chosenBy: "auto" });
+});
+
+test("shows the planner's warnings", () => {
   const mistyped = explained(job(AGENT + DIND, "  annotations: { curfew.sh/mian: agent }\n"));
   expect(mistyped.text).toContain(`  warning: "curfew.sh/mian" isn't an annotation that Curfew knows`);
-  const misplaced = job(AGENT + DIND)
-    .replace(/ *labels:.*\n/, "")
-    .replace("  template:\n", '  template:\n    metadata: { labels: { curfew.sh/enabled: "true" } }\n');
-  expect(explained(misplaced).text).toContain(
-    "  warning: the label curfew.sh/enabled in spec.template.metadata.labels has no effect",
-  );
 });
 
 test("fits its table to a narrow terminal", () => {

@@ -18,10 +18,22 @@ describe.each(situations)("%s", (name) => {
   test("is edited in place, and keeps its comments", () => {
     expect(parsed.kind).toBe("parsed");
     for (const manifest of manifests) {
-      for (const { patch } of planManifest(manifest, createPlanner({}), { all: true })) {
+      for (const { patch } of planManifest(manifest, createPlanner({}), { unlabelled: "plan" })) {
         const edited = editYaml(manifest.text, patch);
         expect(edited.inPlace).toBe(true);
         for (const [comment] of manifest.text.matchAll(/(?<=^|\s)# .*$/gm)) expect(edited.text).toContain(comment);
+      }
+    }
+  });
+
+  test("is edited in the same way where its lines end with CRLF", () => {
+    const crlf = (lines: string) => lines.replaceAll("\n", "\r\n");
+    for (const manifest of manifests) {
+      for (const { patch } of planManifest(manifest, createPlanner({}), { unlabelled: "plan" })) {
+        expect(editYaml(crlf(manifest.text), patch)).toEqual({
+          text: crlf(editYaml(manifest.text, patch).text),
+          inPlace: true,
+        });
       }
     }
   });

@@ -126,6 +126,70 @@ test("prints the JSON Patch of each Job, from the root of its document", () => {
   for (const { path } of entries[0]?.patch ?? []) expect(path).toMatch(/^\/spec\/jobTemplate\//);
 });
 
+describe("line ends and the byte order mark", () => {
+  const BOM = "\uFEFF";
+  const crlf = (text: string) => text.replaceAll("\n", "\r\n");
+  const lineEndsOf = (text: string) => new Set(text.match(/\r?\n/g));
+  const forms: [string, (text: string) => string][] = [
+    ["trap", (text) => text],
+    ["native", (text) => text.replace(/( *)labels:/, '$1annotations: { curfew.sh/strategy: "native" }\n$&')],
+    [
+      "anchors, so it is written anew",
+      (text) => text.replace("spec:", "spec: &spec").replace("- name: dind", "- &d\n          name: dind"),
+    ],
+  ];
+  const planner = createPlanner({});
+  const output = (...files: ManifestFile[]) => {
+    const result = inject(files, planner);
+    if (result.kind !== "injected") throw new Error(result.refusals.join("\n"));
+    return result.output;
+  };
+
+  test.each(forms)("YAML with CRLF is the same as with LF, but for the line ends: %s", (_, form) => {
+    const text = `# head\n---\n${form(JOB)}---\n${SERVICE}`;
+    const patched = output(file(crlf(text)));
+    expect(patched).not.toBe(crlf(text));
+    expect(lineEndsOf(patched)).toEqual(new Set(["\r\n"]));
+    expect(patched).toBe(crlf(output(file(text))));
+  });
+
+  test("JSON with CRLF keeps it, indented or patched or not", () => {
+    const text = crlf(`${JSON.stringify(parse(JOB), null, 2)}\n`);
+    const patched = output(file(text), file(crlf('{\n  "kind": "Service"\n}\n')));
+    expect(lineEndsOf(patched)).toEqual(new Set(["\r\n"]));
+    expect(patched).toContain("curfew.sh/injected");
+  });
+
+  test("where they are mixed, what is there stays, and new lines end as the first one does", () => {
+    const mixed = JOB.replace("kind: Job\n", "kind: Job\r\n").replace("  name: build\n", "  name: build\r\n");
+    const patched = output(file(mixed));
+    expect(patched).toBe(
+      output(file(JOB)).replace("kind: Job\n", "kind: Job\r\n").replace("  name: build\n", "  name: build\r\n"),
+    );
+    const first = crlf(JOB.slice(0, JOB.indexOf("\n") + 1)) + JOB.slice(JOB.indexOf("\n") + 1);
+    expect(output(file(first))).toContain("curfew.sh/injected: trap\r\n");
+    expect(output(file(first))).toContain("kind: Job\n");
+  });
+
+  test("a byte order mark stays where it is, before YAML and before JSON", () => {
+    expect(output(file(BOM + JOB))).toBe(BOM + output(file(JOB)));
+    expect(output(file(BOM + SERVICE))).toBe(BOM + SERVICE);
+    const json = `${JSON.stringify(parse(JOB), null, 2)}\n`;
+    expect(output(file(BOM + json))).toBe(BOM + output(file(json)));
+  });
+
+  test("of several files only the first one's is kept", () => {
+    expect(output(file(BOM + SERVICE), file(BOM + SERVICE))).toBe(`${BOM}${SERVICE}---\n${SERVICE}`);
+    expect(output(file(SERVICE), file(`${BOM}---\n${SERVICE}`))).toBe(`${SERVICE}---\n${SERVICE}`);
+    expect(output(file(`${BOM}{}\n`), file(`${BOM}{}\n`))).toBe(`${BOM}{}\n{}\n`);
+  });
+
+  test("what is written anew in another form has none", () => {
+    const result = inject([file(BOM + crlf(JOB))], planner, { format: "json" });
+    expect(result).toMatchObject({ output: expect.stringMatching(/^\{\n/) as string });
+  });
+});
+
 describe("with --all", () => {
   const unlabelled = JOB.replace(/ *labels:.*\n/, "");
   test("a Job without the label is patched", () => {
@@ -146,7 +210,9 @@ test("writes nothing where one Job of many is refused, and names file, document,
   expect(result.refusals).toHaveLength(1);
   const [headline, ...limits] = result.refusals[0]?.split("\n") ?? [];
   expect(headline).toMatch(/^file\.yaml, document 2, Job ci\/build: refused \(limits-met\): /);
-  expect(limits).toContainEqual(expect.stringMatching(/^ +trap, no-shell: "dind" /));
+  const [who = "", limit] = limits.slice(limits.findIndex((line) => line.startsWith("  dind (")));
+  expect(who).toContain("cloud-sql-proxy");
+  expect(limit).toMatch(/^ +trap, no-shell: /);
 });
 
 test("warns of a label where it has no effect", () => {

@@ -1,0 +1,59 @@
+/** One line for standard error that says what `curfew inject` did, as its output alone doesn't show what it passed by. */
+import type { PlannedJob } from "./plan-manifests.ts";
+
+type Fate = "patched" | "injected already" | "without sidecars" | "unlabelled" | "opted out" | "refused";
+
+/** Of at least one Job. Where there is none, nothing-found.ts speaks. */
+export function injectSummary(jobs: readonly PlannedJob[]): string {
+  const counts = Map.groupBy(jobs, fateOf);
+  const count = (fate: Fate) => counts.get(fate)?.length ?? 0;
+  const [patched, refused] = [count("patched"), count("refused")];
+  if (refused > 0) {
+    const which = jobs.length === 1 ? `the ${nounOf(jobs)}` : `${refused} of ${jobs.length} ${nounOf(jobs)}`;
+    return `nothing was written: ${which} ${refused === 1 ? "is" : "are"} refused`;
+  }
+  const whole = `${jobs.length} ${nounOf(jobs)}`;
+  const head =
+    patched === jobs.length
+      ? `${whole} patched`
+      : patched > 0
+        ? `${patched} of ${whole} patched`
+        : jobs.length === 1
+          ? `the ${nounOf(jobs)} isn't patched`
+          : `none of ${whole} patched`;
+  const others = (["unlabelled", "opted out", "injected already", "without sidecars"] as const)
+    .filter((fate) => count(fate) > 0)
+    .map((fate) => (jobs.length === 1 ? `it ${PHRASES[fate][0]}` : `${count(fate)} ${phrase(fate, count(fate))}`));
+  return others.length > 0 ? `${head}${patched > 0 ? ";" : ":"} ${others.join(", ")}` : head;
+}
+
+/** For one, and for several. */
+const PHRASES = {
+  unlabelled: ["isn't labelled (--all takes it, too)", "aren't labelled (--all takes them, too)"],
+  "opted out": ["has a label other than true", "have a label other than true"],
+  "injected already": ["is injected already", "are injected already"],
+  "without sidecars": ["has no sidecars to stop", "have no sidecars to stop"],
+} as const satisfies Partial<Record<Fate, readonly [string, string]>>;
+
+function phrase(fate: keyof typeof PHRASES, count: number): string {
+  return PHRASES[fate][count === 1 ? 0 : 1];
+}
+
+function fateOf({ plan, label }: PlannedJob): Fate {
+  if (plan.kind === "patch") return "patched";
+  if (plan.kind === "refuse") return "refused";
+  switch (plan.reason) {
+    case "not-enabled":
+      return label === undefined ? "unlabelled" : "opted out";
+    case "already-injected":
+      return "injected already";
+    case "single-container":
+    case "no-sidecars":
+      return "without sidecars";
+  }
+}
+
+function nounOf(jobs: readonly PlannedJob[]): string {
+  const kinds = [...new Set(jobs.map(({ kind }) => kind))].sort().reverse();
+  return kinds.map((kind) => (jobs.length === 1 ? kind : `${kind}s`)).join(" and ");
+}

@@ -1,0 +1,95 @@
+/** What was read where no Job or CronJob was, and why nothing is done: most likely somebody expected something else. */
+import { nearest } from "../injection/nearest.ts";
+import { ENABLED_LABEL } from "../injection/plan.ts";
+import { quote } from "../injection/quote.ts";
+import { findObjects, get } from "./find-jobs.ts";
+import { manifestsOf, type ManifestFile } from "./manifests.ts";
+
+/** With what stands before it, a line of a terminal holds it. */
+const MAX_LENGTH = 110;
+
+const RUNS_FOR_EVER = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController"];
+
+/** At most three lines. */
+export function nothingFound(files: readonly ManifestFile[]): string[] {
+  const where = files.length === 1 ? (files[0]?.name ?? "") : `these ${files.length} files`;
+  const values = files.flatMap(manifestsOf).flatMap(({ value }) => (value === null ? [] : [value]));
+  const head = `There is no Job or CronJob in ${where}`;
+  if (values.length === 0) return [cut(`${head}: ${files.length === 1 ? "it's" : "they're"} empty.`)];
+  const found = values.flatMap((value) => (Array.isArray(value) ? [value] : objectsIn(value)));
+  const reasons = new Set(found.map(reasonFor).filter((reason) => reason !== undefined));
+  const [first, ...others] = reasons;
+  const more = others.length > 1 ? [`And ${others.length} more of this sort.`] : others;
+  return [`${head}, only: ${listKinds(found)}.`, ...(first === undefined ? [] : [first]), ...more].map(cut);
+}
+
+function objectsIn(value: unknown): unknown[] {
+  return typeof value === "object" ? findObjects(value).map(({ value }) => value) : [value];
+}
+
+/** `Deployment, Service (2), Job of batch/v1beta1` */
+function listKinds(found: readonly unknown[]): string {
+  const counted = [...Map.groupBy(found, describe)].map(([kind, { length }]) =>
+    length === 1 ? kind : `${kind} (${length})`,
+  );
+  return [...counted.slice(0, 4), ...(counted.length > 4 ? ["and others"] : [])].join(", ");
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value !== "object") return "plain text";
+  const kind = get(value, "kind");
+  if (typeof kind !== "string") return "an object without a kind";
+  if (kind !== "Job" && kind !== "CronJob") return show(kind);
+  const apiVersion = get(value, "apiVersion");
+  return typeof apiVersion === "string" ? `${kind} of ${show(apiVersion)}` : `${kind} without apiVersion`;
+}
+
+function reasonFor(value: unknown): string | undefined {
+  if (Array.isArray(value)) {
+    return "A bare list is no manifest: make it the items of an object with apiVersion: v1 and kind: List.";
+  }
+  return typeof value === "object"
+    ? reasonForObject(value)
+    : "Plain text is no manifest: an object has an apiVersion and a kind.";
+}
+
+function reasonForObject(object: unknown): string | undefined {
+  const kind = get(object, "kind");
+  if (typeof kind !== "string") return undefined;
+  const label = get(object, "metadata", "labels", ENABLED_LABEL) === "true" ? "; its label has no effect" : "";
+  if (kind === "Job" || kind === "CronJob") return reasonForVersion(kind, get(object, "apiVersion"));
+  const meant = nearest(kind.toLowerCase(), ["job", "cronjob"]);
+  if (meant !== undefined)
+    return `kind: ${show(kind)} is unknown to Kubernetes: did you mean ${meant === "job" ? "Job" : "CronJob"}?`;
+  if (RUNS_FOR_EVER.includes(kind)) return `A ${kind} runs forever, so it isn't for Curfew${label}.`;
+  if (kind === "Pod") return `Curfew patches Jobs, not Pods: put the Pod's spec into a Job's spec.template${label}.`;
+  return hasPodTemplate(object) || label !== ""
+    ? `Curfew patches the Jobs and CronJobs of batch/v1, not a ${show(kind)}${label}.`
+    : undefined;
+}
+
+function reasonForVersion(kind: "Job" | "CronJob", apiVersion: unknown): string {
+  const right = `a ${kind} has apiVersion: batch/v1`;
+  if (typeof apiVersion !== "string") return `A ${kind} without an apiVersion isn't one: ${right}.`;
+  if (apiVersion === "batch/v1beta1" || apiVersion === "batch/v2alpha1") {
+    return `apiVersion: ${apiVersion} ended with Kubernetes 1.25: ${right}.`;
+  }
+  const domain = apiVersion.split("/")[0] ?? "";
+  if (domain.includes(".")) return `This ${kind} is that of ${show(domain)}; Curfew patches those of batch/v1.`;
+  return `apiVersion: ${show(apiVersion)} has no ${kind}: ${right}.`;
+}
+
+/** Of whatever kind: somebody may think that its Pods end as a Job's do. */
+function hasPodTemplate(object: unknown): boolean {
+  return ["template", "templates", "jobTemplate", "podTemplate"].some((key) => get(object, "spec", key) !== undefined);
+}
+
+/** As YAML would have it, but cut, and without what a terminal would act on. */
+function show(text: string): string {
+  return quote(text.slice(0, 40)).slice(1, -1);
+}
+
+function cut(line: string): string {
+  return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH - 1)}…` : line;
+}

@@ -1,0 +1,43 @@
+/** What people write where they mean the label: it enables nothing, so whoever wrote it must hear of it. */
+import { nearest } from "../injection/nearest.ts";
+import { ENABLED_LABEL } from "../injection/plan.ts";
+import { quote } from "../injection/quote.ts";
+import { get, type FoundJob } from "./find-jobs.ts";
+
+export interface LookAlike {
+  readonly key: string;
+  /** A sentence: where it is, and what to write where. */
+  readonly message: string;
+}
+
+/** The look-alikes of the label on a Job without it. The planner itself speaks of the label on a CronJob. */
+export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
+  const job = kind === "Job" ? [] : ["spec", "jobTemplate"];
+  const right = [...job, "metadata", "labels"];
+  const places = [
+    ...(kind === "CronJob" ? [["metadata", "labels"]] : []),
+    ...(kind === "CronJob" ? [["metadata", "annotations"]] : []),
+    right,
+    [...job, "metadata", "annotations"],
+    [...job, "spec", "template", "metadata", "labels"],
+    [...job, "spec", "template", "metadata", "annotations"],
+  ];
+  return places.flatMap((place, index) =>
+    Object.entries(get(object, ...place) ?? {})
+      .filter(([key, value]) => looksAlike(key, value))
+      .filter(([key]) => !(kind === "CronJob" && index === 0 && key === ENABLED_LABEL))
+      .map(([key]) => {
+        const what = `The ${place.at(-1) === "labels" ? "label" : "annotation"} ${quote(key)} in ${place.join(".")}`;
+        return { key, message: `${what} has no effect: write ${ENABLED_LABEL}: "true" in ${right.join(".")}.` };
+      }),
+  );
+}
+
+/** A domain of Curfew's own, as somebody remembers it, or no domain at all. */
+const CURFEWS = /^[^/]*curfew[^/]*\/|^curfew([-_.]?(sh)?[-_.]?enabled?)?$/i;
+
+/** What was meant to enable, not what says no: that has the effect that its author expects. */
+function looksAlike(key: string, value: unknown): boolean {
+  if (value !== true && !(typeof value === "string" && /^(true|yes|on|enabled?)$/i.test(value))) return false;
+  return CURFEWS.test(key) || nearest(key, [ENABLED_LABEL]) !== undefined;
+}

@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { injectSummary } from "../../../src/offline/inject-summary.ts";
+import { inject } from "../../../src/offline/inject.ts";
+import { parseManifests } from "../../../src/offline/manifests.ts";
+import { createPlanner } from "../../../src/offline/planner-options.ts";
+
+const job = (label: string | undefined, images = ["buildkite/agent:3", "docker:27-dind"]) =>
+  JSON.stringify({
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: { name: "a", labels: label === undefined ? {} : { "curfew.sh/enabled": label } },
+    spec: {
+      template: {
+        spec: { restartPolicy: "Never", containers: images.map((image, index) => ({ name: `c${index}`, image })) },
+      },
+    },
+  });
+
+const LABELLED = job("true");
+const UNLABELLED = job(undefined);
+const OPTED_OUT = job("false");
+const SINGLE = job("true", ["buildkite/agent:3"]);
+const REFUSED = job("true", ["registry.example/a", "registry.example/b"]);
+const CRON_JOB = JSON.stringify({
+  apiVersion: "batch/v1",
+  kind: "CronJob",
+  metadata: { name: "a" },
+  spec: { schedule: "@daily", jobTemplate: JSON.parse(LABELLED) as unknown },
+});
+
+function run(documents: readonly string[], all = false) {
+  const parsed = parseManifests("a.yaml", documents.join("\n---\n"));
+  if (parsed.kind !== "parsed") throw new Error(parsed.problems.join("\n"));
+  return inject([parsed.file], createPlanner({ strategy: "trap" }), { all });
+}
+
+const INJECTED = (() => {
+  const result = run([LABELLED]);
+  return result.kind === "injected" ? result.output : "";
+})();
+
+test.each([
+  ["one Job patched", [LABELLED], "1 Job patched"],
+  ["all patched", [LABELLED, LABELLED, LABELLED], "3 Jobs patched"],
+  ["a CronJob patched", [CRON_JOB], "1 CronJob patched"],
+  ["both kinds", [CRON_JOB, LABELLED], "2 Jobs and CronJobs patched"],
+  [
+    "some unlabelled",
+    [LABELLED, UNLABELLED, UNLABELLED],
+    "1 of 3 Jobs patched; 2 aren't labelled (--all takes them, too)",
+  ],
+  ["none labelled", [UNLABELLED, UNLABELLED], "none of 2 Jobs patched: 2 aren't labelled (--all takes them, too)"],
+  ["one unlabelled", [UNLABELLED], "the Job isn't patched: it isn't labelled (--all takes it, too)"],
+  ["one that the label opts out", [OPTED_OUT], "the Job isn't patched: it has a label other than true"],
+  ["one injected already", [INJECTED], "the Job isn't patched: it is injected already"],
+  ["one without sidecars", [SINGLE], "the Job isn't patched: it has no sidecars to stop"],
+  [
+    "all at once",
+    [LABELLED, UNLABELLED, OPTED_OUT, INJECTED, SINGLE, SINGLE],
+    "1 of 6 Jobs patched; 1 isn't labelled (--all takes it, too), 1 has a label other than true, " +
+      "1 is injected already, 2 have no sidecars to stop",
+  ],
+  ["the only Job refused", [REFUSED], "nothing was written: the Job is refused"],
+  ["one of several refused", [LABELLED, REFUSED, LABELLED], "nothing was written: 1 of 3 Jobs is refused"],
+])("says in one line what became of the Jobs: %s", (_, documents, said) => {
+  expect(injectSummary(run(documents).jobs)).toBe(said);
+});
+
+test("counts a Job without the label among the patched with --all, but not one that the label opts out", () => {
+  expect(injectSummary(run([UNLABELLED, OPTED_OUT], true).jobs)).toBe(
+    "1 of 2 Jobs patched; 1 has a label other than true",
+  );
+});

@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import { parseManifests, type ManifestFile } from "../../../src/offline/manifests.ts";
+import { nothingFound } from "../../../src/offline/nothing-found.ts";
+
+function file(text: string, name = "a.yaml"): ManifestFile {
+  const parsed = parseManifests(name, text);
+  if (parsed.kind !== "parsed") throw new Error(parsed.problems.join("\n"));
+  return parsed.file;
+}
+
+const object = (kind: string, apiVersion = "v1", metadata = "{ name: a }") =>
+  `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: ${metadata}\n`;
+const LABELLED = '{ labels: { curfew.sh/enabled: "true" } }';
+
+test.each([
+  ["", "a.yaml: it's empty."],
+  ["# a comment\n---\n", "a.yaml: it's empty."],
+  ["hello", "a.yaml, only: plain text."],
+  ["a: b", "a.yaml, only: an object without a kind."],
+  [`${object("Service")}---\n${object("Secret")}---\n${object("Service")}`, "a.yaml, only: Service (2), Secret."],
+  [["A", "B", "C", "D", "E"].map((kind) => object(kind)).join("---\n"), "a.yaml, only: A, B, C, D, and others."],
+])("says what there was instead of Jobs: %j", (text, said) => {
+  expect(nothingFound([file(text)])[0]).toBe(`There is no Job or CronJob in ${said}`);
+});
+
+test.each([
+  ["Deployment", object("Deployment", "apps/v1"), "A Deployment runs forever, so it isn't for Curfew."],
+  [
+    "a labelled StatefulSet",
+    object("StatefulSet", "apps/v1", LABELLED),
+    "A StatefulSet runs forever, so it isn't for Curfew; its label has no effect.",
+  ],
+  ["Pod", object("Pod"), "Curfew patches Jobs, not Pods: put the Pod's spec into a Job's spec.template."],
+  [
+    "what else has a Pod template",
+    `${object("Workflow", "argoproj.io/v1alpha1")}spec: { templates: [] }`,
+    "Curfew patches the Jobs and CronJobs of batch/v1, not a Workflow.",
+  ],
+  [
+    "what else has the label",
+    object("Widget", "example.com/v1", LABELLED),
+    "Curfew patches the Jobs and CronJobs of batch/v1, not a Widget; its label has no effect.",
+  ],
+  ["kind: job", object("job", "batch/v1"), "kind: job is unknown to Kubernetes: did you mean Job?"],
+  ["kind: Cronjob", object("Cronjob", "batch/v1"), "kind: Cronjob is unknown to Kubernetes: did you mean CronJob?"],
+  ["no apiVersion", "kind: Job", "A Job without an apiVersion isn't one: a Job has apiVersion: batch/v1."],
+  [
+    "an old apiVersion",
+    object("CronJob", "batch/v1beta1"),
+    "apiVersion: batch/v1beta1 ended with Kubernetes 1.25: a CronJob has apiVersion: batch/v1.",
+  ],
+  ["a wrong apiVersion", object("Job", "v1"), "apiVersion: v1 has no Job: a Job has apiVersion: batch/v1."],
+  [
+    "another project's Job",
+    object("Job", "batch.volcano.sh/v1alpha1"),
+    "This Job is that of batch.volcano.sh; Curfew patches those of batch/v1.",
+  ],
+  [
+    "a JSON list",
+    '[{"kind": "Job", "apiVersion": "batch/v1"}]',
+    "A bare list is no manifest: make it the items of an object with apiVersion: v1 and kind: List.",
+  ],
+])("says why nothing is done about it: %s", (_, text, reason) => {
+  expect(nothingFound([file(text)])[1]).toBe(reason);
+});
+
+test("looks into Lists, and speaks of several files together", () => {
+  const list = { apiVersion: "v1", kind: "List", items: [{ kind: "Deployment" }, { kind: "Pod" }, { kind: "Pod" }] };
+  expect(nothingFound([file(JSON.stringify(list)), file("a: b")])).toEqual([
+    "There is no Job or CronJob in these 2 files, only: Deployment, Pod (2), an object without a kind.",
+    "A Deployment runs forever, so it isn't for Curfew.",
+    "Curfew patches Jobs, not Pods: put the Pod's spec into a Job's spec.template.",
+  ]);
+});
+
+test("takes at most three lines, each at most 120 columns with what stands before it, and none of a terminal's controls", () => {
+  const hostile = ["Job", "CronJob", "Pod", "Deployment", "x".repeat(500), "\u001b[2J"].map((kind, index) =>
+    JSON.stringify({ kind, apiVersion: `${"é".repeat(200)}${index}`, spec: { template: {} } }),
+  );
+  const lines = nothingFound([file(hostile.join("\n---\n"), `${"f".repeat(300)}.yaml`)]);
+  expect(lines).toHaveLength(3);
+  for (const line of lines) {
+    expect("curfew: ".length + line.length).toBeLessThanOrEqual(120);
+    // eslint-disable-next-line no-control-regex
+    expect(line).not.toMatch(/[\u0000-\u001f]/);
+  }
+});

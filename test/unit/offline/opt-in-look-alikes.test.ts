@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import type { Manifest } from "../../../src/offline/manifests.ts";
+import { planManifest, type Scope } from "../../../src/offline/plan-manifests.ts";
+import { createPlanner } from "../../../src/offline/planner-options.ts";
+
+type Metadata = Readonly<Record<"labels" | "annotations", Readonly<Record<string, unknown>>>>;
+
+const POD_SPEC = { restartPolicy: "Never", containers: [{ name: "a", image: "buildkite/agent:3" }] };
+
+function job(metadata: Partial<Metadata>, template: Partial<Metadata> = {}) {
+  return { metadata: { name: "a", ...metadata }, spec: { template: { metadata: template, spec: POD_SPEC } } };
+}
+
+function aJob(...args: Parameters<typeof job>): unknown {
+  return { apiVersion: "batch/v1", kind: "Job", ...job(...args) };
+}
+
+function aCronJob(metadata: Partial<Metadata>, jobTemplate: unknown): unknown {
+  return { apiVersion: "batch/v1", kind: "CronJob", metadata: { name: "a", ...metadata }, spec: { jobTemplate } };
+}
+
+/** What is said of the Job beyond what is said of one without labels and annotations. */
+function warnings(value: unknown, scope: Scope = {}): readonly string[] {
+  const manifest: Manifest = { file: "a.json", number: 1, format: "json", text: "", value };
+  const [planned] = planManifest(manifest, createPlanner({}), scope);
+  return planned?.warnings.filter((warning) => !warning.includes("has one container")) ?? [];
+}
+
+const RIGHT_KEY = { "curfew.sh/enabled": "true" };
+const KEYS = [
+  "curfew.sh/enable",
+  "curfew.sh/Enabled",
+  "curfew.io/enabled",
+  "curfew/enabled",
+  "curfew.dev/inject",
+  "sidecar.curfew.sh/enabled",
+  "crufew.sh/enabled",
+  "curfew",
+  "curfew-enabled",
+];
+
+describe.each(["leave", "preview"] as const)("a Job that hasn't opted in (%s) is warned of", (unlabelled) => {
+  test.each(KEYS)("the label %s", (key) => {
+    expect(warnings(aJob({ labels: { [key]: "true" } }), { unlabelled })).toEqual([
+      `The label "${key}" in metadata.labels has no effect: write curfew.sh/enabled: "true" in metadata.labels.`,
+    ]);
+  });
+
+  test.each([
+    ["an annotation", aJob({ annotations: RIGHT_KEY }), "annotation", "metadata.annotations", "metadata.labels"],
+    [
+      "a label of the Pods",
+      aJob({}, { labels: RIGHT_KEY }),
+      "label",
+      "spec.template.metadata.labels",
+      "metadata.labels",
+    ],
+    [
+      "an annotation of the Pods",
+      aJob({}, { annotations: RIGHT_KEY }),
+      "annotation",
+      "spec.template.metadata.annotations",
+      "metadata.labels",
+    ],
+    [
+      "an annotation of a CronJob",
+      aCronJob({ annotations: RIGHT_KEY }, job({})),
+      "annotation",
+      "metadata.annotations",
+      "spec.jobTemplate.metadata.labels",
+    ],
+    [
+      "a label of a CronJob's Pods",
+      aCronJob({}, job({}, { labels: RIGHT_KEY })),
+      "label",
+      "spec.jobTemplate.spec.template.metadata.labels",
+      "spec.jobTemplate.metadata.labels",
+    ],
+  ])("the right key in the wrong place: %s", (_, manifest, what, place, right) => {
+    expect(warnings(manifest, { unlabelled })).toEqual([
+      `The ${what} "curfew.sh/enabled" in ${place} has no effect: write curfew.sh/enabled: "true" in ${right}.`,
+    ]);
+  });
+
+  test("the label on the CronJob itself, once", () => {
+    const [warning, ...others] = warnings(aCronJob({ labels: RIGHT_KEY }, job({})), { unlabelled });
+    expect(warning).toContain("on a CronJob has no effect: put it in spec.jobTemplate.metadata.labels");
+    expect(others).toEqual([]);
+  });
+});
+
+test.each([
+  ["one that says no", aJob({ labels: { "curfew.sh/enable": "false" } })],
+  ["somebody else's label", aJob({ labels: { "example.com/enabled": "true", app: "curfew", tier: "enabled" } })],
+  ["a Job that has opted in", aJob({ labels: RIGHT_KEY }, { labels: RIGHT_KEY })],
+  ["a Job that has opted out", aJob({ labels: { "curfew.sh/enabled": "false" }, annotations: { curfew: "true" } })],
+  ["labels that are none", aJob({ labels: ["curfew"] as never, annotations: { "curfew.sh/a": { toString: 1 } } })],
+])("warns of no look-alike in %s", (_, manifest) => {
+  expect(warnings(manifest)).toEqual([]);
+});
+
+test("takes a Job for labelled where all are, look-alike or not", () => {
+  expect(warnings(aJob({ labels: { "curfew.sh/enable": "true" } }), { unlabelled: "plan" })).toEqual([]);
+});
