@@ -36,12 +36,22 @@ describe("an opted-in Job", () => {
   it("gets its warnings through kubectl as warnings", async () => {
     const { status, stderr } = await kubectl(
       ["create", "-n", namespace, "-f", "-"],
-      JSON.stringify(job("guessed", withSidecar)),
+      JSON.stringify(job("mistyped", withSidecar, { annotations: { "curfew.sh/mian": "main" } })),
     );
-    expect(stderr).toMatch(
-      /^Warning: "main" is taken for the main container, as the first: when it ends, "sidecar" will be stopped\./m,
-    );
+    expect(stderr).toMatch(/^Warning: "curfew\.sh\/mian" isn't .*: did you mean "curfew\.sh\/main"\?$/m);
     expect(status).toBe(0);
+  });
+
+  it("is refused where nothing shows which containers are sidecars, with the lines to paste", async () => {
+    const unclear = [script("backup", "true"), script("manager", "true")];
+    const { status, stderr } = await kubectl(
+      ["create", "-n", namespace, "-f", "-"],
+      JSON.stringify(job("unclear", unclear)),
+    );
+    expect(status).toBe(1);
+    expect(stderr).toContain('nothing shows what "backup" and "manager" are');
+    expect(stderr).toContain('curfew.sh/main: "backup,manager"');
+    expect(stderr).toContain('curfew.sh/sidecars: "manager"');
   });
 
   it("may leave its name to the API server", async () => {
@@ -138,12 +148,22 @@ describe("a CronJob whose Jobs are opted in", () => {
   it("hears the warnings of its Jobs when it is applied, and stays as it is", async () => {
     const { status, stderr } = await kubectl(
       ["apply", "-n", namespace, "-f", "-"],
-      JSON.stringify(cronJob("warned", withSidecar)),
+      JSON.stringify(cronJob("warned", withSidecar, { "curfew.sh/mian": "main" })),
     );
-    expect(stderr).toMatch(/^Warning: "main" is taken for the main container/m);
+    expect(stderr).toMatch(/^Warning: "curfew\.sh\/mian" isn't an annotation that Curfew knows/m);
     expect(status).toBe(0);
     const { body } = await request("GET", `/apis/batch/v1/namespaces/${namespace}/cronjobs/warned`);
     expect(JSON.stringify(body)).not.toContain("curfew.sh/injected");
+  });
+
+  it("is refused where its Jobs would be, in the same words", async () => {
+    const unclear = [script("backup", "true"), script("manager", "true")];
+    const { status, stderr } = await kubectl(
+      ["apply", "-n", namespace, "-f", "-"],
+      JSON.stringify(cronJob("unclear", unclear)),
+    );
+    expect(status).toBe(1);
+    expect(stderr).toContain('curfew.sh/main: "backup,manager"');
   });
 
   it("hears that the label has no effect on itself", async () => {

@@ -44,7 +44,12 @@ async function stored(
   const { status, body } = (await create(namespace, { ...job, metadata }, "?dryRun=All")) as unknown as Answer<Job>;
   if (status >= 300) return { status, message: body.message, job: undefined };
   const text = JSON.stringify({ annotations: body.metadata.annotations, template: body.spec.template });
-  return { status, message: undefined, job: JSON.parse(text.replaceAll(body.metadata.uid, "UID")) as unknown };
+  const { uid, name } = body.metadata;
+  return {
+    status,
+    message: undefined,
+    job: JSON.parse(text.replaceAll(uid, "UID").replaceAll(name, "NAME")) as unknown,
+  };
 }
 
 describe("through a real API server", () => {
