@@ -34,6 +34,8 @@ export interface Settings {
 }
 
 export interface ParsedAnnotations {
+  /** False: there's no annotation that says anything, so the settings are the defaults. */
+  readonly says: boolean;
   readonly settings: Settings;
   /** Sentences about values that can't be read. Where there is one, the settings are incomplete and must not be used. */
   readonly problems: readonly string[];
@@ -47,16 +49,11 @@ export function parseAnnotations(annotations: Readonly<Record<string, string>> |
   return annotations && Object.keys(annotations).some(isCurfews) ? parseSome(annotations) : NOTHING_SAID;
 }
 
-interface Draft {
-  mains: readonly string[] | undefined;
-  sidecars: readonly string[] | undefined;
-  ignored: readonly string[];
-  strategy: Strategy | "auto" | undefined;
-  startTimeoutSeconds: number;
-  readonly commands: Map<string, readonly string[]>;
-  readonly gracePeriods: Map<string, number>;
-  readonly shells: Map<string, string>;
-}
+type Draft = {
+  -readonly [Key in keyof Settings]: Settings[Key] extends ReadonlyMap<infer Name, infer Value>
+    ? Map<Name, Value>
+    : Settings[Key];
+};
 
 /** One form of annotation: what its value must be, and how it is kept. */
 interface Form {
@@ -133,36 +130,40 @@ function parseSome(annotations: Readonly<Record<string, string>>): ParsedAnnotat
   };
   const problems: string[] = [];
   const warnings: string[] = [];
+  let says = false;
   for (const key in annotations) {
     const value = annotations[key];
     if (value === undefined || key === INJECTED_ANNOTATION || !isCurfews(key)) continue;
+    says = true;
     const slash = key.indexOf("/") + 1;
     const found = OF_THE_JOB[key] ?? OF_A_CONTAINER[key.slice(0, slash)];
-    if (!found) warnings.push(unknownKey(key));
+    if (!found) warnings.push(unknownKey(key, warnings.length < MAX_SEARCHES));
     else if (!found.keep(settings, value, key.slice(slash))) problems.push(misfit(key, value, found));
   }
-  return { settings, problems, warnings };
+  return { says, settings, problems, warnings };
 }
 
 const NOTHING_SAID = parseSome({});
 
-/** Whether a Job has any of Curfew's annotations, but for the marker that Curfew writes. */
-export function saysNothing({ settings }: ParsedAnnotations): boolean {
-  return settings === NOTHING_SAID.settings;
-}
-
 function misfit(key: string, value: string, { expected, values = [] }: Form): string {
   const meant = nearest(value.toLowerCase(), values);
   const hint = meant === undefined ? "." : `; did you mean ${meant}?`;
-  return `The annotation ${quote(key)} is ${quote(value)}, but must be ${expected}${hint}`;
+  return `The annotation ${quote(key)} is ${quote(value)}. It must be ${expected}${hint}`;
 }
 
-function unknownKey(key: string): string {
-  const slash = key.indexOf("/") + 1;
-  const domain = nearest(key.slice(0, slash), Object.keys(OF_A_CONTAINER));
-  const meant = domain === undefined ? nearest(key, Object.keys(OF_THE_JOB)) : domain + key.slice(slash);
+/** More warnings are never shown; the search for what was meant takes its time. */
+const MAX_SEARCHES = 8;
+
+function unknownKey(key: string, search: boolean): string {
+  const meant = search ? nearestKey(key) : undefined;
   const hint = meant === undefined ? "." : `: did you mean ${quote(meant)}?`;
-  return `${quote(key)} isn't an annotation that Curfew knows, so it has no effect${hint}`;
+  return `Curfew doesn't know the annotation ${quote(key)}, so it has no effect${hint}`;
+}
+
+function nearestKey(key: string): string | undefined {
+  const slash = key.indexOf("/") + 1;
+  const prefix = nearest(key.slice(0, slash), Object.keys(OF_A_CONTAINER));
+  return prefix === undefined ? nearest(key, Object.keys(OF_THE_JOB)) : prefix + key.slice(slash);
 }
 
 /** Whether an annotation is in Curfew's domain, known or not. What the dispatcher notes on its Jobs is no setting. */

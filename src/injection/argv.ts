@@ -40,26 +40,29 @@ const SHELL_NAMES = new Set(["sh", "bash", "dash", "ash"]);
 export type Shell = { readonly path: string; readonly evident: boolean } | undefined;
 
 /** Programs whose arguments run in another container, on another machine, or under another root. */
-const RUN_ELSEWHERE = new Set(
-  "docker docker-compose podman buildah nerdctl ctr crictl kubectl oc ssh chroot nsenter apptainer singularity".split(
-    " ",
-  ),
-);
+const RUN_ELSEWHERE = new Set([
+  ...["docker", "docker-compose", "podman", "buildah", "nerdctl", "ctr", "crictl", "kubectl", "oc", "lxc", "incus"],
+  ...["machinectl", "systemd-nspawn", "limactl", "apptainer", "singularity", "chroot", "nsenter"],
+  ...["ssh", "ansible", "aws", "flyctl", "srun", "mpirun"],
+]);
 
-/**
- * The shell that an argv shows to be in the image: the program itself, what `env` runs, or what any other launcher is given to run,
- * as in `dumb-init -- sh -c SCRIPT`.
- */
-function shellIn(elements: readonly string[]): string | undefined {
-  let before = "";
-  for (let index = 0; index < elements.length; index += 1) {
+/** A shell by its name or absolute path. A relative path would be looked up in workingDir, which proves nothing here. */
+function isShell(element: string): boolean {
+  const name = basename(element);
+  return SHELL_NAMES.has(name) && (element === name || element.startsWith("/"));
+}
+
+/** The shell that a launcher is given to run, as in `dumb-init -- sh -c SCRIPT`, or `env` in whatever way. */
+function launchedShell(elements: readonly string[]): string | undefined {
+  for (let index = 1; index < elements.length; index += 1) {
+    const before = elements[index - 1] ?? "";
     const element = elements[index] ?? "";
-    const name = basename(element);
-    if (RUN_ELSEWHERE.has(name)) return undefined;
-    const isRun = index === 0 || before === "env" || elements[index + 1] === "-c";
-    // A relative path would be looked up in workingDir, which proves nothing here.
-    if (isRun && SHELL_NAMES.has(name) && (element === name || element.startsWith("/"))) return element;
-    before = name;
+    const launcher = basename(before);
+    if (RUN_ELSEWHERE.has(launcher)) return undefined;
+    if (!isShell(element)) continue;
+    // Behind an option it may be the option's value, as in `psql -U ash -c QUERY`.
+    const mayBeValue = before.startsWith("-") && before !== "--" && !before.includes("=");
+    if (launcher === "env" || (elements[index + 1] === "-c" && !mayBeValue)) return element;
   }
   return undefined;
 }
@@ -77,8 +80,10 @@ export function shellOf(
 ): Shell {
   const annotated = settings.shells.get(container.name);
   if (annotated !== undefined) return { path: annotated, evident: true };
-  const evident = shellIn(elements);
-  if (evident !== undefined) return { path: evident, evident: true };
-  if (known?.shell === false) return undefined;
-  return { path: known?.shell ?? "/bin/sh", evident: known?.shell !== undefined };
+  const [program = ""] = elements;
+  if (isShell(program)) return { path: program, evident: true };
+  if (typeof known?.shell === "string") return { path: known.shell, evident: true };
+  const launched = launchedShell(elements);
+  if (launched !== undefined) return { path: launched, evident: true };
+  return known?.shell === false ? undefined : { path: "/bin/sh", evident: false };
 }

@@ -16,36 +16,103 @@ interface Evidence {
   readonly shows: (container: Container, known: KnownImage | undefined) => boolean;
 }
 
-/** Words end where something else than a letter or a digit stands. Numbers at the end, as in `proxy-2`, tell nothing. */
+/** Anything but a letter or a digit ends a word. Numbers at the end, as in `proxy-2`, don't count. */
 const ENDS_IN_PROXY = /proxy[a-z\d]*(?:[^a-z\d]\d+)*$/;
 const ENDS_IN_SIDECAR = /(?:^|[^a-z\d])sidecar(?:[^a-z\d]\d+)*$/;
 const HAS_DIND = /(?:^|[^a-z\d])dind(?:$|[^a-z\d])/;
+
+/** Words by which a name says what the container does to a proxy or a sidecar, rather than that it is one: `wait-for-proxy`. */
+const VERBS = [
+  ...[
+    "apply",
+    "backup",
+    "build",
+    "check",
+    "clean",
+    "cleanup",
+    "configure",
+    "copy",
+    "create",
+    "delete",
+    "deploy",
+    "drain",
+  ],
+  ...[
+    "drop",
+    "dump",
+    "e2e",
+    "enable",
+    "disable",
+    "export",
+    "fetch",
+    "generate",
+    "import",
+    "init",
+    "install",
+    "kill",
+    "lint",
+  ],
+  ...[
+    "load",
+    "migrate",
+    "patch",
+    "prepare",
+    "publish",
+    "push",
+    "quit",
+    "register",
+    "release",
+    "reload",
+    "remove",
+    "render",
+  ],
+  ...[
+    "restart",
+    "restore",
+    "run",
+    "scan",
+    "seed",
+    "setup",
+    "shutdown",
+    "start",
+    "stop",
+    "sync",
+    "test",
+    "tests",
+    "update",
+  ],
+  ...["upgrade", "upload", "validate", "verify", "wait", "warm"],
+];
+const SAYS_WHAT_IT_DOES = new RegExp(`(?:^|[^a-z\\d])(?:${VERBS.join("|")})(?:$|[^a-z\\d])`);
 
 export const EVIDENCE = {
   "known-image": {
     because: "its image is known as a sidecar's",
     exactly:
-      "The row of known images for it has the role sidecar, and its argv doesn't hold the row's tool: moby/buildkit, but not where it runs buildctl.",
+      "The row of known images for it has the role sidecar. If the row names a daemon, the manifest must set no command, or the argv must contain the daemon: docker:27-dind, unless its command is docker build.",
     byName: false,
-    shows: (container, known) => known?.role === "sidecar" && !runsTool(container, known),
+    shows: (container, known) => known?.role === "sidecar" && runsDaemon(container, known),
   },
   "proxy-name": {
     because: "its name contains proxy",
-    exactly: "The last word of its name does: cloudsql-proxy, haproxy, proxy-2; not migrate-proxy-users.",
+    exactly:
+      "The last word of its name does, and no word says what the container does: cloudsql-proxy, haproxy, proxy-2; not migrate-proxy-users, wait-for-proxy or build-proxy.",
     byName: true,
-    shows: ({ name }) => name.includes("proxy") && ENDS_IN_PROXY.test(name),
+    shows: ({ name }) => ENDS_IN_PROXY.test(name),
   },
   "sidecar-name": {
     because: "its name ends with sidecar",
-    exactly: "That is the last word of its name: logs-sidecar, sidecar-2; not sidecar-controller.",
+    exactly:
+      "The last word of its name is sidecar, and no word says what the container does: logs-sidecar, sidecar-2; not sidecar-controller or push-sidecar.",
     byName: true,
-    shows: ({ name }) => name.includes("sidecar") && ENDS_IN_SIDECAR.test(name),
+    shows: ({ name }) => ENDS_IN_SIDECAR.test(name),
   },
   "dind-name": {
     because: "its name contains dind",
-    exactly: "That is a word of its name: dind, build-dind-daemon; not dinding.",
+    exactly:
+      "One word of its name is dind, and none says what the container does: dind, renovate-dind; not dinding or test-in-dind.",
     byName: true,
-    shows: ({ name }) => name.includes("dind") && HAS_DIND.test(name),
+    shows: ({ name }) => HAS_DIND.test(name),
   },
 } as const satisfies Readonly<Record<string, Evidence>>;
 
@@ -62,12 +129,16 @@ export function sidecarEvidence(
   known: KnownImage | undefined,
   ownNames: readonly string[],
 ): EvidenceId | undefined {
-  const row = ROWS.find(({ shows }) => shows(container, known));
-  if (row === undefined) return undefined;
-  return row.byName && ownNames.includes(container.name) ? undefined : row.id;
+  const { name } = container;
+  for (const { id, byName, shows } of ROWS) {
+    if (shows(container, known))
+      return byName && (ownNames.includes(name) || SAYS_WHAT_IT_DOES.test(name)) ? undefined : id;
+  }
+  return undefined;
 }
 
-/** Whether it runs the image's client or does its work once, rather than what makes the image a sidecar's. */
-function runsTool({ command, args }: Container, { tool }: KnownImage): boolean {
-  return tool !== undefined && [...(command ?? []), ...(args ?? [])].some((element) => element.includes(tool));
+/** Whether it runs what makes its image a sidecar's, rather than another program that the image has, too. */
+function runsDaemon({ command, args }: Container, { daemon }: KnownImage): boolean {
+  if (daemon === undefined || !command || command.length === 0) return true;
+  return [...command, ...(args ?? [])].some((element) => element.includes(daemon));
 }

@@ -65,7 +65,7 @@ function common(one: KnownImage, other: KnownImage): KnownImage {
     cmd: equal(one.cmd, other.cmd) ? one.cmd : undefined,
     shell: one.shell === other.shell ? one.shell : undefined,
     role: one.role === other.role ? one.role : undefined,
-    tool: one.tool ?? other.tool,
+    daemon: one.daemon ?? other.daemon,
   };
 }
 

@@ -20,8 +20,11 @@ export interface KnownImage {
   readonly shell?: string | false | undefined;
   /** sidecar: hardly ever the container that a Job is about; main: hardly ever another. */
   readonly role?: "sidecar" | "main" | undefined;
-  /** What an argv holds that has a sidecar's image do work that ends, as `buildctl` in buildkit's: then `role` says nothing. */
-  readonly tool?: string | undefined;
+  /**
+   * The program that makes a sidecar of the image, where the image has others that do a Job's work, too. Where the manifest sets a
+   * command, `role: sidecar` holds only if the argv contains this.
+   */
+  readonly daemon?: string | undefined;
 }
 
 const sh = "/bin/sh";
@@ -38,18 +41,38 @@ const BASES = [
 ];
 
 /**
- * From any registry and organization. `prometheus-` tells who exports metrics for ever from who exports data; `actions-runner-dind`
- * is a runner with a daemon of its own, so `dind` is the whole name here.
+ * From any registry, and where it is one word, any organization. Who exports metrics for ever is known by its maker or by
+ * `prometheus`, as others export data and end. `actions-runner-dind` is a CI runner with its own daemon, so `dind` is a whole name here.
  */
-const ROLE_BY_NAME = [
-  ...["dind", "dind-rootless", "docker-dind", "envoy", "filebeat", "fluent-bit", "haproxy", "mcrouter", "pgbouncer"],
-  ...["promtail", "proxysql", "rsyslog", "prometheus-*-exporter", "*-prometheus-exporter", "node-exporter"],
-  ...["mysqld-exporter", "postgres-exporter", "postgres_exporter", "redis_exporter", "statsd-exporter"],
+const ROLE_BY_NAME: readonly KnownImage[] = [
+  { image: "dind", role: "sidecar", daemon: "dockerd" },
+  { image: "dind-rootless", role: "sidecar", daemon: "dockerd" },
+  { image: "docker-dind", role: "sidecar", daemon: "dockerd" },
+  { image: "envoy", role: "sidecar" },
+  { image: "fluent-bit", role: "sidecar" },
+  { image: "mcrouter", role: "sidecar" },
+  { image: "pgbouncer", role: "sidecar", daemon: "pgbouncer" },
+  { image: "promtail", role: "sidecar" },
+  { image: "proxysql", role: "sidecar", daemon: "proxysql" },
+  { image: "rsyslog", role: "sidecar" },
+  { image: "statsd-exporter", role: "sidecar" },
+  { image: "node-exporter", role: "sidecar" },
+  { image: "prometheus-*-exporter", role: "sidecar" },
+  { image: "prometheus/*-exporter", role: "sidecar" },
+  { image: "prometheuscommunity/*-exporter", role: "sidecar" },
+  { image: "oliver006/redis_exporter", role: "sidecar" },
 ];
 
 export const KNOWN_IMAGES: readonly KnownImage[] = [
   // docker-library/docker, */dind/Dockerfile: ENTRYPOINT ["dockerd-entrypoint.sh"], CMD []
-  { image: "docker:*dind*", entrypoint: ["dockerd-entrypoint.sh"], cmd: [], shell: sh, role: "sidecar" },
+  {
+    image: "docker:*dind*",
+    entrypoint: ["dockerd-entrypoint.sh"],
+    cmd: [],
+    shell: sh,
+    role: "sidecar",
+    daemon: "dockerd",
+  },
   // docker-library/docker, */cli/Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["sh"]
   { image: "docker:*cli*", entrypoint: ["docker-entrypoint.sh"], cmd: ["sh"], shell: sh },
   // The same project's other tags, `latest` too, are the client before 23.0 and the daemon since (docker-library/docker#369)
@@ -114,18 +137,25 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
     cmd: [],
     shell: sh,
     role: "sidecar",
-    tool: "buildctl",
+    daemon: "buildkitd",
   },
-  { image: "moby/buildkit", entrypoint: ["buildkitd"], cmd: [], shell: sh, role: "sidecar", tool: "buildctl" },
+  { image: "moby/buildkit", entrypoint: ["buildkitd"], cmd: [], shell: sh, role: "sidecar", daemon: "buildkitd" },
   // hashicorp/vault, Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["server", "-dev"]. No role: Jobs set Vault up with it, too
   { image: "hashicorp/vault", entrypoint: ["docker-entrypoint.sh"], cmd: ["server", "-dev"], shell: sh },
-  // kubernetes/git-sync, Dockerfile.in: ENTRYPOINT ["/git-sync"]; with --one-time it ends
-  { image: "git-sync", entrypoint: ["/git-sync"], cmd: [], role: "sidecar", tool: "-one-time" },
+  // kubernetes/git-sync, Dockerfile.in: ENTRYPOINT ["/git-sync"]. No role: with --one-time, or GITSYNC_ONE_TIME, it ends
+  { image: "git-sync", entrypoint: ["/git-sync"], cmd: [] },
   // qdm12/gluetun, Dockerfile: ENTRYPOINT ["/gluetun-entrypoint"], from alpine
   { image: "gluetun", entrypoint: ["/gluetun-entrypoint"], cmd: [], shell: sh, role: "sidecar" },
   // SeleniumHQ/docker-selenium, {Base,Video}/Dockerfile: no ENTRYPOINT, CMD ["/opt/bin/entry_point.sh"], from ubuntu
   { image: "selenium/video", entrypoint: [], cmd: ["/opt/bin/entry_point.sh"], shell: sh, role: "sidecar" },
-  { image: "selenium/standalone-*", entrypoint: [], cmd: ["/opt/bin/entry_point.sh"], shell: sh, role: "sidecar" },
+  {
+    image: "selenium/standalone-*",
+    entrypoint: [],
+    cmd: ["/opt/bin/entry_point.sh"],
+    shell: sh,
+    role: "sidecar",
+    daemon: "entry_point.sh",
+  },
   { image: "selenium/node-*", entrypoint: [], cmd: ["/opt/bin/entry_point.sh"], shell: sh },
   // Kong/docker-kong, */Dockerfile: ENTRYPOINT ["/docker-entrypoint.sh"], CMD ["kong", "docker-start"]
   { image: "library/kong", entrypoint: ["/docker-entrypoint.sh"], cmd: ["kong", "docker-start"], shell: sh },
@@ -140,16 +170,16 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
     cmd: ["/usr/bin/pgbouncer", "/etc/pgbouncer/pgbouncer.ini"],
     shell: sh,
     role: "sidecar",
+    daemon: "pgbouncer",
   },
   // sysown/proxysql, docker/images/proxysql
-  { image: "proxysql/proxysql:*debian*", shell: "/bin/bash", role: "sidecar" },
-  { image: "proxysql/proxysql", role: "sidecar" },
+  { image: "proxysql/proxysql:*debian*", shell: "/bin/bash", role: "sidecar", daemon: "proxysql" },
   // Proxies of service meshes and the like, where somebody added them to the Job itself
   { image: "istio/proxyv2", role: "sidecar" },
   { image: "linkerd/proxy", role: "sidecar" },
   { image: "daprd", shell: false, role: "sidecar" },
   // Daemons that many build an image of their own for: of those nothing but the role is known
-  ...ROLE_BY_NAME.map((name): KnownImage => ({ image: name, role: "sidecar" })),
+  ...ROLE_BY_NAME,
   ...BASES.join(" ")
     .split(" ")
     .map((name): KnownImage => ({ image: `library/${name}`, shell: sh })),
@@ -169,7 +199,7 @@ const row: Check = objectWith({
     value === undefined || value === "sidecar" || value === "main"
       ? undefined
       : " must be sidecar or main where it is given",
-  tool: optional(string),
+  daemon: optional(string),
 });
 
 /** The operator's own rows, from a configuration file; the problem names the row and field by JSON Pointer. */

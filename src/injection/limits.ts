@@ -25,14 +25,14 @@ export const LIMITS = {
   "argv-unknown": {
     strategy: "trap",
     severity: "hard",
-    sentence: "The manifest has no command, and the image is none whose entry point Curfew knows.",
-    wayOut: "set command in the manifest, or command.curfew.sh/CONTAINER to the image's entry point",
+    sentence: "The manifest sets no command, and Curfew doesn't know the image's entry point.",
+    wayOut: "set command, or set command.curfew.sh/CONTAINER to the image's entry point, as in '[\"/entrypoint.sh\"]'",
   },
   "no-shell": {
     strategy: "trap",
     severity: "hard",
     sentence: "The image is known to have no shell, which the wrapper needs.",
-    wayOut: "use a tag of the image that has a shell, or name one with shell.curfew.sh/CONTAINER",
+    wayOut: "use a tag of the image that has a shell, or set shell.curfew.sh/CONTAINER to the path of one",
   },
   "mount-path-taken": {
     strategy: "trap",
@@ -57,46 +57,47 @@ export const LIMITS = {
     strategy: "trap",
     severity: "result",
     sentence:
-      "Restart rules (KEP-5307), or main containers of different restart policies: when one fails for good, sidecars wait for its restart until the start timeout.",
+      "There are restart rules (KEP-5307), or main containers with different restart policies. If a main container fails for good, sidecars wait for its restart until the start timeout.",
     wayOut: "give all main containers the Pod's restartPolicy and no rules, or set curfew.sh/start-timeout-seconds low",
   },
   "shell-not-evident": {
     strategy: "trap",
     severity: "job",
-    sentence: "Nothing shows that the image has a shell: without one the container could not start.",
-    wayOut: "say with shell.curfew.sh/CONTAINER where its shell is, as in /bin/sh",
+    sentence: "Nothing shows that the image has a shell. If it has none, the container can't start.",
+    wayOut: "set shell.curfew.sh/CONTAINER to the path of its shell, such as /bin/sh",
   },
   "pre-stop": {
     strategy: "trap",
     severity: "end",
     sentence:
-      "The sidecar's preStop hook runs only where kubelet ends the container, and under trap it ends by itself.",
-    wayOut: "do what the hook does when the sidecar gets TERM",
+      "The sidecar's preStop hook runs only when kubelet stops the container. Under trap the wrapper stops it, so the hook doesn't run.",
+    wayOut: "have the sidecar do on TERM what the hook does",
   },
   "stop-signal": {
     strategy: "trap",
     severity: "end",
     sentence:
-      "The container has a stop signal that the wrapper does not use: it ends a sidecar by TERM, and hands main no real-time signal.",
-    wayOut: "remove lifecycle.stopSignal, and heed TERM",
+      "The wrapper stops sidecars with TERM and can't pass real-time signals to main, so the container's stop signal isn't used.",
+    wayOut: "remove lifecycle.stopSignal, and handle TERM",
   },
   "signals-itself": {
     strategy: "trap",
     severity: "result",
     sentence:
-      "A script in the argv sends signals to itself or to its process group, as in kill 0: PID 1 outlives those, a process under the wrapper dies of them.",
+      "A script in the argv signals itself or its process group, as in kill 0. PID 1 survives that; a process under the wrapper doesn't.",
     wayOut: "signal only what the script has started, as in kill $(jobs -p)",
   },
   "needs-pid-1": {
     strategy: "trap",
     severity: "job",
-    sentence: "The container runs an init system, which does its work as PID 1 only, and that is the wrapper.",
+    sentence: "The container runs an init system, which works only as PID 1. Under trap, the wrapper is PID 1.",
     wayOut: "run the program itself",
   },
   probes: {
     strategy: "trap",
     severity: "end",
-    sentence: "When the sidecar's liveness or startup probe fails, kubelet's TERM is held back while main runs.",
+    sentence:
+      "If the sidecar's liveness or startup probe fails, the wrapper holds back kubelet's TERM while main runs.",
     wayOut: "remove the probe, or use a readiness probe",
   },
   tty: {
@@ -108,55 +109,53 @@ export const LIMITS = {
   "old-nodes": {
     strategy: "native",
     severity: "hard",
-    sentence: "The operator has said that some nodes are older than Kubernetes 1.29 and know no native sidecars.",
+    sentence: "Some nodes are older than Kubernetes 1.29 and don't support native sidecars (the operator's setting).",
     wayOut: "upgrade the nodes, or ask the operator",
   },
   "own-restart-policy": {
     strategy: "native",
     severity: "hard",
     sentence:
-      "The sidecar has a restartPolicy other than Always or restart rules (KEP-5307), which a native sidecar cannot keep.",
+      "The sidecar has a restartPolicy other than Always or restart rules (KEP-5307), which a native sidecar can't keep.",
     wayOut: "remove the sidecar's restartPolicy and restartPolicyRules",
   },
   "pod-failure-policy-rules": {
     strategy: "native",
     severity: "hard",
     sentence:
-      "The Job's podFailurePolicy would need more than 20 rules, once those on exit codes each name a container other than the sidecars.",
+      "The Job's podFailurePolicy would need more than 20 rules, because native splits each rule on exit codes by container.",
     wayOut: "give the rules on exit codes a containerName",
   },
   "birth-deps": {
     strategy: "native",
     severity: "hard",
-    sentence:
-      "kubexit waits for the sidecar to start (KUBEXIT_BIRTH_DEPS), and looks for it where native sidecars are not listed.",
+    sentence: "kubexit waits for the sidecar to start (KUBEXIT_BIRTH_DEPS), but doesn't see native sidecars.",
     wayOut: "remove the sidecar's name from KUBEXIT_BIRTH_DEPS, as a native sidecar starts first anyway",
   },
   "holds-main-back": {
     strategy: "native",
     severity: "job",
     sentence:
-      "A native sidecar's startupProbe or postStart hook holds main back: if it waits for something that main does, main never starts.",
+      "A native sidecar's startupProbe or postStart hook delays main. If it waits for something that main does, main never starts.",
     wayOut: "remove the startupProbe or postStart hook, or use a readinessProbe",
   },
   "failure-counts": {
     strategy: "native",
     severity: "result",
-    sentence:
-      "A rule of the Job's podFailurePolicy counts the sidecar's exit code, and that of a native sidecar doesn't count.",
+    sentence: "A podFailurePolicy rule looks at the sidecar's exit code, which doesn't count under native.",
     wayOut: "give the rules on exit codes the containerName of a main container",
   },
   "may-end-by-itself": {
     strategy: "native",
     severity: "result",
     sentence:
-      "Nothing shows that the sidecar runs until it's stopped: a native one that ends by itself is started again and again.",
-    wayOut: "name it in curfew.sh/main if it ends by itself",
+      "Nothing shows that this container runs until it's stopped. If it ends by itself, kubelet restarts it again and again.",
+    wayOut: "name it in curfew.sh/sidecars if it runs until it's stopped, otherwise in curfew.sh/main",
   },
   "grace-period": {
     strategy: "native",
     severity: "end",
-    sentence: "A native sidecar has no grace period of its own: the Pod's is shared by all.",
+    sentence: "A native sidecar has no grace period of its own; it shares the Pod's.",
     wayOut: "set the Pod's terminationGracePeriodSeconds",
   },
 } as const satisfies Readonly<Record<string, Limit>>;

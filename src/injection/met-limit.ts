@@ -1,38 +1,42 @@
 import type { Container } from "./job.ts";
 import { LIMITS, type LimitId } from "./limits.ts";
 import type { MetLimit } from "./plan.ts";
-import { quote, showImage } from "./quote.ts";
+import { quote, showImage, showName } from "./quote.ts";
+
+/** Limits of one kind that several containers meet. */
+type Group = readonly MetLimit[];
 
 /** A limit as this container meets it; without a container, as the whole Job does. */
 export function met(limit: LimitId, container?: Container): MetLimit {
   return container ? { limit, container: container.name, image: container.image ?? "" } : { limit };
 }
 
-/** Each limit once, with the containers that meet it: one sentence for several. In the order in which they were met. */
-export function byLimit(limits: readonly MetLimit[]): readonly (readonly [LimitId, readonly MetLimit[]])[] {
-  const groups = new Map<LimitId, MetLimit[]>();
-  for (const met of limits) {
-    const group = groups.get(met.limit);
-    if (group) group.push(met);
-    else groups.set(met.limit, [met]);
-  }
-  return [...groups];
+/** Each limit once, with the containers that meet it, in the order in which they were met. */
+export function byLimit(limits: readonly MetLimit[]): readonly (readonly [LimitId, Group])[] {
+  return [...Map.groupBy(limits, ({ limit }) => limit)];
 }
+
+const MAX_NAMES = 4;
 
 /** What people read of a limit and those that meet it: `"a" (image), "b" (image): Sentence.` */
-export function sentenceOf(limit: LimitId, group: readonly MetLimit[]): string {
-  const names = group.flatMap(({ container, image = "" }) =>
-    container === undefined ? [] : [nameOf(container, image)],
-  );
+export function sentenceOf(limit: LimitId, group: Group, { images = false } = {}): string {
+  const names = group.flatMap(({ container, image = "" }) => {
+    if (container === undefined) return [];
+    return [images && image !== "" ? `${quote(container)} (${showImage(image)})` : quote(container)];
+  });
   const { sentence } = LIMITS[limit];
-  return names.length === 0 ? sentence : `${names.join(", ")}: ${sentence}`;
+  if (names.length === 0) return sentence;
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+  return `${names.slice(0, MAX_NAMES).join(", ")}${more}: ${sentence}`;
 }
 
-/** One sentence for each limit. */
+/** One sentence for each limit, short enough for a warning, which the API server cuts at 256 characters. */
 export function sentencesOf(limits: readonly MetLimit[]): readonly string[] {
   return byLimit(limits).map(([limit, group]) => sentenceOf(limit, group));
 }
 
-function nameOf(container: string, image: string): string {
-  return `${quote(container)}${image === "" ? "" : ` (${showImage(image)})`}`;
+/** The limit's way out, with the container's name in it where only one meets the limit. */
+export function wayOutOf(limit: LimitId, [first, ...others]: Group): string {
+  const { container } = (others.length === 0 ? first : undefined) ?? {};
+  return LIMITS[limit].wayOut.replace("CONTAINER", () => (container === undefined ? "CONTAINER" : showName(container)));
 }

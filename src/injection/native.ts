@@ -13,14 +13,17 @@ const MAX_RULES = 20;
 export function nativeLimits(survey: Survey, { nativeSidecars = true }: PlanOptions): readonly MetLimit[] {
   const limits: MetLimit[] = nativeSidecars ? [] : [met("old-nodes")];
   const rules = survey.job.spec.podFailurePolicy?.rules ?? [];
+  const counted = countedNames(rules);
   const awaited = birthDependencies(survey.spec);
   for (const sidecar of survey.sidecars) {
-    const { container, known } = sidecar;
+    const { container, roleSource, known } = sidecar;
     if (hasOwnRestarts(container)) limits.push(met("own-restart-policy", container));
-    if (awaited.includes(container.name)) limits.push(met("birth-deps", container));
+    if (awaited.has(container.name)) limits.push(met("birth-deps", container));
     if (holdsMainBack(survey, sidecar)) limits.push(met("holds-main-back", container));
-    if (rules.some((rule) => seesExitCodeOf(container, rule))) limits.push(met("failure-counts", container));
-    if (sidecarEvidence(container, known, survey.names) === undefined) limits.push(met("may-end-by-itself", container));
+    if (counted === "all" || counted.has(container.name)) limits.push(met("failure-counts", container));
+    // Whom curfew.sh/sidecars names runs until it's stopped: that is what the annotation says.
+    if (roleSource === "not-in-main" && sidecarEvidence(container, known, survey.names) === undefined)
+      limits.push(met("may-end-by-itself", container));
     if (survey.settings.gracePeriods.has(container.name)) limits.push(met("grace-period", container));
   }
   const added = rules.filter(countsSidecars).length * (remainingNames(survey).length - 1);
@@ -96,8 +99,15 @@ export function areNamedRules(named: readonly PodFailurePolicyRule[], rules: rea
   });
 }
 
-function seesExitCodeOf({ name }: Container, rule: PodFailurePolicyRule): boolean {
-  return countsSidecars(rule) || rule.onExitCodes?.containerName === name;
+/** The containers whose exit codes the rules look at. */
+function countedNames(rules: readonly PodFailurePolicyRule[]): ReadonlySet<string> | "all" {
+  const names = new Set<string>();
+  for (const { onExitCodes } of rules) {
+    if (!onExitCodes) continue;
+    if (onExitCodes.containerName == null) return "all";
+    names.add(onExitCodes.containerName);
+  }
+  return names;
 }
 
 /**
@@ -113,21 +123,18 @@ function holdsMainBack({ mains }: Survey, { container, index }: SurveyedContaine
  * The containers that others wait for by kubexit, which looks for them in the Pod's `containerStatuses`; native sidecars are in
  * `initContainerStatuses` (github.com/karlkfi/kubexit, KUBEXIT_BIRTH_DEPS).
  */
-function birthDependencies({ containers }: PodSpec): readonly string[] {
-  const names: string[] = [];
+function birthDependencies({ containers }: PodSpec): ReadonlySet<string> {
+  const names = new Set<string>();
   for (const { env } of containers) {
     // Nothing else reads a container's environment, so its shape isn't checked before.
     if (!Array.isArray(env)) continue;
     for (const variable of env as readonly ({ readonly name?: unknown; readonly value?: unknown } | null)[]) {
-      if (variable?.name === "KUBEXIT_BIRTH_DEPS" && typeof variable.value === "string")
-        names.push(...variable.value.split(",", MAX_DEPENDENCIES).map((name) => name.trim()));
+      if (variable?.name !== "KUBEXIT_BIRTH_DEPS" || typeof variable.value !== "string") continue;
+      for (const name of variable.value.split(",")) names.add(name.trim());
     }
   }
   return names;
 }
-
-/** Far more than there are containers in a Pod that kubexit runs in. */
-const MAX_DEPENDENCIES = 100;
 
 function countsSidecars({ onExitCodes }: PodFailurePolicyRule): boolean {
   return onExitCodes != null && onExitCodes.containerName == null;

@@ -1,6 +1,7 @@
 /** The plan for a Job's template, wherever it lies: Jobs and CronJobs need no second planner. */
 import { parseAnnotations } from "./annotations.ts";
-import { isNativeSidecar, type Job } from "./job.ts";
+import { sidecarEvidence } from "./evidence.ts";
+import { isNativeSidecar, type Container, type Job } from "./job.ts";
 import { imageLookup } from "./image-lookup.ts";
 import { LIMITS, SEVERITIES } from "./limits.ts";
 import { sentencesOf } from "./met-limit.ts";
@@ -22,10 +23,12 @@ import {
   brokenWrapper,
   generalWaysOut,
   limitsRefusal,
-  MAIN_CANNOT_BE_TOLD,
   MAIN_IS_GONE,
+  mainCannotBeTold,
+  onlySidecar,
   strippedSidecars,
 } from "./refusals.ts";
+import { shorten } from "./quote.ts";
 import { assignRoles, DEFAULT_CONTAINER_ANNOTATION } from "./roles.ts";
 import { misplacedAnnotations, uselessSettings } from "./settings-advice.ts";
 import { settingsProblems } from "./settings-problems.ts";
@@ -71,7 +74,9 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
           containers,
         );
   };
-  if (spec.containers.length <= 1 && !isWrapped) {
+  const [only, ...others] = spec.containers;
+  if (others.length === 0 && !isWrapped) {
+    if (only && settings.sidecars?.includes(only.name)) return refuse("no-main", onlySidecar(only), warnings);
     return leaveAsIs(hasNativeSidecars ? "no-sidecars" : "single-container", SINGLE_CONTAINER);
   }
 
@@ -81,8 +86,10 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
   const roles = assignRoles({ containers: spec.containers, unwrapped, known, defaultContainer, names }, settings);
   if (roles.kind === "refuse") {
     const containers = unassigned(roles.assignments, unwrapped, settings, known);
+    const stripped = strippedSidecars(job);
+    if (stripped !== undefined) return refuse("half-injected", stripped, warnings, containers);
     return wasNative && roles.reason === "roles-unclear"
-      ? refuse("half-injected", MAIN_CANNOT_BE_TOLD, warnings, containers)
+      ? refuse("half-injected", mainCannotBeTold(spec.containers), warnings, containers)
       : refuse(roles.reason, roles.message, warnings, containers);
   }
   const containers = roles.assignments.map((assignment, index) =>
@@ -100,6 +107,14 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
   };
   warnings.push(...uselessSettings(survey));
 
+  const stripped = strippedSidecars(job);
+  if (stripped !== undefined) {
+    // Where what is left would be planned anew, one must look like a sidecar that was moved: a marker alone proves nothing.
+    const isMoved = (container: Container): boolean =>
+      (settings.sidecars?.includes(container.name) ?? false) ||
+      sidecarEvidence(container, lookUp(container.image ?? ""), names) !== undefined;
+    if (spec.initContainers?.some(isMoved)) return refuse("half-injected", stripped, warnings, containerPlans(survey));
+  }
   if (survey.sidecars.length === 0) return leaveAsIs("no-sidecars", NOTHING_TO_STOP, containerPlans(survey));
   return choose(survey, isWrapped ? "trap" : wasNative ? "native" : undefined, options, warnings);
 }
@@ -109,9 +124,8 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
  * began, this one goes on with.
  */
 function choose(survey: Survey, begun: Strategy | undefined, options: PlanOptions, warnings: readonly string[]): Plan {
-  const asked = survey.settings.strategy ?? options.strategy ?? "auto";
-  const wanted = begun ?? asked;
-  const chosenBy = wanted === "auto" ? "auto" : survey.settings.strategy === wanted ? "job" : begun ? "auto" : "server";
+  const { strategy: asked } = survey.settings;
+  const wanted = begun ?? asked ?? options.strategy ?? "auto";
   const shared = sharedVolume(survey);
   const trap = wanted === "native" ? [] : trapLimits(survey, shared);
   const needsNative = wanted === "native" || (wanted === "auto" && trap.length > 0);
@@ -132,7 +146,7 @@ function choose(survey: Survey, begun: Strategy | undefined, options: PlanOption
   return {
     kind: "patch",
     strategy,
-    chosenBy,
+    chosenBy: begun ? "earlier" : wanted === "auto" ? "auto" : asked ? "job" : "server",
     limits: [...trap, ...native],
     warnings: told,
     containers: containerPlans(survey, strategy),
@@ -142,7 +156,8 @@ function choose(survey: Survey, begun: Strategy | undefined, options: PlanOption
 
 /** Where both may lose the same, native: its limits say what may happen, those of trap mostly what will. */
 function lessHarmful(trap: readonly MetLimit[], native: readonly MetLimit[]): Strategy {
-  return severityOf(trap) < severityOf(native) || trap.length === 0 ? "trap" : "native";
+  if (trap.length === 0 || severityOf(trap) < severityOf(native)) return "trap";
+  return "native";
 }
 
 /** The one that the Job didn't ask for, if it has no hard limit. */
@@ -182,10 +197,10 @@ function refuse(
   warnings: readonly string[],
   containers: readonly ContainerPlan[] = [],
 ): RefusePlan {
-  return { kind: "refuse", reason, message, limits: [], waysOut: [], warnings, containers };
+  return { kind: "refuse", reason, message: shorten(message), limits: [], waysOut: [], warnings, containers };
 }
 
 const SINGLE_CONTAINER =
-  "The Job has one container, so there is nothing for Curfew to end. What other webhooks add to its Pods (Istio, Linkerd) is not seen here.";
+  "The Job has only one container, so there's nothing for Curfew to stop. Curfew doesn't see what other webhooks (Istio, Linkerd) add to its Pods.";
 
-const NOTHING_TO_STOP = `${LEAVE_REASONS["no-sidecars"]} If one of them does not end by itself, neither does the Job.`;
+const NOTHING_TO_STOP = `${LEAVE_REASONS["no-sidecars"]} If one of them doesn't end by itself, the Job won't either.`;

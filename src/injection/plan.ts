@@ -77,8 +77,8 @@ interface Told {
 export interface PatchPlan extends Told {
   readonly kind: "patch";
   readonly strategy: Strategy;
-  /** `job`: the Job asked for this strategy; `server`: the operator's default did; `auto`: the limits decided. */
-  readonly chosenBy: "job" | "server" | "auto";
+  /** `job`: the Job asked for this strategy; `server`: the operator's default did; `auto`: the limits decided; `earlier`: a pass before. */
+  readonly chosenBy: "job" | "server" | "auto" | "earlier";
   /** The limits that decided: those that `auto` weighed, or those that a Job lives with that asked for its strategy by name. */
   readonly limits: readonly MetLimit[];
   readonly patch: readonly PatchOperation[];

@@ -20,6 +20,19 @@ export function showImage(image: string): string {
   return escapeControls(image.length > MAX_LENGTH ? `…${image.slice(-MAX_LENGTH)}` : image);
 }
 
+/** The API server's answer should stay readable, whatever a Job's names are. */
+const MAX_MESSAGE_LENGTH = 3_000;
+
+/** A message that was made of other people's text, cut to a length that a terminal can hold. */
+export function shorten(message: string): string {
+  return message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH - 2)}….` : message;
+}
+
+/** Without quotes, as part of a longer text. */
+export function showName(name: string): string {
+  return quote(name).slice(1, -1);
+}
+
 /** Control and format characters (what turns the writing direction, too), line separators, halves of surrogate pairs. */
 function escapeControls(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {

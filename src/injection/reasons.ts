@@ -5,19 +5,18 @@
 export const LEAVE_REASONS = {
   "not-enabled": 'The Job isn\'t labelled curfew.sh/enabled: "true".',
   "already-injected": "What Curfew would inject is there already.",
-  "single-container": "The Job has one container and ends by itself.",
-  "no-sidecars":
-    "No container is left that Curfew would stop: the others are main containers, ignored, or native sidecars.",
+  "single-container": "The Job has only one container.",
+  "no-sidecars": "There's no container for Curfew to stop: all are main, ignored or native sidecars.",
 } as const;
 
 export const REFUSE_REASONS = {
   malformed: "The object is not shaped like a Job.",
-  "invalid-annotation": "An annotation of Curfew's has a value that it cannot have.",
+  "invalid-annotation": "An annotation has an invalid value, or contradicts another one.",
   "unknown-container": "An annotation names a container that the Job doesn't have.",
-  "no-main": "No container is left that could be the main one.",
-  "roles-unclear": "Nothing shows which of several containers are sidecars.",
+  "no-main": "No container could be the main one.",
+  "roles-unclear": "Nothing shows which containers are sidecars.",
   "limits-met": "No strategy can keep its promises for this Job.",
-  "half-injected": "The Job bears a part of what Curfew injects, changed or incomplete.",
+  "half-injected": "Only part of what Curfew injects is there, or it was changed.",
 } as const;
 
 export type LeaveReason = keyof typeof LEAVE_REASONS;

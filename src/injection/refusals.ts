@@ -1,18 +1,17 @@
 /** What a refused Job's author reads: what is in the way, container by container, and the ways out. */
-import { IGNORE_ANNOTATION, MAIN_ANNOTATION, STRATEGY_ANNOTATION } from "./annotations.ts";
+import { IGNORE_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION, STRATEGY_ANNOTATION } from "./annotations.ts";
 import { isNativeSidecar, type Container, type Job } from "./job.ts";
 import { LIMITS } from "./limits.ts";
-import { byLimit, sentenceOf } from "./met-limit.ts";
+import { byLimit, sentenceOf, wayOutOf } from "./met-limit.ts";
 import { INJECTED_ANNOTATION, type MetLimit, type Strategy } from "./plan.ts";
-import { quote } from "./quote.ts";
+import { listQuoted, quote } from "./quote.ts";
 
 /** Enough to act on; the API server's answer should stay readable. */
 const MAX_SHOWN = 8;
-const MAX_NAMES = 4;
 
 /** What can be done whatever the limits. `other` is the strategy that wasn't asked for, and would do. */
 export function generalWaysOut(limits: readonly MetLimit[], other: Strategy | undefined): readonly string[] {
-  const ways = other === undefined ? [] : [`set ${STRATEGY_ANNOTATION}: ${other}, which can`];
+  const ways = other === undefined ? [] : [`set ${STRATEGY_ANNOTATION}: ${other}, which works for this Job`];
   if (limits.some(({ container }) => container !== undefined))
     ways.push(`leave a container alone with ${IGNORE_ANNOTATION}, if it ends by itself`);
   return ways;
@@ -24,19 +23,21 @@ export function limitsRefusal(
   limits: readonly MetLimit[],
   general: readonly string[],
 ): string {
-  const groups = byLimit(limits);
-  const shown = groups.slice(0, MAX_SHOWN).map(([limit, group]) => {
-    const named = sentenceOf(limit, group.slice(0, MAX_NAMES));
-    const more = group.length > MAX_NAMES ? ` (So do ${group.length - MAX_NAMES} more containers.)` : "";
-    return `[${LIMITS[limit].strategy}: ${limit}] ${named}${more}`;
-  });
-  if (groups.length > MAX_SHOWN) shown.push(`And ${groups.length - MAX_SHOWN} more limits.`);
-  const ways = groups.slice(0, MAX_SHOWN).map(([limit, [first, second]]) => {
-    const name = second === undefined ? first?.container : undefined;
-    return LIMITS[limit].wayOut.replace("CONTAINER", name ?? "CONTAINER");
-  });
-  const subject = wanted === "auto" ? "neither strategy can" : `strategy ${wanted} can't`;
-  return `Curfew can't end this Job's sidecars: ${subject} keep its promises here. ${shown.join(" ")} Ways out: ${[...ways, ...general].join("; or ")}.`;
+  const groups = byLimit(limits).slice(0, MAX_SHOWN);
+  const shown = groups.map(
+    ([limit, group]) => `[${LIMITS[limit].strategy}: ${limit}] ${sentenceOf(limit, group, { images: true })}`,
+  );
+  const ways = [...waysFor("trap", groups), ...waysFor("native", groups), ...general];
+  const subject = wanted === "auto" ? "either strategy" : `strategy ${wanted}`;
+  return `Curfew can't stop this Job's sidecars with ${subject}. ${shown.join(" ")} Ways out: ${ways.join("; or ")}.`;
+}
+
+/** What has to be done, all of it, so that this strategy works. */
+function waysFor(strategy: Strategy, groups: ReturnType<typeof byLimit>): readonly string[] {
+  const ways = groups
+    .filter(([limit]) => LIMITS[limit].strategy === strategy)
+    .map(([limit, group]) => wayOutOf(limit, group));
+  return ways.length === 0 ? [] : [[...new Set(ways)].join(", and ")];
 }
 
 /**
@@ -44,23 +45,32 @@ export function limitsRefusal(
  * sidecar never lets the Pod start. Undefined: nothing of the kind.
  */
 export function strippedSidecars(job: Job): string | undefined {
-  const initContainers = job.spec.template.spec.initContainers ?? [];
   if (job.metadata?.annotations?.[INJECTED_ANNOTATION] !== "native") return undefined;
+  const initContainers = job.spec.template.spec.initContainers ?? [];
   if (initContainers.length === 0 || initContainers.some(isNativeSidecar)) return undefined;
   return (
-    `${INJECTED_ANNOTATION} is native, but no init container has restartPolicy: Always any more: another webhook or tool has removed ` +
-    `it, and the Job would hang before its main container starts. Update that webhook, or set ${STRATEGY_ANNOTATION}: trap.`
+    "restartPolicy: Always is missing from the sidecars that Curfew moved to initContainers. Another webhook or tool removed it, and " +
+    `the Job would hang before main starts. Update that webhook, or set ${STRATEGY_ANNOTATION}: trap.`
   );
 }
 
 export function brokenWrapper({ name }: Container): string {
-  return `${quote(name)} bears Curfew's wrapper, but not the arguments that belong to it. Restore its original command and args.`;
+  return `${quote(name)} has Curfew's wrapper, but not the arguments that belong to it. Restore its original command and args.`;
 }
 
 export const MAIN_IS_GONE =
-  "Every container bears Curfew's wrapper for sidecars, and the main one that they wait for is gone. Restore it, or restore their original command and args.";
+  "Every container has Curfew's wrapper for sidecars, and the main one that they wait for is gone. Restore it, or restore their original command and args.";
 
 /** The main container, taken for a native sidecar, would be restarted for ever. */
-export const MAIN_CANNOT_BE_TOLD =
-  "Sidecars were moved to initContainers already, and then something added a container, perhaps another webhook. " +
-  `Nothing shows any more which one is the main container: name it with the annotation ${MAIN_ANNOTATION}.`;
+export function mainCannotBeTold(containers: readonly Container[]): string {
+  const names = containers.map(({ name }) => name);
+  return (
+    "Curfew has moved this Job's sidecars to initContainers already, and then something else added a container. Nothing shows which of " +
+    `${listQuoted(names)} is main. Name it, as in ${MAIN_ANNOTATION}: ${quote(names[0] ?? "")}.`
+  );
+}
+
+/** Its author calls the Job's only container a sidecar. */
+export function onlySidecar({ name }: Container): string {
+  return `${SIDECARS_ANNOTATION} names ${quote(name)}, the Job's only container, so none is left that could be the main one. Remove the annotation.`;
+}

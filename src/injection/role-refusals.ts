@@ -11,40 +11,47 @@ export function rolesAreUnclear(assignments: Assignments): string {
   const unclear = namesOf(assignments, "unclear");
   const known = namesOf(assignments, "sidecar");
   const several = unclear.length > 1;
-  const added = assignments.filter(({ role, source }) => role === "main" && source === "wrapped");
-  const begin =
-    added.length > 0
-      ? `Curfew has patched this Job already, and then something added ${listQuoted(unclear)}: nothing shows whether ${several ? "they are sidecars" : "it's a sidecar"}.`
-      : `Curfew can't tell which containers are sidecars: nothing shows what ${listQuoted(unclear)} ${several ? "are" : "is"}.`;
-  const mains = namesOf(assignments, "unclear", "main");
-  // The first of several in doubt is more often the Job's work than not.
-  const sidecars = namesOf(assignments, "sidecar").concat(unclear.slice(-1));
-  const inOrder = assignments.map(({ container }) => container.name).filter((name) => sidecars.includes(name));
-  const sentences = [
-    begin,
-    `Add an annotation beside the label ${ENABLED_LABEL}.`,
-    `If ${several ? "they all end by themselves" : "it ends by itself"}: ${annotation(MAIN_ANNOTATION, mains)}.`,
-    `If ${several ? "one doesn't, name it, as in" : "it doesn't:"} ${annotation(SIDECARS_ANNOTATION, inOrder)}.`,
-  ];
-  if (known.length === 0)
-    sentences.push("A Job whose containers all end by themselves doesn't need Curfew: then remove the label.");
-  return sentences.join(" ");
+  const isPatched = assignments.some(({ role, source }) => role === "main" && source === "wrapped");
+  const doubt = `whether ${listQuoted(unclear)} ${several ? "are sidecars" : "is a sidecar"}.`;
+  const main = annotation(MAIN_ANNOTATION, namesOf(assignments, "unclear", "main"));
+  const ending = several ? "If they all end by themselves" : "If it ends by itself";
+  const sidecars = annotation(SIDECARS_ANNOTATION, namesInOrder(assignments, [...known, ...unclear.slice(-1)]));
+  return [
+    isPatched
+      ? `Curfew has patched this Job already, and then something else added containers. It can't tell ${doubt}`
+      : `Curfew can't tell ${doubt}`,
+    `Add one of these annotations next to the label ${ENABLED_LABEL}.`,
+    `${ending}: ${main}.`,
+    // The last of several in doubt is more often the sidecar than the first.
+    `If ${several ? "one" : "it"} runs until it's stopped${several ? ", name it, as in" : ":"} ${sidecars}.`,
+    ...(known.length === 0
+      ? ["A Job whose containers all end by themselves doesn't need Curfew: then remove the label."]
+      : []),
+  ].join(" ");
 }
 
 /** Every container is a sidecar, or ignored. */
 export function mainIsMissing(assignments: Assignments): string {
   const sidecars = assignments.filter(({ role }) => role === "sidecar");
+  const ignored = namesOf(assignments, "ignored");
   if (sidecars.length === 0)
     return `${IGNORE_ANNOTATION} names every container, so none is left that could be the main one.`;
   const bySource = Map.groupBy(sidecars, ({ source }) => source);
   const reasons = [...bySource].map(([source, group]) => {
     const names = listQuoted(namesOf(group, "sidecar"));
-    return `${names} for ${group.length > 1 ? "sidecars" : "a sidecar"}, because ${ROLE_SOURCES[source]}`;
+    return `${names} ${group.length > 1 ? "count as sidecars" : "counts as a sidecar"} (${source}: ${ROLE_SOURCES[source]})`;
   });
-  return (
-    `No container is left that could be the main one. Curfew takes ${reasons.join("; ")}. ` +
-    `Name the main ones, as in ${annotation(MAIN_ANNOTATION, namesOf(sidecars, "sidecar").slice(0, 1))}.`
-  );
+  const wayOut = bySource.has("sidecars-annotation")
+    ? `Take the main ones out of ${SIDECARS_ANNOTATION}.`
+    : ignored.length > 0
+      ? `Take the main one out of ${IGNORE_ANNOTATION} (${listQuoted(ignored)}).`
+      : `Name the main ones, as in ${annotation(MAIN_ANNOTATION, namesOf(sidecars, "sidecar").slice(0, 1))}.`;
+  return `No container is left that could be the main one: ${reasons.join("; ")}. ${wayOut}`;
+}
+
+function namesInOrder(assignments: Assignments, names: readonly string[]): string[] {
+  const wanted = new Set(names);
+  return assignments.map(({ container }) => container.name).filter((name) => wanted.has(name));
 }
 
 function namesOf(assignments: Assignments, ...roles: readonly RoleAssignment["role"][]): string[] {

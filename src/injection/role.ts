@@ -9,16 +9,16 @@ export const ROLE_SOURCES = {
   "main-annotation": "curfew.sh/main names it",
   "sidecars-annotation": "curfew.sh/sidecars names it",
   "ignore-annotation": "curfew.sh/ignore names it",
-  "not-in-main": "curfew.sh/main names others only",
-  "not-in-sidecars": "curfew.sh/sidecars names others only",
-  wrapped: "Curfew has wrapped it before",
+  "not-in-main": "curfew.sh/main doesn't name it",
+  "not-in-sidecars": "curfew.sh/sidecars doesn't name it",
+  wrapped: "Curfew has already wrapped it",
   "default-container": "it's kubectl's default container",
   "main-image": "its image is known as a main one's",
   ...(Object.fromEntries(Object.entries(EVIDENCE).map(([id, { because }]) => [id, because])) as {
     readonly [id in EvidenceId]: string;
   }),
-  "only-one-left": "it's the only one left",
-  "no-evidence": "nothing shows what it is",
+  "only-one-left": "it's the only one without evidence",
+  "no-evidence": "there's no evidence either way",
 } as const;
 
 export type RoleSource = keyof typeof ROLE_SOURCES;

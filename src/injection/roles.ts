@@ -34,8 +34,8 @@ export interface RoleClues {
 }
 
 /**
- * Finds each container's role, each by itself. Nothing becomes a sidecar but by its author's word or by evidence (evidence.ts). Settings must
- * have passed `settingsProblems`.
+ * Finds each container's role by itself; if then one alone has none, and no other is main, that one is main. Nothing becomes a sidecar
+ * but by its author's word or by evidence (evidence.ts). Settings must have passed `settingsProblems`.
  */
 export function assignRoles(clues: RoleClues, settings: Settings): Roles {
   const assignments = clues.containers.map((container, index) => assign(clues, settings, container, index));

@@ -1,17 +1,17 @@
-/** Annotations that are well formed, and still can't be meant: all of them at once, each with what to write instead. */
+/** Mistakes in annotations: values that can't be read, and settings that contradict the Job or each other. All of them at once. */
 import {
   COMMAND_PREFIX,
   GRACE_PERIOD_PREFIX,
   IGNORE_ANNOTATION,
   MAIN_ANNOTATION,
   SHELL_PREFIX,
-  saysNothing,
   SIDECARS_ANNOTATION,
   type ParsedAnnotations,
   type Settings,
 } from "./annotations.ts";
-import type { Job } from "./job.ts";
+import { isNativeSidecar, type Job } from "./job.ts";
 import { nearest } from "./nearest.ts";
+import { INJECTED_ANNOTATION } from "./plan.ts";
 import type { RefuseReason } from "./reasons.ts";
 import { listQuoted, quote } from "./quote.ts";
 import type { Unwrapped } from "./wrapper.ts";
@@ -21,7 +21,7 @@ export interface SettingsProblems {
   readonly message: string;
 }
 
-/** Enough to act on; the API server's answer should stay readable. */
+/** Mistakes that are told in full. */
 const MAX_SHOWN = 6;
 
 /** `unwrapped` holds, for each container, what it was before an earlier pass wrapped it. Undefined: nothing is wrong. */
@@ -30,8 +30,8 @@ export function settingsProblems(
   job: Job,
   unwrapped: readonly (Unwrapped | undefined)[],
 ): SettingsProblems | undefined {
-  if (saysNothing(parsed)) return undefined;
-  const { settings, problems: malformed } = parsed;
+  const { says, settings, problems: malformed } = parsed;
+  if (!says) return undefined;
   const unknown = unknownContainers(settings, job);
   const invalid = [...malformed, ...namedTwice(settings), ...commandTwice(settings, job, unwrapped)];
   // With a name that was mistyped, what is left over isn't what its author means.
@@ -42,12 +42,12 @@ export function settingsProblems(
   if (problems.length > MAX_SHOWN) shown.push(`And ${problems.length - MAX_SHOWN} more.`);
   if (unknown.length > 0) {
     const names = job.spec.template.spec.containers.map(({ name }) => name);
-    shown.push(`The Job's containers are ${listQuoted(names)}.`);
+    shown.push(`The Job has the containers ${listQuoted(names)}.`);
   }
   return { reason: invalid.length > 0 ? "invalid-annotation" : "unknown-container", message: shown.join(" ") };
 }
 
-/** Names that no container has. Init containers count, as native sidecars are some, but none of them is main. */
+/** Names that no container has that could be meant. */
 function unknownContainers(settings: Settings, job: Job): string[] {
   const { containers, initContainers } = job.spec.template.spec;
   const known = new Set<string>();
@@ -59,12 +59,22 @@ function unknownContainers(settings: Settings, job: Job): string[] {
     const meant = problems.length < MAX_SHOWN ? nearest(name, [...known]) : undefined;
     problems.push(`${describe(name)}${meant === undefined ? "." : `; did you mean ${quote(meant)}?`}`);
   };
-  const listed = (key: string) => (name: string) => `${key} names ${quote(name)}, which this Job doesn't have`;
-  const inKey = (prefix: string) => (name: string) => `${quote(prefix + name)} is for a container that isn't there`;
-  for (const name of settings.mains ?? []) check(name, listed(MAIN_ANNOTATION));
-  for (const { name } of initContainers ?? []) known.add(name);
-  for (const name of settings.sidecars ?? []) check(name, listed(SIDECARS_ANNOTATION));
-  for (const name of settings.ignored) check(name, listed(IGNORE_ANNOTATION));
+  const inits = new Set<string>();
+  for (const { name } of initContainers ?? []) inits.add(name);
+  const listed = (key: string, why: string) => (name: string) =>
+    inits.has(name)
+      ? `${key} names the init container ${quote(name)}, ${why}`
+      : `${key} names ${quote(name)}, which this Job doesn't have`;
+  const inKey = (prefix: string) => (name: string) =>
+    `${quote(prefix + name)} is for a container that this Job doesn't have`;
+  for (const name of settings.mains ?? []) check(name, listed(MAIN_ANNOTATION, "which can't be main"));
+  // What Curfew has moved is an init container now, and still called a sidecar.
+  const hasMoved = job.metadata?.annotations?.[INJECTED_ANNOTATION] === "native";
+  for (const init of initContainers ?? []) if (hasMoved || isNativeSidecar(init)) known.add(init.name);
+  for (const name of settings.sidecars ?? [])
+    check(name, listed(SIDECARS_ANNOTATION, "which ends before the main containers start"));
+  for (const name of inits) known.add(name);
+  for (const name of settings.ignored) check(name, listed(IGNORE_ANNOTATION, ""));
   for (const name of settings.commands.keys()) check(name, inKey(COMMAND_PREFIX));
   for (const name of settings.gracePeriods.keys()) check(name, inKey(GRACE_PERIOD_PREFIX));
   for (const name of settings.shells.keys()) check(name, inKey(SHELL_PREFIX));
@@ -88,10 +98,10 @@ function inBoth(one: string, first: readonly string[], other: string, second: re
   const both = first.filter((name) => names.has(name));
   return both.length === 0
     ? NOTHING
-    : [`${one} and ${other} both name ${listQuoted(both)}: name it in one of them only.`];
+    : [`${one} and ${other} both name ${listQuoted(both)}. A container can be in only one of them.`];
 }
 
-/** With both `main` and `sidecars` nothing is left to be understood: each container must be named somewhere. */
+/** With both `main` and `sidecars` set, each container must be named. */
 function leftOver({ mains, sidecars, ignored }: Settings, job: Job): string[] {
   if (!mains || !sidecars) return [];
   const named = new Set([...mains, ...sidecars, ...ignored]);
@@ -103,14 +113,14 @@ function leftOver({ mains, sidecars, ignored }: Settings, job: Job): string[] {
   ];
 }
 
-/** A command by annotation beside one in the manifest: nobody can tell which of the two is meant. */
+/** A command by annotation beside one in the manifest: either may be meant. */
 function commandTwice({ commands }: Settings, job: Job, unwrapped: readonly (Unwrapped | undefined)[]): string[] {
   if (commands.size === 0) return [];
   return job.spec.template.spec.containers.flatMap(({ name, command }, index) =>
     unwrapped[index] || !commands.has(name) || (command ?? []).length === 0
       ? []
       : [
-          `The annotation ${quote(COMMAND_PREFIX + name)} is for images without a command, but ${quote(name)} has one: remove one of the two.`,
+          `The annotation ${quote(COMMAND_PREFIX + name)} is for images without a command, but ${quote(name)} sets one. Remove one of them.`,
         ],
   );
 }

@@ -1,5 +1,6 @@
 /** Explanations for a terminal. Colours come from node:util's styleText, which leaves them out where they are not wanted. */
 import { stripVTControlCharacters, styleText } from "node:util";
+import { showName } from "../injection/quote.ts";
 import type { Hunk } from "./diff.ts";
 import type { ExplainedContainer, Explanation } from "./explain.ts";
 import { groupLimits, type ExplainedLimit } from "./limits-text.ts";
@@ -67,13 +68,13 @@ function verdict({ outcome, strategy, message }: Explanation): string {
 function table(containers: readonly ExplainedContainer[], width: number): string[] {
   const header = ["CONTAINER", "ROLE", "BECAUSE", "RUNS", "KNOWN FROM"];
   const rows = containers.map(({ name, role, because, argv, argvSource }) => [
-    name,
+    showName(name),
     role,
     because,
     argv.length > 0 ? argv.map(quoted).join(" ") : "unknown",
     {
       manifest: "manifest",
-      annotation: `command.curfew.sh/${name}`,
+      annotation: `command.curfew.sh/${showName(name)}`,
       "known-image": "known image",
       wrapped: "its wrapper",
       unknown: "",

@@ -1,6 +1,7 @@
 /** `curfew explain`: a plan as a person, or with -o json a machine, can read it. Values only; explain-text.ts lays them out. */
 import { LIMITS } from "../injection/limits.ts";
 import type { ContainerPlan, PatchPlan, Plan } from "../injection/plan.ts";
+import { showName } from "../injection/quote.ts";
 import { ROLE_SOURCES } from "../injection/role.ts";
 import { changesOf } from "./changes.ts";
 import { explainLimit, refusalOf, type ExplainedLimit } from "./limits-text.ts";
@@ -68,7 +69,8 @@ function verdictOf(plan: Plan): string {
   const why = {
     job: "the Job asks for it",
     server: "the operator's default",
-    auto: `chosen by auto, as ${autosReason(plan)}`,
+    earlier: "chosen when Curfew patched it before",
+    auto: `chosen by auto, because ${autosReason(plan)}`,
   }[plan.chosenBy];
   return why;
 }
@@ -90,31 +92,28 @@ function endingOf(strategy: "trap" | "native", containers: readonly ContainerPla
   const named = (role: string) => containers.filter((container) => container.role === role);
   const mains = named("main");
   const sidecars = named("sidecar");
-  const when = `When ${listed(mains)} ${mains.length > 1 ? "have" : "has"} ended, whatever the way`;
+  const when = `When ${listed(mains)} ${mains.length > 1 ? "have" : "has"} ended, by whatever exit code or signal`;
   const ignored = named("ignored");
   return [
     ...(strategy === "native"
       ? [
           `${when}: kubelet stops ${inReverse(sidecars)}, TERM first, KILL at the end of the Pod's grace period.`,
-          ...sidecars.map(({ name }) => `${name}: ${NATIVE_CAVEAT}`),
+          `If ${sidecars.length > 1 ? `one of ${listed(sidecars)}` : listed(sidecars)} ends earlier, kubelet restarts it, and its exit code doesn't count.`,
         ]
       : [`${when}: ${sidecars.map(stopped).join("; ")}.`]),
     ...(ignored.length > 0 ? [`${listed(ignored)}: not touched; the Pod goes on until it ends by itself.`] : []),
   ];
 }
 
-/** What is another under native than for a plain container (KEP-753). */
-const NATIVE_CAVEAT = "if it ends before that, kubelet restarts it, and its exit code no longer counts.";
-
 function inReverse(sidecars: readonly ContainerPlan[]): string {
   return sidecars.length > 1 ? `${listed(sidecars.toReversed())}, in this order` : listed(sidecars);
 }
 
 function stopped({ name, gracePeriodSeconds }: ContainerPlan): string {
-  return `${name} gets TERM${gracePeriodSeconds === undefined ? "" : `, and KILL ${gracePeriodSeconds} s later`}`;
+  return `${showName(name)} gets TERM${gracePeriodSeconds === undefined ? "" : `, and KILL ${gracePeriodSeconds} s later`}`;
 }
 
 function listed(containers: readonly ContainerPlan[]): string {
-  const names = containers.map(({ name }) => name);
+  const names = containers.map(({ name }) => showName(name));
   return names.length < 3 ? names.join(" and ") : `${names.slice(0, -1).join(", ")} and ${names.at(-1) ?? ""}`;
 }

@@ -1,6 +1,6 @@
 /** `curfew inject`: manifests in, the same manifests with every opted-in Job patched out; or nothing, where one is refused. */
 import { applyPatch, editYaml } from "./edit-yaml.ts";
-import { explainLimit, groupLimits, refusalOf } from "./limits-text.ts";
+import { groupLimits, refusalOf } from "./limits-text.ts";
 import { BYTE_ORDER_MARK, manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
 import { describeJob, planManifest, type PlannedJob, type Planner } from "./plan-manifests.ts";
 import { renderYaml } from "./yaml-dialect.ts";
@@ -51,7 +51,7 @@ function notesOf(job: PlannedJob): string[] {
 
 function refusalsOf(job: PlannedJob): string[] {
   if (job.plan.kind !== "refuse") return [];
-  const limits = groupLimits(job.plan.limits.map(explainLimit)).flatMap(({ who, limits }) => [
+  const limits = groupLimits(job.plan.limits).flatMap(({ who, limits }) => [
     `  ${who}`,
     ...limits.flatMap(({ limit, text, wayOut }) => [`    ${limit}: ${text}`, `      way out: ${wayOut}`]),
   ]);

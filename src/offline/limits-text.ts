@@ -1,7 +1,8 @@
 /** Limits in words: each with its strategy, what is in the way, and what can be done about it. */
 import { LIMITS, type LimitId } from "../injection/limits.ts";
+import { byLimit, wayOutOf } from "../injection/met-limit.ts";
 import type { MetLimit, Plan, Strategy } from "../injection/plan.ts";
-import { showImage } from "../injection/quote.ts";
+import { showImage, showName } from "../injection/quote.ts";
 
 /** A limit that one container meets, or the whole Job. */
 export interface ExplainedLimit {
@@ -27,28 +28,28 @@ export interface LimitText {
   readonly wayOut: string;
 }
 
-export function explainLimit({ limit, container, image }: MetLimit): ExplainedLimit {
-  const { strategy, sentence, wayOut } = LIMITS[limit];
+export function explainLimit(met: MetLimit): ExplainedLimit {
+  const { limit, container, image } = met;
+  const { strategy, sentence } = LIMITS[limit];
   return {
     limit,
     strategy,
     ...(container === undefined ? {} : { container }),
     ...(image ? { image } : {}),
     message: sentence,
-    wayOut: wayOut.replace("CONTAINER", container ?? "CONTAINER"),
+    wayOut: wayOutOf(limit, [met]),
   };
 }
 
 /** Says each limit once, however many containers meet it, and all that the same containers meet together. */
-export function groupLimits(limits: readonly ExplainedLimit[]): LimitGroup[] {
+export function groupLimits(limits: readonly MetLimit[]): LimitGroup[] {
   const groups = new Map<string, LimitText[]>();
-  for (const [limit, met] of Map.groupBy(limits, ({ limit }) => limit)) {
-    const [first, ...others] = met;
-    const { strategy, sentence, wayOut } = LIMITS[limit];
-    const who = whoMeets(met);
+  for (const [limit, group] of byLimit(limits)) {
+    const { strategy, sentence } = LIMITS[limit];
+    const who = whoMeets(group);
     groups.set(who, [
       ...(groups.get(who) ?? []),
-      { limit: `${strategy}, ${limit}`, text: sentence, wayOut: first && others.length === 0 ? first.wayOut : wayOut },
+      { limit: `${strategy}, ${limit}`, text: sentence, wayOut: wayOutOf(limit, group) },
     ]);
   }
   return [...groups].map(([who, texts]) => ({ who, limits: texts }));
@@ -57,9 +58,9 @@ export function groupLimits(limits: readonly ExplainedLimit[]): LimitGroup[] {
 /** A Job can have hundreds of containers. */
 const MAX_SHOWN = 8;
 
-function whoMeets(limits: readonly ExplainedLimit[]): string {
+function whoMeets(limits: readonly MetLimit[]): string {
   const containers = limits.flatMap(({ container, image }) =>
-    container === undefined ? [] : [image ? `${container} (${showImage(image)})` : container],
+    container === undefined ? [] : [image ? `${showName(container)} (${showImage(image)})` : showName(container)],
   );
   if (containers.length === 0) return "the whole Job";
   const more = containers.length > MAX_SHOWN ? [`${containers.length - MAX_SHOWN} more`] : [];

@@ -37,7 +37,7 @@ export function planManifest(manifest: Manifest, planner: Planner, { unlabelled 
     const asItIs = isPreview ? planner(found.kind, found.object, { all: false }).warnings : plan.warnings;
     const lookAlikes = optInLookAlikes(found);
     // With the label the planner would say of an annotation that looks like it that it doesn't know it.
-    const isTold = (warning: string) => lookAlikes.some(({ key }) => warning.startsWith(quote(key)));
+    const isTold = (warning: string) => lookAlikes.some(({ key }) => warning.includes(quote(key)));
     const others = isPreview ? plan.warnings.filter((warning) => !isTold(warning)) : [];
     const warnings = [...asItIs, ...lookAlikes.map(({ message }) => message), ...others];
     return { ...found, manifest, plan, isPreview, warnings, patch };

@@ -38,7 +38,9 @@ describe("an opted-in Job", () => {
       ["create", "-n", namespace, "-f", "-"],
       JSON.stringify(job("mistyped", withSidecar, { annotations: { "curfew.sh/mian": "main" } })),
     );
-    expect(stderr).toMatch(/^Warning: "curfew\.sh\/mian" isn't .*: did you mean "curfew\.sh\/main"\?$/m);
+    expect(stderr).toMatch(
+      /^Warning: Curfew doesn't know the annotation "curfew\.sh\/mian", .*: did you mean "curfew\.sh\/main"\?$/m,
+    );
     expect(status).toBe(0);
   });
 
@@ -49,7 +51,7 @@ describe("an opted-in Job", () => {
       JSON.stringify(job("unclear", unclear)),
     );
     expect(status).toBe(1);
-    expect(stderr).toContain('nothing shows what "backup" and "manager" are');
+    expect(stderr).toContain(`can't tell whether "backup" and "manager" are sidecars`);
     expect(stderr).toContain('curfew.sh/main: "backup,manager"');
     expect(stderr).toContain('curfew.sh/sidecars: "manager"');
   });
@@ -150,7 +152,7 @@ describe("a CronJob whose Jobs are opted in", () => {
       ["apply", "-n", namespace, "-f", "-"],
       JSON.stringify(cronJob("warned", withSidecar, { "curfew.sh/mian": "main" })),
     );
-    expect(stderr).toMatch(/^Warning: "curfew\.sh\/mian" isn't an annotation that Curfew knows/m);
+    expect(stderr).toMatch(/^Warning: Curfew doesn't know the annotation "curfew\.sh\/mian"/m);
     expect(status).toBe(0);
     const { body } = await request("GET", `/apis/batch/v1/namespaces/${namespace}/cronjobs/warned`);
     expect(JSON.stringify(body)).not.toContain("curfew.sh/injected");

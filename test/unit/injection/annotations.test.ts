@@ -9,6 +9,7 @@ const settingsOf = (annotations: Record<string, string>) => {
 
 test("no annotation, no settings", () => {
   expect(parseAnnotations({ "corp.example/main": "x", "notcurfew.sh/main": "x" })).toEqual({
+    says: false,
     settings: {
       mains: undefined,
       sidecars: undefined,
@@ -80,7 +81,7 @@ describe("a value that an annotation cannot have is refused", () => {
   ])("%s: %j", (key, value) => {
     const { problems } = parseAnnotations({ [key]: value });
     expect(problems).toEqual([
-      expect.stringMatching(new RegExp(`^The annotation "${key}" is ".*, but must be .*[.?]$`)),
+      expect.stringMatching(new RegExp(`^The annotation "${key}" is ".*"\\. It must be .*[.?]$`)),
     ]);
   });
 });
@@ -88,7 +89,7 @@ describe("a value that an annotation cannot have is refused", () => {
 describe("what is wrong is told", () => {
   test("with the value that was meant, where one is near", () => {
     expect(parseAnnotations({ "curfew.sh/strategy": "Natve" }).problems).toEqual([
-      'The annotation "curfew.sh/strategy" is "Natve", but must be auto, trap or native; did you mean native?',
+      'The annotation "curfew.sh/strategy" is "Natve". It must be auto, trap or native; did you mean native?',
     ]);
   });
 
@@ -113,9 +114,9 @@ test("an annotation in Curfew's domain that it doesn't know is warned of, with t
   });
   expect(problems).toEqual([]);
   expect(warnings).toEqual([
-    `"curfew.sh/mian" isn't an annotation that Curfew knows, so it has no effect: did you mean "curfew.sh/main"?`,
-    `"comand.curfew.sh/a" isn't an annotation that Curfew knows, so it has no effect: did you mean "command.curfew.sh/a"?`,
-    `"timeout.curfew.sh/a" isn't an annotation that Curfew knows, so it has no effect.`,
+    `Curfew doesn't know the annotation "curfew.sh/mian", so it has no effect: did you mean "curfew.sh/main"?`,
+    `Curfew doesn't know the annotation "comand.curfew.sh/a", so it has no effect: did you mean "command.curfew.sh/a"?`,
+    `Curfew doesn't know the annotation "timeout.curfew.sh/a", so it has no effect.`,
   ]);
 });
 

@@ -15,14 +15,18 @@ const image = fc
 const command = fc.constantFrom(["sh", "-c", "…"], ["/app"], null);
 
 /** Evidence as docs/reference.md has it in words, for the names and images above: no part of the planner's own table. */
-function isEvident(container: { name: string; image: string }, ownName: string): boolean {
+function isEvident(container: { name: string; image: string; command: unknown }, ownName: string): boolean {
   const words = container.name.split("-").filter((each, at, all) => !(each === "2" && at === all.length - 1 && at > 0));
   while (words.length > 1 && words.at(-1) === "2") words.pop();
-  const byName = (words.at(-1) ?? "").includes("proxy") || words.at(-1) === "sidecar" || words.includes("dind");
+  const byName =
+    ((words.at(-1) ?? "").includes("proxy") || words.at(-1) === "sidecar" || words.includes("dind")) &&
+    !words.includes("migrate");
   const [, repository = "", tag = ""] = /([^/:]*)(?::([^/]*))?$/.exec(container.image) ?? [];
   const byImage =
-    ["envoy", "proxysql", "dind", "docker-dind"].includes(repository) ||
-    (repository === "docker" && tag.includes("dind"));
+    repository === "envoy" ||
+    // These run something else where the manifest sets a command.
+    (container.command === null &&
+      (["proxysql", "dind", "docker-dind"].includes(repository) || (repository === "docker" && tag.includes("dind"))));
   return (byName && container.name !== ownName) || byImage;
 }
 

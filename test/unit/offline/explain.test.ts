@@ -41,13 +41,13 @@ function explained(text: string, options: Parameters<typeof createPlanner>[0] & 
 test("tells the strategy, each container's role and argv, what is stopped when, and what is added", () => {
   const { text } = explained(job(AGENT + DIND));
   expect(text.slice(0, text.indexOf("  line "))).toBe(`Job build  job.yaml, document 1
-  trap: chosen by auto, as trap meets no limit
+  trap: chosen by auto, because trap meets no limit
 
-  CONTAINER  ROLE     BECAUSE                            RUNS                              KNOWN FROM
-  agent      main     it's the only one left             buildkite-agent-entrypoint start  known image
-  dind       sidecar  its image is known as a sidecar's  dockerd-entrypoint.sh             known image
+  CONTAINER  ROLE     BECAUSE                             RUNS                              KNOWN FROM
+  agent      main     it's the only one without evidence  buildkite-agent-entrypoint start  known image
+  dind       sidecar  its image is known as a sidecar's   dockerd-entrypoint.sh             known image
 
-  When agent has ended, whatever the way: dind gets TERM, and KILL 30 s later.
+  When agent has ended, by whatever exit code or signal: dind gets TERM, and KILL 30 s later.
 
   Added: a shell wrapper around agent, dind; the volume tmp-pod, mounted in each wrapped container; the annotation
     curfew.sh/injected.
@@ -81,7 +81,7 @@ describe("the difference", () => {
 test("names the limit that kept auto from trap", () => {
   const { explanation, text } = explained(job(AGENT + PROXY));
   expect(explanation).toMatchObject({ outcome: "patch", strategy: "native" });
-  expect(text).toContain("  native: chosen by auto, as trap is ruled out\n    proxy (gcr.io/");
+  expect(text).toContain("  native: chosen by auto, because trap is ruled out\n    proxy (gcr.io/");
   expect(text).toContain("\n      trap, no-shell: ");
   expect(text).toContain("proxy moved to initContainers with restartPolicy: Always");
 });
@@ -91,7 +91,7 @@ test("says why a Job is refused, with every limit and way out, and shows no diff
   expect(explanation).toMatchObject({ outcome: "refuse", reason: "limits-met", patch: [] });
   for (const limit of ["trap, argv-unknown", "trap, no-shell", "native, old-nodes"])
     expect(text).toContain(`      ${limit}: `);
-  expect(text).toContain("        way out: set command in the manifest, or command.curfew.sh/tool");
+  expect(text).toContain("        way out: set command, or set command.curfew.sh/tool");
   expect(text).not.toContain("  line ");
 });
 
@@ -100,25 +100,24 @@ test("shows which containers are in doubt, and the lines to paste", () => {
   expect(explanation).toMatchObject({ outcome: "refuse", reason: "roles-unclear" });
   expect(text).toContain('curfew.sh/main: "agent,tool"');
   expect(text).toContain('curfew.sh/sidecars: "tool"');
-  expect(text).toMatch(/^ {2}tool +unclear +nothing shows what it is +unknown$/m);
+  expect(text).toMatch(/^ {2}tool +unclear +there's no evidence either way +unknown$/m);
 });
 
 test("says of each native sidecar that it's restarted if it ends early, and that its exit code doesn't count", () => {
   const { text } = explained(job(AGENT + PROXY + DIND), { strategy: "native" });
   expect(text).toContain("kubelet stops dind and proxy, in this order, TERM first");
-  for (const name of ["proxy", "dind"])
-    expect(text).toContain(
-      `  ${name}: if it ends before that, kubelet restarts it, and its exit code no longer counts.\n`,
-    );
+  const caveat = "ends earlier, kubelet restarts it, and its exit code doesn't count.\n";
+  expect(text).toContain(`  If one of proxy and dind ${caveat}`);
+  expect(explained(job(AGENT + PROXY)).text).toContain(`  If proxy ${caveat}`);
 });
 
 test("says which strategy may do more harm where both meet limits", () => {
   const startupProbe = DIND.replace("}", ", startupProbe: { exec: { command: [x] } } }");
   const { text } = explained(job(AGENT + startupProbe));
   expect(text).toContain(
-    "  trap: chosen by auto, as native may do more harm\n    dind (docker:27-dind)\n      native, ",
+    "  trap: chosen by auto, because native may do more harm\n    dind (docker:27-dind)\n      native, ",
   );
-  expect(text).toContain('  warning: "dind" (docker:27-dind): When the sidecar\'s liveness or startup probe fails');
+  expect(text).toContain('  warning: "dind": If the sidecar\'s liveness or startup probe fails');
 });
 
 test("says a limit once for all containers that meet it, and of one container all that it meets together", () => {
@@ -126,14 +125,14 @@ test("says a limit once for all containers that meet it, and of one container al
   const start = text.indexOf("    tool (");
   expect(text.slice(start, text.indexOf("  CONTAINER"))).toBe(
     `    tool (registry.example/tool), twin-sidecar (registry.example/tool)
-      trap, argv-unknown: The manifest has no command, and the image is none whose entry point Curfew knows.
-        way out: set command in the manifest, or command.curfew.sh/CONTAINER to the image's entry point
+      trap, argv-unknown: The manifest sets no command, and Curfew doesn't know the image's entry point.
+        way out: set command, or set command.curfew.sh/CONTAINER to the image's entry point, as in '["/entrypoint.sh"]'
     proxy (gcr.io/cloud-sql-connectors/cloud-sql-proxy:2)
       trap, no-shell: The image is known to have no shell, which the wrapper needs.
-        way out: use a tag of the image that has a shell, or name one with shell.curfew.sh/proxy
+        way out: use a tag of the image that has a shell, or set shell.curfew.sh/proxy to the path of one
     the whole Job
-      native, old-nodes: The operator has said that some nodes are older than Kubernetes 1.29 and know no native
-        sidecars.
+      native, old-nodes: Some nodes are older than Kubernetes 1.29 and don't support native sidecars (the operator's
+        setting).
         way out: upgrade the nodes, or ask the operator
     way out: leave a container alone with curfew.sh/ignore, if it ends by itself
 
@@ -146,12 +145,12 @@ test("tells of the limits that a Job lives with as warnings, once", () => {
   const { explanation, text } = explained(job(tool + DIND), { strategy: "trap" });
   expect(explanation.limits.map(({ limit }) => limit)).toEqual(["shell-not-evident"]);
   expect(text.match(/Nothing shows that the image has a shell/g)).toHaveLength(1);
-  expect(text).toContain('  warning: "tool" (registry.example/tool): Nothing shows');
+  expect(text).toContain('  warning: "tool": Nothing shows');
 });
 
 test("a Job that asks for a strategy that can't be is told where the other one would do", () => {
   const { text } = explained(job(AGENT + PROXY), { strategy: "trap" });
-  expect(text).toContain("    way out: set curfew.sh/strategy: native, which can\n");
+  expect(text).toContain("    way out: set curfew.sh/strategy: native, which works for this Job\n");
 });
 
 test("says why a Job is left alone", () => {
@@ -165,7 +164,7 @@ describe("of a Job without the label", () => {
     const { text, explanation } = explained(unlabelled);
     expect(text).toContain(`Job build  job.yaml, document 1
   not labelled; with the label:
-  trap: chosen by auto, as trap meets no limit
+  trap: chosen by auto, because trap meets no limit
 `);
     expect(text).toContain("  +  annotations:");
     expect(explanation).toMatchObject({ labelled: false, outcome: "patch" });
@@ -204,7 +203,7 @@ test("gives machines ids, and people one sentence beside them", () => {
         strategy: "trap",
         container: "tool",
         image: "registry.example/tool",
-        message: expect.stringMatching(/^The manifest has no command/) as string,
+        message: expect.stringMatching(/^The manifest sets no command/) as string,
         wayOut: expect.stringContaining("command.curfew.sh/tool") as string,
       },
     ],
@@ -219,7 +218,7 @@ test("gives machines ids, and people one sentence beside them", () => {
 
 test("shows the planner's warnings", () => {
   const mistyped = explained(job(AGENT + DIND, "  annotations: { curfew.sh/mian: agent }\n"));
-  expect(mistyped.text).toContain(`  warning: "curfew.sh/mian" isn't an annotation that Curfew knows`);
+  expect(mistyped.text).toContain(`  warning: Curfew doesn't know the annotation "curfew.sh/mian"`);
 });
 
 test("fits its table to a narrow terminal", () => {

@@ -23,7 +23,7 @@ function aCronJob(metadata: Partial<Metadata>, jobTemplate: unknown): unknown {
 function warnings(value: unknown, scope: Scope = {}): readonly string[] {
   const manifest: Manifest = { file: "a.json", number: 1, format: "json", text: "", value };
   const [planned] = planManifest(manifest, createPlanner({}), scope);
-  return planned?.warnings.filter((warning) => !warning.includes("has one container")) ?? [];
+  return planned?.warnings.filter((warning) => !warning.includes("only one container")) ?? [];
 }
 
 const RIGHT_KEY = { "curfew.sh/enabled": "true" };
