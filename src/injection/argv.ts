@@ -67,7 +67,8 @@ function launchedShell(elements: readonly string[]): string | undefined {
   return undefined;
 }
 
-function basename(path: string): string {
+/** What follows the last slash. */
+export function basename(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 

@@ -3,6 +3,7 @@
  * every container that it fits. The planner, `curfew explain`, refusals and metrics read this table, and a test compares
  * docs/reference.md with it. docs/architecture.md says what was left out, and why.
  */
+import { basename } from "./argv.ts";
 import type { Container } from "./job.ts";
 import type { KnownImage } from "./known-images.ts";
 
@@ -89,7 +90,7 @@ export const EVIDENCE = {
   "known-image": {
     because: "its image is known as a sidecar's",
     exactly:
-      "The row of known images for it has the role sidecar. If the row names a daemon, the manifest must set no command, or the argv must contain the daemon: docker:27-dind, unless its command is docker build.",
+      "The row of known images for it has the role sidecar. If the row names a daemon, the manifest must set no command, or its command must run the daemon: docker:27-dind, unless its command is docker build.",
     byName: false,
     shows: (container, known) => known?.role === "sidecar" && runsDaemon(container, known),
   },
@@ -140,5 +141,11 @@ export function sidecarEvidence(
 /** Whether it runs what makes its image a sidecar's, rather than another program that the image has, too. */
 function runsDaemon({ command, args }: Container, { daemon }: KnownImage): boolean {
   if (daemon === undefined || !command || command.length === 0) return true;
-  return [...command, ...(args ?? [])].some((element) => element.includes(daemon));
+  const argv = [...command, ...(args ?? [])];
+  return argv.some((element, index) => {
+    const isScript = argv[index - 1] === "-c" || /\s/.test(element);
+    const isProgram = index === 0 || argv[index - 1] === "--";
+    // Elsewhere it may be what another program is given, as in `mysql --host proxysql`.
+    return isScript ? element.includes(daemon) : isProgram && basename(element).startsWith(daemon);
+  });
 }

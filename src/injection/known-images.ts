@@ -22,7 +22,7 @@ export interface KnownImage {
   readonly role?: "sidecar" | "main" | undefined;
   /**
    * The program that makes a sidecar of the image, where the image has others that do a Job's work, too. Where the manifest sets a
-   * command, `role: sidecar` holds only if the argv contains this.
+   * command, `role: sidecar` holds only if that runs this, directly or in a script.
    */
   readonly daemon?: string | undefined;
 }
