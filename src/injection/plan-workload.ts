@@ -1,7 +1,7 @@
 /** The plan for a Job's template, wherever it lies: Jobs and CronJobs need no second planner. */
 import { parseAnnotations } from "./annotations.ts";
 import { sidecarEvidence } from "./evidence.ts";
-import { isNativeSidecar, type Container, type Job } from "./job.ts";
+import { isNativeSidecar, type Job } from "./job.ts";
 import { imageLookup } from "./image-lookup.ts";
 import { LIMITS, SEVERITIES } from "./limits.ts";
 import { sentencesOf } from "./met-limit.ts";
@@ -61,9 +61,9 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
   const isWrapped = unwrapped.some((original) => original !== undefined);
   const hasNativeSidecars = (spec.initContainers ?? []).some(isNativeSidecar);
   const wasNative = annotations?.[INJECTED_ANNOTATION] === "native" && hasNativeSidecars;
+  const stripped = strippedSidecars(job);
   /** Nothing is left to stop: either an earlier pass saw to it, or there never was. */
   const leaveAsIs = (reason: LeaveReason, warning: string, containers: readonly ContainerPlan[] = []): Plan => {
-    const stripped = strippedSidecars(job);
     if (stripped !== undefined) return refuse("half-injected", stripped, warnings, containers);
     return wasNative
       ? leave("already-injected", warnings, markInjected(base, job, "native"), containers)
@@ -83,11 +83,18 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
   const lookUp = imageLookup(options.knownImages);
   const known = spec.containers.map(({ image }) => lookUp(image ?? ""));
   const defaultContainer = template.metadata?.annotations?.[DEFAULT_CONTAINER_ANNOTATION];
+  // Where containers are left to plan, an init container must look like a sidecar that was moved: a marker alone proves nothing.
+  const isStripped =
+    stripped !== undefined &&
+    (spec.initContainers ?? []).some(
+      (init) =>
+        settings.sidecars?.includes(init.name) === true ||
+        sidecarEvidence(init, lookUp(init.image ?? ""), names) !== undefined,
+    );
   const roles = assignRoles({ containers: spec.containers, unwrapped, known, defaultContainer, names }, settings);
   if (roles.kind === "refuse") {
     const containers = unassigned(roles.assignments, unwrapped, settings, known);
-    const stripped = strippedSidecars(job);
-    if (stripped !== undefined) return refuse("half-injected", stripped, warnings, containers);
+    if (isStripped) return refuse("half-injected", stripped, warnings, containers);
     return wasNative && roles.reason === "roles-unclear"
       ? refuse("half-injected", mainCannotBeTold(spec.containers), warnings, containers)
       : refuse(roles.reason, roles.message, warnings, containers);
@@ -107,14 +114,7 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
   };
   warnings.push(...uselessSettings(survey));
 
-  const stripped = strippedSidecars(job);
-  if (stripped !== undefined) {
-    // Where what is left would be planned anew, one must look like a sidecar that was moved: a marker alone proves nothing.
-    const isMoved = (container: Container): boolean =>
-      (settings.sidecars?.includes(container.name) ?? false) ||
-      sidecarEvidence(container, lookUp(container.image ?? ""), names) !== undefined;
-    if (spec.initContainers?.some(isMoved)) return refuse("half-injected", stripped, warnings, containerPlans(survey));
-  }
+  if (isStripped) return refuse("half-injected", stripped, warnings, containerPlans(survey));
   if (survey.sidecars.length === 0) return leaveAsIs("no-sidecars", NOTHING_TO_STOP, containerPlans(survey));
   return choose(survey, isWrapped ? "trap" : wasNative ? "native" : undefined, options, warnings);
 }
