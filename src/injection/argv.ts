@@ -40,10 +40,10 @@ const SHELL_NAMES = new Set(["sh", "bash", "dash", "ash"]);
 export type Shell = { readonly path: string; readonly evident: boolean } | undefined;
 
 /** Programs whose arguments run in another container, on another machine, or under another root. */
+// prettier-ignore
 const RUN_ELSEWHERE = new Set([
-  ...["docker", "docker-compose", "podman", "buildah", "nerdctl", "ctr", "crictl", "kubectl", "oc", "lxc", "incus"],
-  ...["machinectl", "systemd-nspawn", "limactl", "apptainer", "singularity", "chroot", "nsenter"],
-  ...["ssh", "ansible", "aws", "flyctl", "srun", "mpirun"],
+  "docker", "docker-compose", "podman", "buildah", "nerdctl", "ctr", "crictl", "kubectl", "oc", "lxc", "incus", "machinectl",
+  "systemd-nspawn", "limactl", "apptainer", "singularity", "chroot", "nsenter", "ssh", "ansible", "aws", "flyctl", "srun", "mpirun",
 ]);
 
 /** A shell by its name or absolute path. A relative path would be looked up in workingDir, which proves nothing here. */

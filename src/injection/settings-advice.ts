@@ -2,7 +2,7 @@
 import { GRACE_PERIOD_PREFIX, isCurfews, SHELL_PREFIX } from "./annotations.ts";
 import { gracePeriodOf } from "./job.ts";
 import { ENABLED_LABEL, INJECTED_ANNOTATION } from "./plan.ts";
-import { quote } from "./quote.ts";
+import { quote, showName } from "./quote.ts";
 import type { Survey } from "./survey.ts";
 
 /** Curfew reads the annotations beside its label: not those of the Pod template, nor those of a CronJob. */
@@ -21,14 +21,16 @@ export function uselessSettings({ containers, settings, spec }: Survey): readonl
   for (const { container, role } of containers) {
     const gracePeriod = settings.gracePeriods.get(container.name);
     if (gracePeriod !== undefined && role !== "sidecar") {
-      warnings.push(`${GRACE_PERIOD_PREFIX}${container.name} has no effect: ${quote(container.name)} isn't a sidecar.`);
+      warnings.push(
+        `${GRACE_PERIOD_PREFIX}${showName(container.name)} has no effect: ${quote(container.name)} isn't a sidecar.`,
+      );
     } else if (gracePeriod !== undefined && gracePeriod > podGracePeriod) {
       warnings.push(
-        `${GRACE_PERIOD_PREFIX}${container.name} is cut to the Pod's terminationGracePeriodSeconds, ${podGracePeriod}.`,
+        `${GRACE_PERIOD_PREFIX}${showName(container.name)} is cut to the Pod's terminationGracePeriodSeconds, ${podGracePeriod}.`,
       );
     }
     if (role === "ignored" && settings.shells.has(container.name)) {
-      warnings.push(`${SHELL_PREFIX}${container.name} has no effect: ${quote(container.name)} is ignored.`);
+      warnings.push(`${SHELL_PREFIX}${showName(container.name)} has no effect: ${quote(container.name)} is ignored.`);
     }
   }
   return warnings;

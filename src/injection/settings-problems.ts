@@ -61,20 +61,19 @@ function unknownContainers(settings: Settings, job: Job): string[] {
   };
   const inits = new Set<string>();
   for (const { name } of initContainers ?? []) inits.add(name);
-  const listed = (key: string, why: string) => (name: string) =>
-    inits.has(name)
-      ? `${key} names the init container ${quote(name)}, ${why}`
-      : `${key} names ${quote(name)}, which this Job doesn't have`;
+  const missing = (key: string) => (name: string) => `${key} names ${quote(name)}, which this Job doesn't have`;
+  const missingOrInit = (key: string, why: string) => (name: string) =>
+    inits.has(name) ? `${key} names the init container ${quote(name)}, ${why}` : missing(key)(name);
   const inKey = (prefix: string) => (name: string) =>
     `${quote(prefix + name)} is for a container that this Job doesn't have`;
-  for (const name of settings.mains ?? []) check(name, listed(MAIN_ANNOTATION, "which can't be main"));
+  for (const name of settings.mains ?? []) check(name, missingOrInit(MAIN_ANNOTATION, "which can't be main"));
   // What Curfew has moved is an init container now, and still called a sidecar.
   const hasMoved = job.metadata?.annotations?.[INJECTED_ANNOTATION] === "native";
   for (const init of initContainers ?? []) if (hasMoved || isNativeSidecar(init)) known.add(init.name);
   for (const name of settings.sidecars ?? [])
-    check(name, listed(SIDECARS_ANNOTATION, "which ends before the main containers start"));
+    check(name, missingOrInit(SIDECARS_ANNOTATION, "which ends before the main containers start"));
   for (const name of inits) known.add(name);
-  for (const name of settings.ignored) check(name, listed(IGNORE_ANNOTATION, ""));
+  for (const name of settings.ignored) check(name, missing(IGNORE_ANNOTATION));
   for (const name of settings.commands.keys()) check(name, inKey(COMMAND_PREFIX));
   for (const name of settings.gracePeriods.keys()) check(name, inKey(GRACE_PERIOD_PREFIX));
   for (const name of settings.shells.keys()) check(name, inKey(SHELL_PREFIX));

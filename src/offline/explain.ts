@@ -66,13 +66,12 @@ export function explain(planned: PlannedJob): Explanation {
 function verdictOf(plan: Plan): string {
   if (plan.kind === "refuse") return refusalOf(plan);
   if (plan.kind === "leave") return plan.message;
-  const why = {
+  return {
     job: "the Job asks for it",
     server: "the operator's default",
     earlier: "chosen when Curfew patched it before",
     auto: `chosen by auto, because ${autosReason(plan)}`,
   }[plan.chosenBy];
-  return why;
 }
 
 function autosReason({ strategy, limits }: PatchPlan): string {

@@ -1,7 +1,7 @@
 /** What was read where no Job or CronJob was, and why nothing is done: most likely somebody expected something else. */
 import { nearest } from "../injection/nearest.ts";
 import { ENABLED_LABEL } from "../injection/plan.ts";
-import { quote } from "../injection/quote.ts";
+import { showName } from "../injection/quote.ts";
 import { findObjects, get } from "./find-jobs.ts";
 import { manifestsOf, type ManifestFile } from "./manifests.ts";
 
@@ -85,9 +85,9 @@ function hasPodTemplate(object: unknown): boolean {
   return ["template", "templates", "jobTemplate", "podTemplate"].some((key) => get(object, "spec", key) !== undefined);
 }
 
-/** As YAML would have it, but cut, and without what a terminal would act on. */
+/** Longer than any kind or apiVersion that is meant. */
 function show(text: string): string {
-  return quote(text.slice(0, 40)).slice(1, -1);
+  return showName(text.slice(0, 40));
 }
 
 function cut(line: string): string {

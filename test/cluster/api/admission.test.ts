@@ -11,6 +11,9 @@ const main = { "curfew.sh/main": "main" };
 const withSidecar = [script("main", "true"), politeSidecar()];
 const refused = { name: "proxy", image: "registry.example.org/proxy:1" };
 
+/** Nothing shows what these are. */
+const unclear = [script("backup", "true"), script("manager", "true")];
+
 describe("an opted-in Job", () => {
   it("is patched on its way through the API server, and stored so", async () => {
     accepted(await create(namespace, job("patched", withSidecar, { annotations: main })));
@@ -45,7 +48,6 @@ describe("an opted-in Job", () => {
   });
 
   it("is refused where nothing shows which containers are sidecars, with the lines to paste", async () => {
-    const unclear = [script("backup", "true"), script("manager", "true")];
     const { status, stderr } = await kubectl(
       ["create", "-n", namespace, "-f", "-"],
       JSON.stringify(job("unclear", unclear)),
@@ -159,7 +161,6 @@ describe("a CronJob whose Jobs are opted in", () => {
   });
 
   it("is refused where its Jobs would be, in the same words", async () => {
-    const unclear = [script("backup", "true"), script("manager", "true")];
     const { status, stderr } = await kubectl(
       ["apply", "-n", namespace, "-f", "-"],
       JSON.stringify(cronJob("unclear", unclear)),
