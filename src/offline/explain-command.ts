@@ -12,7 +12,7 @@ For each Job and CronJob: the strategy and what decided it, each container's
 role and how it was found, what will be stopped when, what is added, and the
 difference to the manifest, without the text of the wrappers.
 
-Of a Job without the label it says what the label would bring.
+For a Job without the label it shows what the label would do.
 
 The exit code is 1 where a Job would be refused.
 

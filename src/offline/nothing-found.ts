@@ -47,11 +47,11 @@ function describe(value: unknown): string {
 
 function reasonFor(value: unknown): string | undefined {
   if (Array.isArray(value)) {
-    return "A bare list is no manifest: make it the items of an object with apiVersion: v1 and kind: List.";
+    return "A bare list isn't a manifest: put it under items, in an object with apiVersion: v1 and kind: List.";
   }
   return typeof value === "object"
     ? reasonForObject(value)
-    : "Plain text is no manifest: an object has an apiVersion and a kind.";
+    : "Plain text isn't a manifest: that is an object with an apiVersion and a kind.";
 }
 
 function reasonForObject(object: unknown): string | undefined {
@@ -71,12 +71,12 @@ function reasonForObject(object: unknown): string | undefined {
 
 function reasonForVersion(kind: "Job" | "CronJob", apiVersion: unknown): string {
   const right = `a ${kind} has apiVersion: batch/v1`;
-  if (typeof apiVersion !== "string") return `A ${kind} without an apiVersion isn't one: ${right}.`;
+  if (typeof apiVersion !== "string") return `The apiVersion is missing: ${right}.`;
   if (apiVersion === "batch/v1beta1" || apiVersion === "batch/v2alpha1") {
-    return `apiVersion: ${apiVersion} ended with Kubernetes 1.25: ${right}.`;
+    return `apiVersion: ${apiVersion} is gone since Kubernetes 1.25: ${right}.`;
   }
   const domain = apiVersion.split("/")[0] ?? "";
-  if (domain.includes(".")) return `This ${kind} is that of ${show(domain)}; Curfew patches those of batch/v1.`;
+  if (domain.includes(".")) return `This ${kind} belongs to ${show(domain)}; Curfew patches those of batch/v1.`;
   return `apiVersion: ${show(apiVersion)} has no ${kind}: ${right}.`;
 }
 

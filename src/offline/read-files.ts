@@ -53,8 +53,8 @@ async function expand(path: string): Promise<string[]> {
 function problemWith(bytes: Buffer): string | undefined {
   const byteOrderMark = bytes.subarray(0, 2).toString("hex");
   if (byteOrderMark === "fffe" || byteOrderMark === "feff") {
-    return "it's UTF-16, and kubectl reads UTF-8; save it as UTF-8 (PowerShell: Out-File -Encoding utf8)";
+    return "it's UTF-16, and kubectl reads UTF-8 (PowerShell: Out-File -Encoding utf8)";
   }
-  if (bytes.includes(0)) return "it has NUL bytes, so it's a binary file, no manifest";
+  if (bytes.includes(0)) return "it has NUL bytes, so it's a binary file, not a manifest";
   return isUtf8(bytes) ? undefined : "it isn't UTF-8: a binary file, or text in another encoding";
 }

@@ -43,22 +43,22 @@ test.each([
   ],
   ["kind: job", object("job", "batch/v1"), "kind: job is unknown to Kubernetes: did you mean Job?"],
   ["kind: Cronjob", object("Cronjob", "batch/v1"), "kind: Cronjob is unknown to Kubernetes: did you mean CronJob?"],
-  ["no apiVersion", "kind: Job", "A Job without an apiVersion isn't one: a Job has apiVersion: batch/v1."],
+  ["no apiVersion", "kind: Job", "The apiVersion is missing: a Job has apiVersion: batch/v1."],
   [
     "an old apiVersion",
     object("CronJob", "batch/v1beta1"),
-    "apiVersion: batch/v1beta1 ended with Kubernetes 1.25: a CronJob has apiVersion: batch/v1.",
+    "apiVersion: batch/v1beta1 is gone since Kubernetes 1.25: a CronJob has apiVersion: batch/v1.",
   ],
   ["a wrong apiVersion", object("Job", "v1"), "apiVersion: v1 has no Job: a Job has apiVersion: batch/v1."],
   [
     "another project's Job",
     object("Job", "batch.volcano.sh/v1alpha1"),
-    "This Job is that of batch.volcano.sh; Curfew patches those of batch/v1.",
+    "This Job belongs to batch.volcano.sh; Curfew patches those of batch/v1.",
   ],
   [
     "a JSON list",
     '[{"kind": "Job", "apiVersion": "batch/v1"}]',
-    "A bare list is no manifest: make it the items of an object with apiVersion: v1 and kind: List.",
+    "A bare list isn't a manifest: put it under items, in an object with apiVersion: v1 and kind: List.",
   ],
 ])("says why nothing is done about it: %s", (_, text, reason) => {
   expect(nothingFound([file(text)])[1]).toBe(reason);
