@@ -53,7 +53,7 @@ for (const role of ["main", "sidecar"] as const) {
           const argv = [shell, "-c", text];
           // What hangs on the moment comes out the same at some time, if not both times at once.
           const [bare, wrapped] = [new Set<string>(), new Set<string>()];
-          for (let tries = 0; tries < 6 && !meet(bare, wrapped); tries++) {
+          for (let tries = 0; tries < 12 && !meet(bare, wrapped); tries++) {
             await Promise.all([
               resultOf(text, pod.plain(argv)).then((result) => bare.add(result)),
               resultOf(text, pod[role](argv)).then((result) => wrapped.add(result)),

@@ -13,7 +13,9 @@ const COMMANDS = [
     "trap '' INT",
     "trap 'exit 8' USR1",
   ],
-  ...["sleep 0.02", "sleep 0.3 &", "(sleep 0.05; echo late) &", "kill $!", "kill -INT $!", "kill -USR1 $!"],
+  ...["sleep 0.02", "sleep 0.3 &", "(sleep 0.05; echo late) &"],
+  // Only what is surely there is killed, and waited for: else it is anybody's guess whether `kill` fails and what bash reports.
+  ...["sleep 1 & kill $!; wait $!", "sleep 0.3 & kill -INT $!", "sleep 1 & kill -USR1 $!; wait $!"],
   ...[
     "(exit 4)",
     "/nonexistent",
