@@ -18,6 +18,13 @@ export const PLANNER_SETTINGS = {
     fallback: "true",
     parse: parseBoolean,
   },
+  volumeMedium: {
+    flag: "--volume-medium <name>",
+    env: "CURFEW_VOLUME_MEDIUM",
+    help: "where the emptyDir of strategy trap is: memory, or disk if a policy forbids emptyDirs in memory",
+    fallback: "memory",
+    parse: oneOf("memory", "disk"),
+  },
   knownImages: {
     flag: "--known-images <file>",
     env: "CURFEW_KNOWN_IMAGES",

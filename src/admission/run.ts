@@ -19,8 +19,8 @@ export async function runAdmission(
   config: AdmissionConfig,
   log: Logger = createLogger("admission", config.logLevel),
 ): Promise<void> {
-  const { host, strategy, nativeSidecars, knownImages } = config;
-  const planner = createPlanner({ strategy, nativeSidecars, knownImages });
+  const { host, strategy, nativeSidecars, volumeMedium, knownImages } = config;
+  const planner = createPlanner({ strategy, nativeSidecars, volumeMedium, knownImages });
   const registry = createRegistry();
   const metrics = createAdmissionMetrics(registry);
   let readiness: Readiness = { ready: false, reason: "starting" };

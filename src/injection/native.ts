@@ -31,19 +31,26 @@ export function nativeLimits(survey: Survey, { nativeSidecars = true }: PlanOpti
   return limits;
 }
 
-/** Moves each sidecar behind the init containers that are there, in order, so that nothing of it is serialised again. */
+/**
+ * Moves each sidecar behind the init containers that are there, in order, so that nothing of it is serialised again. One that is there
+ * already was added a second time (`addedTwice`), and goes.
+ */
 export function nativePatch(survey: Survey): readonly PatchOperation[] {
   const { base, job, spec, sidecars } = survey;
   const podSpec = `${base}/spec/template/spec`;
-  const before = spec.initContainers?.length ?? 0;
+  const there = new Set(spec.initContainers?.map(({ name }) => name));
+  let end = spec.initContainers?.length ?? 0;
   const patch: PatchOperation[] = spec.initContainers ? [] : [add(`${podSpec}/initContainers`, [])];
-  for (const [moved, { index }] of sidecars.entries()) {
-    const path = `${podSpec}/initContainers/${before + moved}`;
+  for (const [gone, { container, index }] of sidecars.entries()) {
     // Each one that has left moves those behind it up.
-    patch.push(
-      { op: "move", from: `${podSpec}/containers/${index - moved}`, path },
-      add(`${path}/restartPolicy`, "Always"),
-    );
+    const from = `${podSpec}/containers/${index - gone}`;
+    if (there.has(container.name)) {
+      patch.push({ op: "remove", path: from });
+      continue;
+    }
+    const path = `${podSpec}/initContainers/${end}`;
+    patch.push({ op: "move", from, path }, add(`${path}/restartPolicy`, "Always"));
+    end += 1;
   }
   return [
     ...patch,

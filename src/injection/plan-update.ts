@@ -10,6 +10,7 @@ import { areNamedRules } from "./native.ts";
 import { add, annotate } from "./patch.ts";
 import { ENABLED_LABEL, INJECTED_ANNOTATION, MOUNT_PATH, type PatchOperation } from "./plan.ts";
 import { quote } from "./quote.ts";
+import { RECORD_ANNOTATIONS } from "./record.ts";
 import { unwrap } from "./wrapper.ts";
 
 export interface UpdatePlan {
@@ -31,7 +32,7 @@ export function planUpdate(oldJob: unknown, newJob: unknown): UpdatePlan {
       ...restoreWrapped(before.job, after.job),
       ...moved.patch,
       ...(wasMadeNative(before.job) ? restoreFailurePolicy(before.job, after.job) : []),
-      ...restoreMarkers(before.job, after.job),
+      ...restoreRecord(before.job, after.job),
     ],
     warnings: [...moved.warnings, ...lateSettings(before.job, after.job)],
   };
@@ -70,35 +71,39 @@ function restoreWrapped(before: Job, after: Job): readonly PatchOperation[] {
   return patch;
 }
 
-/** Sidecars that became init containers, and which the manifest still has among its containers. */
+/**
+ * Sidecars that became init containers, and which the manifest still has among its containers. A changed one goes to the same place: so the
+ * API server judges the change, and takes what may change while a Job is suspended (KEP-5440: resources).
+ */
 function restoreMoved(before: Job, after: Job): UpdatePlan {
   const oldSpec = before.spec.template.spec;
   const { containers, initContainers } = after.spec.template.spec;
   const stay = new Set(oldSpec.containers.map(({ name }) => name));
-  const present = new Set((initContainers ?? []).map(({ name }) => name));
-  const removals: PatchOperation[] = [];
-  const insertions: PatchOperation[] = [];
+  // Their names as the patch leaves them so far.
+  const rest = containers.map(({ name }) => name);
+  const inits = (initContainers ?? []).map(({ name }) => name);
+  const patch: PatchOperation[] = [];
   const warnings: string[] = [];
   for (const [at, old] of (oldSpec.initContainers ?? []).entries()) {
-    const index = containers.findIndex(({ name }) => name === old.name);
-    const returned = containers[index];
+    const returned = containers.find(({ name }) => name === old.name);
     if (!returned || stay.has(old.name) || !isNativeSidecar(old)) continue;
-    if (!equal(returned, old, "restartPolicy")) {
-      warnings.push(changedSidecar(returned));
-      continue;
+    const from = `${POD_SPEC}/containers/${rest.indexOf(old.name)}`;
+    rest.splice(rest.indexOf(old.name), 1);
+    const there = inits.indexOf(old.name);
+    const to = there === -1 ? Math.min(at, inits.length) : there;
+    const path = `${POD_SPEC}/initContainers/${to}`;
+    if (!initContainers && inits.length === 0) patch.push(add(`${POD_SPEC}/initContainers`, []));
+    if (equal(returned, old, "restartPolicy")) {
+      patch.push({ op: "remove", path: from });
+      if (there === -1) patch.push(add(path, old));
+    } else {
+      if (before.spec.suspend !== true) warnings.push(changedSidecar(returned));
+      if (there !== -1) patch.push({ op: "remove", path });
+      patch.push({ op: "move", from, path }, add(`${path}/restartPolicy`, "Always"));
     }
-    removals.push({ op: "remove", path: `${POD_SPEC}/containers/${index}` });
-    if (!present.has(old.name)) {
-      insertions.push(insert(`${POD_SPEC}/initContainers`, initContainers, at, old, insertions.length));
-    }
+    if (there === -1) inits.splice(to, 0, old.name);
   }
-  // From the last to the first, so that no removal moves what another names.
-  return { patch: [...removals.sort(byIndexDescending), ...insertions], warnings };
-}
-
-function byIndexDescending(one: PatchOperation, other: PatchOperation): number {
-  const index = ({ path }: PatchOperation): number => Number(path.slice(path.lastIndexOf("/") + 1));
-  return index(other) - index(one);
+  return { patch, warnings };
 }
 
 function restoreFailurePolicy(before: Job, after: Job): readonly PatchOperation[] {
@@ -111,14 +116,19 @@ function wasMadeNative({ metadata, spec }: Job): boolean {
   return [metadata, spec.template.metadata].some((bearer) => bearer?.annotations?.[INJECTED_ANNOTATION] === "native");
 }
 
-function restoreMarkers(before: Job, after: Job): readonly PatchOperation[] {
+function restoreRecord(before: Job, after: Job): readonly PatchOperation[] {
   const pairs = [
-    ["/metadata", before.metadata, after.metadata],
-    ["/spec/template/metadata", before.spec.template.metadata, after.spec.template.metadata],
+    ["/metadata", before.metadata, after.metadata, [INJECTED_ANNOTATION]],
+    ["/spec/template/metadata", before.spec.template.metadata, after.spec.template.metadata, RECORD_ANNOTATIONS],
   ] as const;
-  return pairs.flatMap(([path, old, now]) => {
-    const marker = old?.annotations?.[INJECTED_ANNOTATION];
-    return marker === undefined ? [] : annotate(path, now, marker);
+  return pairs.flatMap(([path, old, now, keys]) => {
+    const annotations = old?.annotations;
+    if (annotations?.[INJECTED_ANNOTATION] === undefined) return [];
+    const recorded = keys.flatMap((key): (readonly [string, string])[] => {
+      const value = annotations[key];
+      return value === undefined ? [] : [[key, value]];
+    });
+    return annotate(path, now, Object.fromEntries(recorded));
   });
 }
 
@@ -142,7 +152,7 @@ function isSetting(key: string): boolean {
 function changedSidecar({ name }: Container): string {
   return (
     `Curfew runs ${quote(name)} as a native sidecar (in initContainers), and the new manifest changes it. ` +
-    "A Job's template cannot change: delete the Job and create it anew."
+    "The template of a Job can't change unless it's suspended: delete the Job and create it anew."
   );
 }
 
@@ -150,14 +160,7 @@ function same(one: readonly string[] | null | undefined, other: readonly string[
   return equal(one ?? [], other ?? []);
 }
 
-/** Puts a value back where it was; `more` counts what this patch has put into the same list before. */
-function insert(
-  path: string,
-  list: readonly unknown[] | null | undefined,
-  at: number,
-  value: unknown,
-  more = 0,
-): PatchOperation {
-  if (!list && more === 0) return add(path, [value]);
-  return add(`${path}/${Math.min(at, (list?.length ?? 0) + more)}`, value);
+/** Puts a value back where it was. */
+function insert(path: string, list: readonly unknown[] | null | undefined, at: number, value: unknown): PatchOperation {
+  return list ? add(`${path}/${Math.min(at, list.length)}`, value) : add(path, [value]);
 }

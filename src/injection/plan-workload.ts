@@ -1,38 +1,37 @@
 /** The plan for a Job's template, wherever it lies: Jobs and CronJobs need no second planner. */
 import { parseAnnotations } from "./annotations.ts";
-import { sidecarEvidence } from "./evidence.ts";
-import { isNativeSidecar, type Job } from "./job.ts";
+import { equal } from "./equal.ts";
+import { isNativeSidecar, type Container, type Job } from "./job.ts";
 import { imageLookup } from "./image-lookup.ts";
 import { LIMITS, SEVERITIES } from "./limits.ts";
 import { sentencesOf } from "./met-limit.ts";
 import { nativeLimits, nativePatch } from "./native.ts";
-import { markInjected } from "./patch.ts";
-import {
-  INJECTED_ANNOTATION,
-  type ContainerPlan,
-  type LeavePlan,
-  type MetLimit,
-  type PatchOperation,
-  type Plan,
-  type PlanOptions,
-  type RefusePlan,
-  type Strategy,
+import type {
+  ContainerPlan,
+  LeavePlan,
+  MetLimit,
+  PatchOperation,
+  Plan,
+  PlanOptions,
+  RefusePlan,
+  Strategy,
 } from "./plan.ts";
 import { LEAVE_REASONS, type LeaveReason, type RefuseReason } from "./reasons.ts";
+import { earlierNative, record, type EarlierNative, type RecordedRoles } from "./record.ts";
 import {
+  addedTwice,
   brokenWrapper,
   generalWaysOut,
   limitsRefusal,
   MAIN_IS_GONE,
-  mainCannotBeTold,
   onlySidecar,
-  strippedSidecars,
+  STRIPPED_SIDECARS,
 } from "./refusals.ts";
 import { shorten } from "./quote.ts";
 import { assignRoles, DEFAULT_CONTAINER_ANNOTATION } from "./roles.ts";
 import { misplacedAnnotations, uselessSettings } from "./settings-advice.ts";
 import { settingsProblems } from "./settings-problems.ts";
-import { containerPlans, surveyContainer, unassigned, type Survey } from "./survey.ts";
+import { containerPlans, surveyContainer, unassigned, type Survey, type SurveyedContainer } from "./survey.ts";
 import { sharedVolume, trapLimits, trapPatch, type SharedVolume } from "./trap.ts";
 import { unwrap, type Unwrapped } from "./wrapper.ts";
 
@@ -60,44 +59,40 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
     return refuse("half-injected", MAIN_IS_GONE, warnings);
   const isWrapped = unwrapped.some((original) => original !== undefined);
   const hasNativeSidecars = (spec.initContainers ?? []).some(isNativeSidecar);
-  const wasNative = annotations?.[INJECTED_ANNOTATION] === "native" && hasNativeSidecars;
-  const stripped = strippedSidecars(job);
+  const earlier = earlierNative(job);
+  if (earlier?.isStripped) return refuse("half-injected", STRIPPED_SIDECARS, warnings);
+  const twice = earlier && spec.containers.find((container) => isAddedTwice(container, job));
+  if (twice) return refuse("half-injected", addedTwice(twice), warnings);
   /** Nothing is left to stop: either an earlier pass saw to it, or there never was. */
-  const leaveAsIs = (reason: LeaveReason, warning: string, containers: readonly ContainerPlan[] = []): Plan => {
-    if (stripped !== undefined) return refuse("half-injected", stripped, warnings, containers);
-    return wasNative
-      ? leave("already-injected", warnings, markInjected(base, job, "native"), containers)
-      : leave(
-          reason,
-          hasNativeSidecars ? warnings : [...warnings, warning],
-          markInjected(base, job, "none"),
-          containers,
-        );
+  const leaveAsIs = (
+    reason: LeaveReason,
+    warning: string,
+    mains: readonly string[],
+    containers: readonly ContainerPlan[] = [],
+  ): Plan => {
+    if (earlier) {
+      const mark = record(base, job, "native", { mains, sidecars: [...earlier.sidecars] });
+      return leave("already-injected", warnings, mark, containers);
+    }
+    const mark = record(base, job, "none", spec.containers.length > 1 ? { mains, sidecars: [] } : undefined);
+    return leave(reason, hasNativeSidecars ? warnings : [...warnings, warning], mark, containers);
   };
   const [only, ...others] = spec.containers;
-  if (others.length === 0 && !isWrapped) {
-    if (only && settings.sidecars?.includes(only.name)) return refuse("no-main", onlySidecar(only), warnings);
-    return leaveAsIs(hasNativeSidecars ? "no-sidecars" : "single-container", SINGLE_CONTAINER);
+  if (only && others.length === 0 && !isWrapped) {
+    if (settings.sidecars?.includes(only.name)) return refuse("no-main", onlySidecar(only), warnings);
+    return leaveAsIs(hasNativeSidecars ? "no-sidecars" : "single-container", SINGLE_CONTAINER, [only.name]);
   }
 
   const lookUp = imageLookup(options.knownImages);
   const known = spec.containers.map(({ image }) => lookUp(image ?? ""));
   const defaultContainer = template.metadata?.annotations?.[DEFAULT_CONTAINER_ANNOTATION];
-  // Where containers are left to plan, an init container must look like a sidecar that was moved: a marker alone proves nothing.
-  const isStripped =
-    stripped !== undefined &&
-    (spec.initContainers ?? []).some(
-      (init) =>
-        settings.sidecars?.includes(init.name) === true ||
-        sidecarEvidence(init, lookUp(init.image ?? ""), names) !== undefined,
-    );
-  const roles = assignRoles({ containers: spec.containers, unwrapped, known, defaultContainer, names }, settings);
+  const roles = assignRoles(
+    { containers: spec.containers, unwrapped, earlier, known, defaultContainer, names },
+    settings,
+  );
   if (roles.kind === "refuse") {
     const containers = unassigned(roles.assignments, unwrapped, settings, known);
-    if (isStripped) return refuse("half-injected", stripped, warnings, containers);
-    return wasNative && roles.reason === "roles-unclear"
-      ? refuse("half-injected", mainCannotBeTold(spec.containers), warnings, containers)
-      : refuse(roles.reason, roles.message, warnings, containers);
+    return refuse(roles.reason, roles.message, warnings, containers);
   }
   const containers = roles.assignments.map((assignment, index) =>
     surveyContainer(assignment, index, unwrapped[index], settings, known[index]),
@@ -114,16 +109,22 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
   };
   warnings.push(...uselessSettings(survey));
 
-  if (isStripped) return refuse("half-injected", stripped, warnings, containerPlans(survey));
-  if (survey.sidecars.length === 0) return leaveAsIs("no-sidecars", NOTHING_TO_STOP, containerPlans(survey));
-  return choose(survey, isWrapped ? "trap" : wasNative ? "native" : undefined, options, warnings);
+  if (survey.sidecars.length === 0)
+    return leaveAsIs("no-sidecars", NOTHING_TO_STOP, containerNames(survey.mains), containerPlans(survey));
+  return choose(survey, isWrapped ? "trap" : earlier, options, warnings);
 }
 
 /**
  * `auto` is trap where it meets no limit at all; else the strategy that the table allows and that does less harm. What an earlier pass
  * began, this one goes on with.
  */
-function choose(survey: Survey, begun: Strategy | undefined, options: PlanOptions, warnings: readonly string[]): Plan {
+function choose(
+  survey: Survey,
+  earlier: "trap" | EarlierNative | undefined,
+  options: PlanOptions,
+  warnings: readonly string[],
+): Plan {
+  const begun = typeof earlier === "object" ? "native" : earlier;
   const { strategy: asked } = survey.settings;
   const wanted = begun ?? asked ?? options.strategy ?? "auto";
   const shared = sharedVolume(survey);
@@ -139,8 +140,13 @@ function choose(survey: Survey, begun: Strategy | undefined, options: PlanOption
     const message = limitsRefusal(wanted, limits, waysOut);
     return { ...refuse("limits-met", message, warnings, containerPlans(survey)), limits, waysOut };
   }
-  const patch = strategy === "trap" ? trapPatch(survey, shared) : nativePatch(survey);
-  const mark = markInjected(survey.base, survey.job, strategy);
+  const patch = strategy === "trap" ? trapPatch(survey, shared, options) : nativePatch(survey);
+  const mark = record(
+    survey.base,
+    survey.job,
+    strategy,
+    rolesOf(survey, typeof earlier === "object" ? earlier : undefined),
+  );
   const told = own.length === 0 ? warnings : [...warnings, ...sentencesOf(own)];
   if (patch.length === 0) return leave("already-injected", told, mark, containerPlans(survey));
   return {
@@ -152,6 +158,24 @@ function choose(survey: Survey, begun: Strategy | undefined, options: PlanOption
     containers: containerPlans(survey, strategy),
     patch: [...patch, ...mark],
   };
+}
+
+function rolesOf(survey: Survey, earlier: EarlierNative | undefined): RecordedRoles {
+  const sidecars = containerNames(survey.sidecars);
+  return {
+    mains: containerNames(survey.mains),
+    sidecars: earlier ? [...new Set([...earlier.sidecars, ...sidecars])] : sidecars,
+  };
+}
+
+function containerNames(surveyed: readonly SurveyedContainer[]): readonly string[] {
+  return surveyed.map(({ container }) => container.name);
+}
+
+/** An init container has its name, and isn't the same. */
+function isAddedTwice(container: Container, { spec }: Job): boolean {
+  const moved = spec.template.spec.initContainers?.find(({ name }) => name === container.name);
+  return moved !== undefined && !equal(container, moved, "restartPolicy");
 }
 
 /** Where both may lose the same, native: its limits say what may happen, those of trap mostly what will. */

@@ -10,7 +10,7 @@ import type { Role, RoleSource } from "./role.ts";
 /** The label that opts a Job in, on the Job itself; in a CronJob on `spec.jobTemplate.metadata`. Its value must be "true". */
 export const ENABLED_LABEL = "curfew.sh/enabled";
 
-/** Written on every opted-in Job that is let through, and on its Pod template: `trap`, `native` or `none`. */
+/** Written on every opted-in Job that is let through, and on its Pod template: `trap`, `native` or `none` (record.ts). */
 export const INJECTED_ANNOTATION = "curfew.sh/injected";
 
 /** Where the shared emptyDir is mounted in every container, as in the hack of 2020. */
@@ -36,6 +36,8 @@ export interface PlanOptions {
   readonly knownImages?: readonly KnownImage[];
   /** False: some nodes are older than Kubernetes 1.29 and would run native sidecars as ordinary init containers, for ever. */
   readonly nativeSidecars?: boolean;
+  /** Where the emptyDir of strategy trap is. Default: `memory`. */
+  readonly volumeMedium?: "memory" | "disk";
   /** True: plan every Job as if it bore the label. */
   readonly all?: boolean;
 }

@@ -1,10 +1,10 @@
 /** What a refused Job's author reads: what is in the way, container by container, and the ways out. */
-import { IGNORE_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION, STRATEGY_ANNOTATION } from "./annotations.ts";
-import { isNativeSidecar, type Container, type Job } from "./job.ts";
+import { IGNORE_ANNOTATION, SIDECARS_ANNOTATION, STRATEGY_ANNOTATION } from "./annotations.ts";
+import type { Container } from "./job.ts";
 import { LIMITS } from "./limits.ts";
 import { byLimit, sentenceOf, wayOutOf } from "./met-limit.ts";
-import { INJECTED_ANNOTATION, type MetLimit, type Strategy } from "./plan.ts";
-import { listQuoted, quote } from "./quote.ts";
+import type { MetLimit, Strategy } from "./plan.ts";
+import { quote } from "./quote.ts";
 
 /** Enough to act on; the API server's answer should stay readable. */
 const MAX_SHOWN = 8;
@@ -40,17 +40,15 @@ function waysFor(strategy: Strategy, groups: ReturnType<typeof byLimit>): readon
   return ways.length === 0 ? [] : [[...new Set(ways)].join(", and ")];
 }
 
-/**
- * A webhook that decodes Pods with types older than Kubernetes 1.28 drops `restartPolicy` from init containers, and then the first
- * sidecar never lets the Pod start. Undefined: nothing of the kind.
- */
-export function strippedSidecars(job: Job): string | undefined {
-  if (job.metadata?.annotations?.[INJECTED_ANNOTATION] !== "native") return undefined;
-  const initContainers = job.spec.template.spec.initContainers ?? [];
-  if (initContainers.length === 0 || initContainers.some(isNativeSidecar)) return undefined;
+export const STRIPPED_SIDECARS =
+  "restartPolicy: Always is missing from the sidecars that Curfew moved to initContainers. Another webhook or tool removed it, and the " +
+  `Job would hang before main starts. Update that webhook, or set ${STRATEGY_ANNOTATION}: trap.`;
+
+/** Added by a webhook that looks for it among `containers` only, and so doesn't find the one that Curfew moved. */
+export function addedTwice({ name }: Container): string {
   return (
-    "restartPolicy: Always is missing from the sidecars that Curfew moved to initContainers. Another webhook or tool removed it, and " +
-    `the Job would hang before main starts. Update that webhook, or set ${STRATEGY_ANNOTATION}: trap.`
+    `${quote(name)} is there twice: Curfew moved it to initContainers, and then another webhook added it to containers again, in another ` +
+    `form. Set ${STRATEGY_ANNOTATION}: trap, which moves nothing, or have that webhook look at initContainers, too.`
   );
 }
 
@@ -60,15 +58,6 @@ export function brokenWrapper({ name }: Container): string {
 
 export const MAIN_IS_GONE =
   "Every container has Curfew's wrapper for sidecars, and the main one that they wait for is gone. Restore it, or restore their original command and args.";
-
-/** The main container, taken for a native sidecar, would be restarted for ever. */
-export function mainCannotBeTold(containers: readonly Container[]): string {
-  const names = containers.map(({ name }) => name);
-  return (
-    "Curfew has moved this Job's sidecars to initContainers already, and then something else added a container. Nothing shows which of " +
-    `${listQuoted(names)} is main. Name it, as in ${MAIN_ANNOTATION}: ${quote(names[0] ?? "")}.`
-  );
-}
 
 /** Its author calls the Job's only container a sidecar. */
 export function onlySidecar({ name }: Container): string {

@@ -12,6 +12,7 @@ export const ROLE_SOURCES = {
   "not-in-main": "curfew.sh/main doesn't name it",
   "not-in-sidecars": "curfew.sh/sidecars doesn't name it",
   wrapped: "Curfew has already wrapped it",
+  recorded: "Curfew decided so earlier",
   "default-container": "it's kubectl's default container",
   "main-image": "its image is known as a main one's",
   ...(Object.fromEntries(Object.entries(EVIDENCE).map(([id, { because }]) => [id, because])) as {

@@ -4,6 +4,7 @@ import { sidecarEvidence } from "./evidence.ts";
 import type { Container } from "./job.ts";
 import type { KnownImage } from "./known-images.ts";
 import type { RefuseReason } from "./reasons.ts";
+import type { EarlierNative } from "./record.ts";
 import type { Assigned, RoleAssignment } from "./role.ts";
 import { mainIsMissing, rolesAreUnclear } from "./role-refusals.ts";
 import type { Unwrapped } from "./wrapper.ts";
@@ -25,6 +26,7 @@ export interface RoleClues {
   readonly containers: readonly Container[];
   /** For each container, what an earlier pass made of it. */
   readonly unwrapped: readonly (Unwrapped | undefined)[];
+  readonly earlier: EarlierNative | undefined;
   /** For each container, what is known of its image. */
   readonly known: readonly (KnownImage | undefined)[];
   /** The value of {@link DEFAULT_CONTAINER_ANNOTATION}. */
@@ -59,7 +61,7 @@ export function assignRoles(clues: RoleClues, settings: Settings): Roles {
 }
 
 function assign(
-  { unwrapped, known, defaultContainer, names }: RoleClues,
+  { unwrapped, earlier, known, defaultContainer, names }: RoleClues,
   { mains, sidecars, ignored }: Settings,
   container: Container,
   index: number,
@@ -72,6 +74,8 @@ function assign(
   if (sidecars) return { container, role: "main", source: "not-in-sidecars" };
   const original = unwrapped[index];
   if (original) return { container, role: original.role, source: "wrapped" };
+  if (earlier?.mains.has(name)) return { container, role: "main", source: "recorded" };
+  if (earlier?.sidecars.has(name)) return { container, role: "sidecar", source: "recorded" };
   if (name === defaultContainer) return { container, role: "main", source: "default-container" };
   if (known[index]?.role === "main") return { container, role: "main", source: "main-image" };
   const evidence = sidecarEvidence(container, known[index], names);

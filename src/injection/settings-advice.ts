@@ -3,13 +3,16 @@ import { GRACE_PERIOD_PREFIX, isCurfews, SHELL_PREFIX } from "./annotations.ts";
 import { gracePeriodOf } from "./job.ts";
 import { ENABLED_LABEL, INJECTED_ANNOTATION } from "./plan.ts";
 import { quote, showName } from "./quote.ts";
+import { RECORD_ANNOTATIONS } from "./record.ts";
 import type { Survey } from "./survey.ts";
 
 /** Curfew reads the annotations beside its label: not those of the Pod template, nor those of a CronJob. */
 export function misplacedAnnotations(annotations: unknown, bearer: "Pod template" | "CronJob"): readonly string[] {
   if (typeof annotations !== "object" || annotations === null) return [];
+  // What stands beside the marker, an earlier pass has recorded.
+  const recorded: readonly string[] = INJECTED_ANNOTATION in annotations ? RECORD_ANNOTATIONS : [];
   return Object.keys(annotations)
-    .filter((key) => isCurfews(key) && key !== INJECTED_ANNOTATION)
+    .filter((key) => isCurfews(key) && !recorded.includes(key))
     .slice(0, 3)
     .map((key) => `${quote(key)} has no effect on the ${bearer}: put it beside the label ${ENABLED_LABEL}.`);
 }

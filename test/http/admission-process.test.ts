@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { post, reviewOf } from "../support/admission.ts";
+import { decodePatch, post, reviewOf } from "../support/admission.ts";
 import { createTestAuthority } from "../support/certificates.ts";
 
 const CLI = new URL("../../src/cli.ts", import.meta.url).pathname;
@@ -77,6 +77,35 @@ test("serves reviews until SIGTERM, drains, and exits with 0", async () => {
   expect(await end).toEqual({ code: 0, stderr: "" });
 });
 
+test("plans as its operator has decided", async () => {
+  const images = "- { image: corp/logs, entrypoint: [/logs], cmd: [], shell: /bin/sh, role: sidecar }\n";
+  writeFileSync(join(folder, "images.yaml"), images);
+  const job = {
+    metadata: { labels: { "curfew.sh/enabled": "true" } },
+    spec: {
+      template: {
+        spec: {
+          containers: [
+            { name: "tool", image: "corp/tool", command: ["sh", "-c", "work"] },
+            { name: "logs", image: "corp/logs" },
+          ],
+        },
+      },
+    },
+  };
+  const decided = {
+    CURFEW_KNOWN_IMAGES: join(folder, "images.yaml"),
+    CURFEW_VOLUME_MEDIUM: "disk",
+    CURFEW_STRATEGY: "trap",
+  };
+  const { line } = start([...LOCAL, ...writeCertificate()], decided);
+  const { port } = (await line("ready")) as { port: number };
+  const answer = await post(reviewOf(job), { port, ca: authority.ca });
+  const patch = JSON.stringify(decodePatch(answer));
+  expect(patch).toContain('"value":[{"name":"tmp-pod","emptyDir":{}}]');
+  expect(patch).toContain('"curfew.sh/main":"tool","curfew.sh/sidecars":"logs"');
+});
+
 test("a second signal ends the drain", async () => {
   const { child, line, end } = start([...LOCAL, ...writeCertificate(), "--drain-seconds", "600"]);
   await line("ready");
@@ -99,6 +128,7 @@ describe("a wrong configuration", () => {
     const { end } = start(["--port", "http", "--strategy", "magic"], {
       CURFEW_OPS_PORT: "-1",
       CURFEW_NATIVE_SIDECARS: "no",
+      CURFEW_VOLUME_MEDIUM: "tape",
       CURFEW_KNOWN_IMAGES: join(folder, "images.yaml"),
       CURFEW_LOG_LEVEL: "loud",
       CURFEW_DRAIN_SECONDS: "soon",
@@ -111,6 +141,7 @@ describe("a wrong configuration", () => {
         '--ops-port (CURFEW_OPS_PORT): "-1" is not a port',
         '--strategy (CURFEW_STRATEGY): "magic" must be one of',
         '--native-sidecars (CURFEW_NATIVE_SIDECARS): "no" must be true or false',
+        '--volume-medium (CURFEW_VOLUME_MEDIUM): "tape" must be one of',
         '--drain-seconds (CURFEW_DRAIN_SECONDS): "soon" is not a time',
         '--log-level (CURFEW_LOG_LEVEL): "loud" must be one of',
         `--known-images (CURFEW_KNOWN_IMAGES): ${folder}/images.yaml: /0/shell must be an absolute path`,

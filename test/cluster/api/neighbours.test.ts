@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { create } from "../support/api.ts";
 import { createJob, type Job } from "../support/jobs.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
@@ -44,3 +45,48 @@ for (const [order, name] of [
     }
   });
 }
+
+describe("a webhook that looks for its container among containers only, and is called again", () => {
+  const native = { "curfew.sh/main": "main", "curfew.sh/strategy": "native" };
+  const trap = { ...native, "curfew.sh/strategy": "trap" };
+
+  it("may add it a second time before Curfew's turn: one is left", async () => {
+    const remove = await addWebhook("aa-adds-again", "jobs", addsProxy, { reinvocationPolicy: "IfNeeded" });
+    try {
+      const { spec } = (await createJob(namespace, job("again-native", containers, { annotations: native }))).spec
+        .template;
+      expect(spec.containers.map(({ name }) => name)).toEqual(["main"]);
+      expect(spec.initContainers?.map(({ name }) => name).toSorted()).toEqual(["proxy", "sidecar"]);
+    } finally {
+      await remove();
+    }
+  });
+
+  it("after it the API server refuses the second one under native; under trap there is none", async () => {
+    const remove = await addWebhook("zz-adds-again", "jobs", addsProxy, { reinvocationPolicy: "IfNeeded" });
+    try {
+      const refused = await create(namespace, job("again-after-native", containers, { annotations: native }));
+      expect(refused.status).toBe(422);
+      expect(refused.body.message).toContain('Duplicate value: "proxy"');
+      const { spec } = (await createJob(namespace, job("again-after-trap", containers, { annotations: trap }))).spec
+        .template;
+      expect(spec.containers.map(({ name }) => name).toSorted()).toEqual(["main", "proxy", "sidecar"]);
+    } finally {
+      await remove();
+    }
+  });
+});
+
+it("a webhook that adds the label after Curfew's turn is named as a reason", async () => {
+  const label = [{ op: "add", path: "/metadata/labels", value: { "curfew.sh/enabled": "true" } }];
+  const remove = await addWebhook("zz-labels", "jobs", (object) =>
+    (object as Job).metadata.name === "labelled-late" ? label : [],
+  );
+  try {
+    const { status, body } = await create(namespace, job("labelled-late", containers, { labels: {} }));
+    expect(status).toBe(403);
+    expect(body.message).toContain("Or another webhook added the label after Curfew's turn: rename its configuration");
+  } finally {
+    await remove();
+  }
+});

@@ -10,11 +10,76 @@ const namespace = testNamespace("policies");
 const annotations = { "curfew.sh/main": "main" };
 const containers = [script("main", "true"), politeSidecar()];
 
+/** A Job as these tests change it. */
+interface LooseJob {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { name: string; labels?: object; annotations?: object };
+  readonly spec: {
+    selector?: unknown;
+    template: { metadata: { annotations?: Record<string, string> }; spec: LoosePodSpec };
+  };
+}
+interface LoosePodSpec {
+  containers: LooseContainer[];
+  initContainers?: LooseContainer[];
+}
+type LooseContainer = Record<string, unknown> & { name: string; volumeMounts?: Record<string, unknown>[] };
+
+const find = ({ containers }: LoosePodSpec, name: string): LooseContainer => {
+  const found = containers.find((container) => container.name === name);
+  if (!found) throw new Error(`no container ${name}`);
+  return found;
+};
+const mountOf = ({ volumeMounts }: LooseContainer): Record<string, unknown> => {
+  const found = volumeMounts?.find(({ mountPath }) => mountPath === "/usr/share/pod");
+  if (!found) throw new Error("no mount at /usr/share/pod");
+  return found;
+};
+
+/** A Job as one exports it and creates it under another name. */
+const again = (job: Job): LooseJob => {
+  const { metadata, spec } = structuredClone(job) as unknown as LooseJob;
+  delete spec.selector;
+  const { annotations = {} } = spec.template.metadata;
+  spec.template.metadata = { annotations };
+  const { labels = {}, annotations: ofTheJob = {} } = metadata;
+  return { apiVersion: "batch/v1", kind: "Job", metadata: { name: "again", labels, annotations: ofTheJob }, spec };
+};
+const podOf = ({ spec: { template } }: LooseJob) => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: {
+    name: "of-a-job",
+    labels: { "batch.kubernetes.io/job-name": "x" },
+    annotations: { ...template.metadata.annotations },
+  },
+  spec: template.spec,
+});
+
+it("60 containers with 200 mounts each are within the policies' budget", async () => {
+  const volumes = Array.from({ length: 200 }, (_, at) => ({ name: `data-${at}`, emptyDir: {} }));
+  const volumeMounts = volumes.map(({ name }) => ({ name, mountPath: `/data/podium/${name}` }));
+  const many = Array.from({ length: 60 }, (_, at) => ({ ...script(`c-${at}`, "true"), volumeMounts }));
+  const main = Array.from({ length: 30 }, (_, at) => `c-${at}`).join(",");
+  const options = { annotations: { "curfew.sh/main": main }, pod: { volumes } };
+  // A dry run, as etcd couldn't store it.
+  const dryRun = await create(namespace, job("large", many, options), "?dryRun=All");
+  expect(dryRun.body.message ?? "").toBe("");
+  const { status, body } = await create(namespace, podOf(again(dryRun.body as unknown as Job)), "?dryRun=All");
+  expect(body.message ?? "").toBe("");
+  expect(status).toBe(201);
+});
+
 describe("with the webhook out of the way", () => {
   let resume: () => Promise<void>;
   let patched: Job;
+  let native: Job;
   beforeAll(async () => {
-    patched = await createJob(namespace, job("patched", containers, { annotations, spec: { suspend: true } }));
+    const suspended = { annotations, spec: { suspend: true } };
+    patched = await createJob(namespace, job("patched", [...containers, politeSidecar("other")], suspended));
+    const asked = { ...suspended, annotations: { ...annotations, "curfew.sh/strategy": "native" } };
+    native = await createJob(namespace, job("native", containers, asked));
     resume = await pauseWebhooks();
   });
   afterAll(async () => {
@@ -24,40 +89,110 @@ describe("with the webhook out of the way", () => {
   it("an opted-in Job without Curfew's marker is refused", async () => {
     const { status, body } = await create(namespace, job("unmarked", containers));
     expect(status).toBe(403);
-    expect(body.message).toContain("Curfew's webhook has not seen it");
+    expect(body.message).toContain("Curfew's webhook hasn't seen it");
   });
 
-  for (const marker of ["trap", "native"]) {
-    it(`an opted-in Job that only says ${marker} is refused`, async () => {
-      const { status, body } = await create(
-        namespace,
-        job("claims", containers, { annotations: { "curfew.sh/injected": marker } }),
-      );
+  it.each(["trap", "native", "none"])(
+    "an opted-in Job that only says %s is refused, and its containers are named",
+    async (marker) => {
+      const claims = { annotations: { "curfew.sh/injected": marker } };
+      const { status, body } = await create(namespace, job("claims", containers, claims));
       expect(status).toBe(403);
-      expect(body.message).toContain(`says curfew.sh/injected: ${marker}`);
+      expect(body.message).toContain(
+        `says curfew.sh/injected: ${marker}, but Curfew has not planned its containers: main, sidecar.`,
+      );
+    },
+  );
+
+  it("an opted-in Job that says native, for a native sidecar of its own, is refused", async () => {
+    const initContainers = [{ ...politeSidecar("own"), restartPolicy: "Always" }];
+    const claims = { annotations: { "curfew.sh/injected": "native" }, pod: { initContainers } };
+    const { status, body } = await create(namespace, job("claims", containers, claims));
+    expect(status).toBe(403);
+    expect(body.message).toContain("has not planned its containers: main, sidecar.");
+  });
+
+  it("an opted-in Job that says none is let through if it has one container", async () => {
+    const claims = { annotations: { "curfew.sh/injected": "none" } };
+    expect((await create(namespace, job("single", [script("main", "true")], claims), "?dryRun=All")).status).toBe(201);
+  });
+
+  it("a patched Job is let through again under another name", async () => {
+    expect((await create(namespace, again(patched), "?dryRun=All")).status).toBe(201);
+    expect((await create(namespace, again(native), "?dryRun=All")).status).toBe(201);
+  });
+
+  describe.each<[string, () => Job, (spec: LoosePodSpec) => void, string]>([
+    [
+      "takes the wrapper from one of three containers",
+      () => patched,
+      (spec) => delete find(spec, "other")["command"],
+      "other",
+    ],
+    [
+      "makes the folder read-only for main",
+      () => patched,
+      (spec) => (mountOf(find(spec, "main"))["readOnly"] = true),
+      "main",
+    ],
+    [
+      "mounts something over the folder",
+      () => patched,
+      (spec) => find(spec, "sidecar")["volumeMounts"]?.push({ name: "tmp-pod", mountPath: "/usr/share/pod/" }),
+      "sidecar",
+    ],
+    ["removes main", () => patched, (spec) => spec.containers.shift(), "main"],
+    [
+      "drops restartPolicy, and adds a native sidecar of its own",
+      () => native,
+      (spec) => {
+        const [moved] = spec.initContainers ?? [];
+        delete moved?.["restartPolicy"];
+        spec.initContainers?.unshift({ ...politeSidecar("mesh"), restartPolicy: "Always" });
+      },
+      "sidecar",
+    ],
+  ])("who %s", (_, from, undo, named) => {
+    const undone = (): LooseJob => {
+      const copy = again(from());
+      undo(copy.spec.template.spec);
+      return copy;
+    };
+
+    it("finds the Job refused, with the name of the container", async () => {
+      const { status, body } = await create(namespace, undone());
+      expect(status).toBe(403);
+      expect(body.message).toContain(`these containers are not as Curfew leaves them: ${named}.`);
     });
 
-    it(`a Pod of a Job that only says ${marker} is refused`, async () => {
-      const pod = {
-        apiVersion: "v1",
-        kind: "Pod",
-        metadata: {
-          name: "claims",
-          labels: { "batch.kubernetes.io/job-name": "x" },
-          annotations: { "curfew.sh/injected": marker },
-        },
-        spec: { containers },
-      };
-      const { status, body } = await create(namespace, pod);
+    it("finds its Pods refused, with the name of the container", async () => {
+      const { status, body } = await create(namespace, podOf(undone()));
       expect(status).toBe(403);
-      expect(body.message).toContain(`says curfew.sh/injected: ${marker}`);
+      expect(body.message).toContain(`: ${named}. Another admission webhook`);
     });
-  }
+  });
+
+  it("who adds a container to the Job is found out, and to the Pod isn't", async () => {
+    const added = again(patched);
+    added.spec.template.spec.containers.push(politeSidecar("late"));
+    const { status, body } = await create(namespace, added);
+    expect(status).toBe(403);
+    expect(body.message).toContain("has not planned its containers: late.");
+    expect((await create(namespace, podOf(added), "?dryRun=All")).status).toBe(201);
+  });
+
+  it("the Pod of a Job that an earlier Curfew wrapped, without a record, is let through", async () => {
+    for (const earlier of [patched, native]) {
+      const pod = podOf(again(earlier));
+      expect(pod.metadata.annotations).toHaveProperty(["curfew.sh/sidecars"]);
+      pod.metadata.annotations = { "curfew.sh/injected": pod.metadata.annotations["curfew.sh/injected"] ?? "" };
+      expect((await create(namespace, pod, "?dryRun=All")).status).toBe(201);
+    }
+  });
 
   it("the Pod of a patched Job is let through", async () => {
-    const { metadata, spec } = patched.spec.template;
-    const pod = { apiVersion: "v1", kind: "Pod", metadata: { ...metadata, name: "of-patched" }, spec };
-    expect((await create(namespace, pod, "?dryRun=All")).status).toBe(201);
+    expect((await create(namespace, podOf(again(patched)), "?dryRun=All")).status).toBe(201);
+    expect((await create(namespace, podOf(again(native)), "?dryRun=All")).status).toBe(201);
   });
 
   it("other Jobs and Pods are none of their business", async () => {
@@ -109,15 +244,10 @@ describe("a webhook that drops restartPolicy from native sidecars", () => {
       return spec.initContainers?.[0]?.restartPolicy === undefined ? [] : [{ op: "remove", path }];
     });
     try {
-      const { template } = (await createJob(namespace, job("pod-stripped", containers, { annotations: native }))).spec;
+      const created = await createJob(namespace, job("pod-stripped", containers, { annotations: native }));
+      const { template } = created.spec;
       expect(template.spec.initContainers?.[0]?.restartPolicy).toBe("Always");
-      const pod = {
-        apiVersion: "v1",
-        kind: "Pod",
-        metadata: { ...template.metadata, name: "stripped" },
-        spec: template.spec,
-      };
-      const { status, body } = await create(namespace, pod);
+      const { status, body } = await create(namespace, podOf(again(created)));
       expect(status).toBe(403);
       expect(body.message).toContain("Another admission webhook drops that field");
     } finally {

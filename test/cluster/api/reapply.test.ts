@@ -139,6 +139,44 @@ for (const strategy of ["trap", "native"] as const) {
   });
 }
 
+describe.concurrent("a suspended Job", () => {
+  it.each(["trap", "native"])(
+    "takes new resources for its sidecar by `kubectl apply` of its manifest (%s)",
+    async (strategy) => {
+      const annotations = { "curfew.sh/main": "main", "curfew.sh/strategy": strategy };
+      const manifestWith = (cpu: string) =>
+        job(
+          `resources-${strategy}`,
+          [script("main", "true"), politeSidecar("sidecar", 0, { resources: { requests: { cpu } } })],
+          {
+            annotations,
+            spec: { suspend: true },
+          },
+        );
+      await kubectlOutput(["apply", ...inNamespace], JSON.stringify(manifestWith("100m")));
+      await until(
+        "the Job is suspended",
+        async () => (await stored(`resources-${strategy}`)).status.conditions !== undefined,
+      );
+      const before = (await stored(`resources-${strategy}`)).spec.template.spec;
+      for (const [flags, cpu] of [
+        [[], "200m"],
+        [["--server-side", "--force-conflicts"], "300m"],
+      ] as const) {
+        const { status, stderr } = await kubectl(
+          ["apply", ...flags, ...inNamespace],
+          JSON.stringify(manifestWith(cpu)),
+        );
+        expect(stderr).toBe("");
+        expect(status).toBe(0);
+        const now = JSON.stringify((await stored(`resources-${strategy}`)).spec.template.spec);
+        expect(JSON.parse(now.replace(`"cpu":"${cpu}"`, '"cpu":"100m"'))).toEqual(before);
+        expect(now).toContain(cpu);
+      }
+    },
+  );
+});
+
 describe("a Job that an earlier version of Curfew wrapped", () => {
   it("is unchanged by applying its manifest again", async () => {
     const manifest = job("earlier", [script("main", "echo $HOME"), politeSidecar()], {

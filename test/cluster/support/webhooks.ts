@@ -24,6 +24,7 @@ export async function addWebhook(
   name: string,
   resource: "jobs" | "pods",
   mutate: Mutation,
+  { reinvocationPolicy = "Never" }: { readonly reinvocationPolicy?: "Never" | "IfNeeded" } = {},
 ): Promise<() => Promise<void>> {
   const authority = createTestAuthority();
   let called = false;
@@ -51,6 +52,7 @@ export async function addWebhook(
     name: `${name}.example.org`,
     admissionReviewVersions: ["v1"],
     sideEffects: "None",
+    reinvocationPolicy,
     clientConfig: { url: `https://127.0.0.1:${port}/`, caBundle: Buffer.from(authority.ca).toString("base64") },
     rules: [{ apiGroups, apiVersions: ["v1"], resources: [resource], operations: ["CREATE"] }],
   };
@@ -89,7 +91,7 @@ export async function pauseWebhooks(): Promise<() => Promise<void>> {
   accepted(await request("DELETE", `${CONFIGURATIONS}/curfew`));
   await until("no webhook patches Jobs", async () => {
     const { body } = await create("default", trial, "?dryRun=All");
-    return body.message?.includes("has not seen it");
+    return body.message?.includes("hasn't seen it");
   });
   return async () => {
     const { name } = configuration.metadata;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { planJob } from "../../../src/injection/plan-job.ts";
 import { planUpdate, type UpdatePlan } from "../../../src/injection/plan-update.ts";
-import type { PlanOptions } from "../../../src/injection/plan.ts";
+import type { LeavePlan, PlanOptions } from "../../../src/injection/plan.ts";
 import { applyAgain } from "../../support/apply.ts";
 import { applied } from "../../support/json-patch.ts";
 
@@ -218,15 +218,23 @@ describe("under trap", () => {
 describe("under native", () => {
   const live = admitted(nativeManifest);
 
-  test.each(ways)("a sidecar that %s brings back changed is handed on with a warning", (_way, apply) => {
-    const after = apply(
-      live,
-      changed(nativeManifest, (job) => (container(job, "dind").image = "docker:28-dind")),
-    );
-    const { result, plan } = update(live, after);
-    expect(container(result, "dind").image).toBe("docker:28-dind");
-    expect(plan.warnings).toEqual([expect.stringContaining('runs "dind" as a native sidecar')]);
-  });
+  test.each(ways)(
+    "a sidecar that %s brings back changed takes its place, with a warning unless suspended",
+    (_way, apply) => {
+      for (const suspend of [false, true]) {
+        const stored = changed(live, ({ spec }) => (spec.suspend = suspend));
+        const change = (fields: object) => (job: TestJob) => {
+          job.spec.suspend = suspend;
+          for (const each of [...job.spec.template.spec.containers, ...(job.spec.template.spec.initContainers ?? [])])
+            if (each.name === "dind") Object.assign(each, fields);
+        };
+        const wanted = { resources: { limits: { cpu: "2" } } };
+        const { result, plan } = update(stored, apply(stored, changed(nativeManifest, change(wanted))));
+        expect(result).toEqual(changed(stored, change(wanted)));
+        expect(plan.warnings).toEqual(suspend ? [] : [expect.stringContaining('runs "dind" as a native sidecar')]);
+      }
+    },
+  );
 
   test("a sidecar that is native by its author's hand is its author's affair", () => {
     const own = changed(nativeManifest, (job) => {
@@ -297,5 +305,13 @@ describe.each(["trap", "native"] as const)("a Job that an earlier version planne
 
   test("keeps them where it is exported and created anew", () => {
     expect(planJob(stored)).toMatchObject({ kind: "leave", reason: "already-injected", patch: [] });
+  });
+
+  test("keeps them so if that version didn't record its roles, either", () => {
+    const unrecorded = structuredClone(stored) as { spec: { template: { metadata?: object } } };
+    unrecorded.spec.template.metadata = { annotations: { "curfew.sh/injected": strategy } };
+    const plan = planJob(unrecorded) as LeavePlan;
+    expect(plan.kind).toBe("leave");
+    expect(plan.patch.filter(({ path }) => !path.includes("/annotations/"))).toEqual([]);
   });
 });

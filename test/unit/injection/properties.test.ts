@@ -34,17 +34,17 @@ const lawOfCases = (title: string, check: (considered: Case) => void): void => {
 
 describe("a patch", () => {
   lawOfCases(
-    "changes nothing but containers, initContainers, volumes, podFailurePolicy and the marker",
+    "changes nothing but containers, initContainers, volumes, podFailurePolicy and the record",
     ({ job, result }) => {
       const rest = (whole: GeneratedJob): unknown => {
         const { spec, metadata, ...others } = whole;
         const { template, ...jobSpec } = spec;
         return {
           others,
-          metadata: withoutMarker(metadata),
+          metadata: withoutAnnotations(metadata, "curfew.sh/injected"),
           jobSpec: without(jobSpec, "podFailurePolicy"),
           template: without(template, "spec", "metadata"),
-          templateMetadata: withoutMarker(template.metadata),
+          templateMetadata: withoutRecord(template.metadata),
           podSpec: without(template.spec, "containers", "initContainers", "volumes"),
         };
       };
@@ -91,12 +91,7 @@ describe.each([
   lawOfCases("is stopped too where it's known to be a sidecar, and what was patched stays so", (first) => {
     if (first.plan.kind !== "patch" || saysRoles(first)) return;
     const [between, second] = addedTo(first, "late-proxy");
-    if (second.kind === "refuse") {
-      // What is main isn't marked under native, so several mains can't be told from what was added.
-      expect(first.plan.strategy).toBe("native");
-      expect(second.reason).toBe("half-injected");
-      return;
-    }
+    if (second.kind === "refuse") throw new Error(second.message);
     expect(byRole(second, "main")).toEqual(byRole(first.plan, "main"));
     expect(byRole(second, "sidecar")).toContain("late-proxy");
     const after = podSpecOf(applied(between, second.patch) as GeneratedJob);
@@ -108,6 +103,15 @@ describe.each([
     const [, second] = addedTo(first, "late");
     expect(second).toMatchObject({ kind: "refuse" });
     expect(byRole(second, "sidecar")).not.toContain("late");
+  });
+});
+
+describe("the record on the Pod template", () => {
+  lawOfCases("names each main container and each sidecar, and nobody else", ({ plan, result }) => {
+    if (plan.kind !== "patch") return;
+    const { annotations } = result.spec.template.metadata ?? {};
+    expect(annotations?.["curfew.sh/main"]?.split(",")).toEqual(byRole(plan, "main"));
+    expect(annotations?.["curfew.sh/sidecars"]?.split(",")).toEqual(byRole(plan, "sidecar"));
   });
 });
 
@@ -137,9 +141,13 @@ describe("applying the same manifest again", () => {
   });
 });
 
-function withoutMarker(
-  metadata: { readonly annotations?: Readonly<Record<string, string>> | null } | null | undefined,
-): unknown {
-  const annotations = without(metadata?.annotations ?? {}, "curfew.sh/injected");
+function withoutRecord(metadata: Annotated): unknown {
+  return withoutAnnotations(metadata, "curfew.sh/injected", "curfew.sh/main", "curfew.sh/sidecars");
+}
+
+function withoutAnnotations(metadata: Annotated, ...keys: readonly string[]): unknown {
+  const annotations = without(metadata?.annotations ?? {}, ...keys);
   return { ...metadata, annotations: Object.keys(annotations).length === 0 ? null : annotations };
 }
+
+type Annotated = { readonly annotations?: Readonly<Record<string, string>> | null } | null | undefined;
