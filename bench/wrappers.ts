@@ -113,10 +113,17 @@ async function memory(pod: WrappedPod): Promise<number[]> {
   const sidecar = pod.sidecar(up);
   await Promise.all([main.saw("up"), sidecar.saw("up")]);
   await settled(sidecar);
-  return [main, sidecar].map(({ pid = 0 }) => {
-    const shells = [pid, ...children(pid)];
-    return shells.reduce((sum, shell) => sum + proportionalSetSize(shell), 0);
-  });
+  return [main, sidecar].map(({ pid = 0 }) =>
+    [pid, ...descendants(pid)].filter(isWrapper).reduce((sum, shell) => sum + proportionalSetSize(shell), 0),
+  );
+}
+
+function descendants(pid: number): number[] {
+  return children(pid).flatMap((child) => [child, ...descendants(child)]);
+}
+
+function isWrapper(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("\0curfew\0");
 }
 
 function proportionalSetSize(pid: number): number {
@@ -127,7 +134,9 @@ function proportionalSetSize(pid: number): number {
 /** Once the sidecar waits for main's FIFO, as it does from a second after its start at the latest. */
 async function settled(sidecar: Container): Promise<void> {
   for (const end = performance.now() + 1_500; performance.now() < end;) {
-    const waits = children(sidecar.pid ?? 0).some((pid) => openFiles(pid).some((file) => file.includes("/run.main.1")));
+    const waits = descendants(sidecar.pid ?? 0).some((pid) =>
+      openFiles(pid).some((file) => file.includes("/run.main.1")),
+    );
     if (waits) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

@@ -42,7 +42,7 @@ export interface Run {
 }
 
 export const CUT_OFF_MS = 8_000;
-const KILL_MS = 1_500;
+const KILL_MS = 1_000;
 
 export async function startRun(cluster: Cluster, variant: Variant, ending: Ending): Promise<Run> {
   const wanted = await manifest(variant, `${variant}-${ending}`);

@@ -12,13 +12,23 @@ const generatedFile = fileURLToPath(new URL("../src/injection/scripts.generated.
 export const readScript = (role: "main" | "sidecar"): string =>
   ["events.sh", "app.sh", `${role}.sh`].map((name) => readFileSync(scriptsFolder + name, "utf8")).join("");
 
-/** Every Job carries the scripts, so they travel without comments, indentation and empty lines. */
-export const stripScript = (script: string): string =>
-  script
+/** Every Job carries the scripts, so they travel without comments, indentation and empty lines, and with short names of variables. */
+export const stripScript = (script: string): string => {
+  const stripped = script
     .split("\n")
     .map((line) => line.replace(/^\s*(#.*)?/, "").replace(/\s# .*$/, ""))
     .filter((line) => line !== "")
     .join("\n");
+  const short = new Map<string, string>();
+  const shorten = (name: string): string => {
+    const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const known = short.get(name) ?? `_${letters.charAt(short.size)}`;
+    if (known === "_") throw new Error(`no short name is left for ${name}`);
+    short.set(name, known);
+    return known;
+  };
+  return stripped.replace(/(?<![A-Za-z0-9_])_[a-z]+/g, shorten);
+};
 
 /**
  * A script that reaches the shell unharmed: Kubernetes turns `$$` into `$` and would expand `$(NAME)` in `command`.

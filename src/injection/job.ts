@@ -38,6 +38,14 @@ export interface RestartRule {
   readonly exitCodes?: Maybe<{ readonly operator?: Maybe<string>; readonly values?: Maybe<readonly number[]> }>;
 }
 
+/** Of a container; a Pod's has the first two. */
+export interface SecurityContext {
+  readonly runAsUser?: Maybe<number>;
+  readonly runAsNonRoot?: Maybe<boolean>;
+  readonly privileged?: Maybe<boolean>;
+  readonly capabilities?: Maybe<{ readonly add?: Maybe<readonly string[]>; readonly drop?: Maybe<readonly string[]> }>;
+}
+
 export interface Container {
   readonly name: string;
   readonly image?: Maybe<string>;
@@ -53,6 +61,7 @@ export interface Container {
   readonly livenessProbe?: unknown;
   readonly startupProbe?: unknown;
   readonly tty?: Maybe<boolean>;
+  readonly securityContext?: Maybe<SecurityContext>;
   readonly restartPolicy?: Maybe<string>;
   readonly restartPolicyRules?: Maybe<readonly RestartRule[]>;
 }
@@ -68,6 +77,7 @@ export interface PodSpec {
   readonly volumes?: Maybe<readonly Volume[]>;
   readonly restartPolicy?: Maybe<string>;
   readonly terminationGracePeriodSeconds?: Maybe<number>;
+  readonly securityContext?: Maybe<Pick<SecurityContext, "runAsUser" | "runAsNonRoot">>;
   readonly os?: Maybe<{ readonly name?: Maybe<string> }>;
   readonly nodeSelector?: Maybe<Readonly<Record<string, string>>>;
 }
@@ -80,6 +90,8 @@ export interface Job {
   readonly metadata?: Maybe<Metadata>;
   readonly spec: {
     readonly template: { readonly metadata?: Maybe<Metadata>; readonly spec: PodSpec };
+    /** Read in updates. */
+    readonly suspend?: Maybe<boolean>;
     readonly podFailurePolicy?: Maybe<{ readonly rules?: Maybe<readonly PodFailurePolicyRule[]> }>;
   };
 }
@@ -102,6 +114,8 @@ const restartRule = objectWith({
   exitCodes: optional(objectWith({ operator: optional(string), values: optional(listOf(integer)) })),
 });
 
+const ofAnyUser = { runAsUser: optional(integer), runAsNonRoot: optional(boolean) };
+
 const container = objectWith({
   name: containerName,
   image: optional(string),
@@ -121,6 +135,13 @@ const container = objectWith({
   ),
   lifecycle: optional(objectWith({ preStop: anything, stopSignal: optional(string) })),
   tty: optional(boolean),
+  securityContext: optional(
+    objectWith({
+      ...ofAnyUser,
+      privileged: optional(boolean),
+      capabilities: optional(objectWith({ add: strings, drop: strings })),
+    }),
+  ),
   restartPolicy: optional(string),
   restartPolicyRules: optional(listOf(restartRule)),
 });
@@ -136,10 +157,12 @@ const job = objectWith({
         volumes: optional(listOf(objectWith({ name: string }), MAX_VOLUMES)),
         restartPolicy: optional(string),
         terminationGracePeriodSeconds: optional(integer),
+        securityContext: optional(objectWith(ofAnyUser)),
         os: optional(objectWith({ name: optional(string) })),
         nodeSelector: optional(mapOfStrings),
       }),
     }),
+    suspend: optional(boolean),
     podFailurePolicy: optional(
       objectWith({
         rules: optional(listOf(objectWith({ onExitCodes: optional(objectWith({ containerName: optional(string) })) }))),

@@ -84,8 +84,15 @@ export const LIMITS = {
     strategy: "trap",
     severity: "result",
     sentence:
-      "A script in the argv signals itself or its process group, as in kill 0. PID 1 survives that; a process under the wrapper doesn't.",
+      "A script in the argv signals itself or its process group, as in kill 0, which PID 1 survives and a process under the wrapper doesn't; or it looks for processes by command line or for shells, as in pkill -f, and finds the wrapper, too.",
     wayOut: "signal only what the script has started, as in kill $(jobs -p)",
+  },
+  "cannot-signal": {
+    strategy: "trap",
+    severity: "end",
+    sentence:
+      "The container may change its user, but lacks the capability KILL. If it does, the wrapper can't signal it.",
+    wayOut: "add the capability KILL, or run the container as the user that it changes to",
   },
   "needs-pid-1": {
     strategy: "trap",

@@ -1,4 +1,5 @@
 /** Strategy trap: a shared emptyDir, and a wrapper around the main containers and the sidecars (docs/wrappers.md). */
+import { cannotSignal } from "./capabilities.ts";
 import {
   gracePeriodOf,
   isWindows,
@@ -10,7 +11,7 @@ import {
 import { met } from "./met-limit.ts";
 import { add, append } from "./patch.ts";
 import { isInitSystem, signalsItself } from "./pid-1.ts";
-import { MOUNT_PATH, type MetLimit, type PatchOperation } from "./plan.ts";
+import { MOUNT_PATH, type MetLimit, type PatchOperation, type PlanOptions } from "./plan.ts";
 import type { Role } from "./role.ts";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "./scripts.generated.ts";
 import { sidecarGracePeriod, type Survey, type SurveyedContainer } from "./survey.ts";
@@ -20,10 +21,10 @@ import { wrap, type Wrapped } from "./wrapper.ts";
 const VOLUME_NAME = "tmp-pod";
 
 /**
- * In memory, as the cluster autoscaler does not count that as local storage, and as a full disk does not touch it. It holds FIFOs and
- * a few bytes.
+ * Memory, as the cluster autoscaler doesn't count that as local storage, and a full disk doesn't touch it. It holds FIFOs and a few
+ * bytes. On a disk without a limit, since kubelet evicts a Pod that exceeds one.
  */
-const EMPTY_DIR = { medium: "Memory", sizeLimit: "1Mi" };
+const EMPTY_DIRS = { memory: { medium: "Memory", sizeLimit: "1Mi" }, disk: {} };
 
 /** A held TERM is let through this long before the Pod's grace period ends, when kubelet sends KILL. */
 const HOLD_MARGIN_SECONDS = 2;
@@ -42,6 +43,7 @@ export function trapLimits(survey: Survey, shared: SharedVolume): readonly MetLi
     if (!shell) limits.push(met("no-shell", container));
     // What would run isn't known, so whether that shows a shell isn't either.
     else if (argv && !shell.evident) limits.push(met("shell-not-evident", container));
+    if (cannotSignal(survey.spec, container)) limits.push(met("cannot-signal", container));
     if (container.tty === true) limits.push(met("tty", container));
     if (isOfNoUse(container.lifecycle?.stopSignal, role)) limits.push(met("stop-signal", container));
     if (role === "main") continue;
@@ -53,14 +55,18 @@ export function trapLimits(survey: Survey, shared: SharedVolume): readonly MetLi
 }
 
 /** Only what is not there yet, so that a second pass over a patched Job gives nothing. */
-export function trapPatch(survey: Survey, { existing, problems }: SharedVolume): readonly PatchOperation[] {
+export function trapPatch(
+  survey: Survey,
+  { existing, problems }: SharedVolume,
+  { volumeMedium = "memory" }: PlanOptions,
+): readonly PatchOperation[] {
   const { base, spec } = survey;
   const podSpec = `${base}/spec/template/spec`;
   const patch: PatchOperation[] = [];
   const volume = existing ?? freeName(spec.volumes ?? []);
   const settingsOf = wrapperSettings(survey);
   if (existing === undefined) {
-    patch.push(append(`${podSpec}/volumes`, spec.volumes, { name: volume, emptyDir: EMPTY_DIR }));
+    patch.push(append(`${podSpec}/volumes`, spec.volumes, { name: volume, emptyDir: EMPTY_DIRS[volumeMedium] }));
   }
   for (const surveyed of survey.containers) {
     const { container, index, role } = surveyed;

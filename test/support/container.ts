@@ -1,5 +1,6 @@
 /**
- * A container as a process: PID 1 of a PID and a mount namespace of its own, with exactly the environment that it is given.
+ * A container as a process: PID 1 of a PID and a mount namespace and of a session of its own, as runc makes it, with the capabilities
+ * that Kubernetes gives and exactly the environment that it is given.
  * Where the machine allows no namespaces it is a plain process, `isolation.reason` says why, and in CI that is an error.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
@@ -21,7 +22,11 @@ export interface ContainerOptions {
   /** Ignored where there are no namespaces. */
   readonly mounts?: readonly Mount[];
   readonly readOnlyRoot?: boolean;
+  /** How many processes its user may have on this machine, root excepted; default: as many as we may. */
+  readonly processes?: number;
   readonly uid?: number;
+  /** Default: those that a container has unless its securityContext says otherwise. */
+  readonly capabilities?: Capabilities;
   readonly cwd?: string;
   /** What stdin gives, then its end; `open`: `stdin` of the container; default: none (/dev/null). */
   readonly stdin?: "open" | { readonly text: string };
@@ -32,6 +37,14 @@ export interface ContainerOptions {
   /** Runs as a plain process though namespaces are there. */
   readonly plain?: boolean;
 }
+
+export type Capabilities = readonly string[];
+
+/** Docker's and containerd's default set (containerd, pkg/oci/spec.go, defaultUnixCaps), which Kubernetes leaves to the runtime. */
+export const DEFAULT_CAPABILITIES: Capabilities = [
+  ...["chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "net_bind_service"],
+  ...["net_raw", "sys_chroot", "mknod", "audit_write", "setfcap"],
+];
 
 /** One line of stdout and when it came, in milliseconds of `performance.now()`. */
 export interface Line {
@@ -237,27 +250,31 @@ const isolatedArgv = (options: ContainerOptions): string[] => {
     ...(readOnly ? [`mount -o remount,bind,ro ${quote(target)}`] : []),
   ]);
   if (options.readOnlyRoot === true) mounts.push("mount -o remount,bind,ro /");
-  const uid =
-    options.uid === undefined ? [] : ["setpriv", `--reuid=${options.uid}`, `--regid=${options.uid}`, "--clear-groups"];
+  const { uid, capabilities = DEFAULT_CAPABILITIES } = options;
+  const user = uid === undefined ? [] : [`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
+  const bounding = ["-all", ...capabilities.map((name) => `+${name}`)].join(",");
+  const privileges = ["setpriv", ...user, "--inh-caps=-all", "--ambient-caps=-all", `--bounding-set=${bounding}`];
   const environment = Object.entries(options.env ?? defaultEnvironment).map(([name, value]) => `${name}=${value}`);
-  const user = isolation.kind === "user" ? ["--user", "--map-root-user"] : [];
+  const userNamespace = isolation.kind === "user" ? ["--user", "--map-root-user"] : [];
   const joined = options.inNamespaceOf?.pid;
   const enter =
     joined === undefined
-      ? ["unshare", ...user, ...namespaceFlags]
+      ? ["unshare", ...userNamespace, ...namespaceFlags]
       : [
           "nsenter",
           "--target",
           `${joined}`,
-          ...(user.length > 0 ? ["--user"] : []),
+          ...(userNamespace.length > 0 ? ["--user"] : []),
           "--pid",
           "--mount",
           "unshare",
           "--mount",
         ];
-  const inside = [...uid, "env", "-i", ...environment, ...options.argv];
-  const terminal = options.tty === true ? ["setsid", "-c", "-w"] : [];
-  const whole = [...enter, "sh", "-c", [...mounts, 'exec "$@"'].join(" && "), "sh", ...terminal, ...inside];
+  const limit = options.processes === undefined ? [] : ["prlimit", `--nproc=${options.processes}`];
+  const inside = [...limit, ...privileges, "env", "-i", ...environment, ...options.argv];
+  // In another's PID namespace its process group is what is killed at its end, in the place of a cgroup.
+  const session = options.tty === true ? ["setsid", "-c", "-w"] : joined === undefined ? ["setsid"] : [];
+  const whole = [...enter, "sh", "-c", [...mounts, 'exec "$@"'].join(" && "), "sh", ...session, ...inside];
   return [
     ...dieWithUs,
     ...(options.tty === true ? ["script", "-qec", `exec ${whole.map(quote).join(" ")}`, "/dev/null"] : whole),

@@ -2,12 +2,14 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe, test, type TestContext } from "vitest";
-import { isolation } from "./container.ts";
+import { isolation, type ContainerOptions } from "./container.ts";
 import { WrappedPod } from "./wrapped-pod.ts";
 
 export interface Shell {
   readonly name: string;
   readonly argv: readonly [string, ...string[]];
+  /** What the containers may do; default: what containers may do by default. */
+  readonly privileges?: Pick<ContainerOptions, "uid" | "capabilities">;
 }
 
 const find = (command: string): string | undefined =>
@@ -19,12 +21,18 @@ const find = (command: string): string | undefined =>
 export const long = process.env["LONG"] !== undefined;
 const inCi = process.env["CI"] !== undefined;
 
+/** The wrapper's script is the same for each user, so one shell will do for these. */
+const inLongRuns: readonly Shell[] = [
+  { name: "bash as sh", argv: ["bash", "--posix", "--norc"] },
+  { name: "dash, drop: [ALL]", argv: ["dash"], privileges: { capabilities: [] } },
+  { name: "dash, not root", argv: ["dash"], privileges: { uid: 65_534 } },
+];
 // Without --norc, bash would read the machine's ~/.bashrc where stdin is a socket, as it is from Node; a container's is none.
 const shells: readonly Shell[] = [
   { name: "dash", argv: ["dash"] },
   { name: "bash", argv: ["bash", "--norc"] },
   { name: "busybox ash", argv: ["busybox", "sh"] },
-  ...(long ? ([{ name: "bash as sh", argv: ["bash", "--posix", "--norc"] }] as const) : []),
+  ...(long ? inLongRuns : []),
 ];
 
 /** Skips the test where a command that it needs is not there, which CI must not do. */
@@ -66,7 +74,8 @@ export const promise = (
             else if (what === "root" && isolation.kind !== "root") skip(context, "it needs root");
           }
           const [command, ...flags] = shell.argv;
-          const pod = new WrappedPod([find(command) ?? command, ...flags]);
+          if (shell.privileges && isolation.kind !== "root") skip(context, "it needs root");
+          const pod = new WrappedPod([find(command) ?? command, ...flags], shell.privileges);
           try {
             await body(pod, context);
           } finally {

@@ -33,9 +33,11 @@ export class WrappedPod {
   readonly dir = mkdtempSync(join(tmpdir(), "curfew-pod-"));
   readonly shell: readonly string[];
   readonly #containers: Container[] = [];
+  readonly #privileges: Pick<ContainerOptions, "uid" | "capabilities">;
 
-  constructor(shell: readonly string[]) {
+  constructor(shell: readonly string[], privileges: Pick<ContainerOptions, "uid" | "capabilities"> = {}) {
     this.shell = shell;
+    this.#privileges = privileges;
     chmodSync(this.dir, 0o777); // as an emptyDir is
   }
 
@@ -51,7 +53,7 @@ export class WrappedPod {
 
   /** A container without a wrapper, in this Pod. */
   plain(argv: readonly string[], options: Options = {}): Container {
-    const container = new Container({ ...options, argv });
+    const container = new Container({ ...this.#privileges, ...options, argv });
     this.#containers.push(container);
     return container;
   }

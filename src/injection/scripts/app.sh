@@ -3,60 +3,94 @@
 # Runs it. What a shell starts with & ignores INT and QUIT for ever, and a signal can cost bash's `wait` the exit code. So the app
 # runs in the foreground of a helper, which tells its code. Nobody waits for the helper: the shell between is killed.
 start() { # ARGV…
-  # A shell drops environment variables whose names are no identifiers (a ConfigMap's keys, by envFrom), and this one uses names
-  # with _ itself. So env hands those on as they were.
-  if command -v env && command -v tr; then
-    _argc=$# IFS='
-'
-    set -f
-    for _entry in $(tr '\0\n' '\n\1' <"/proc/$$/environ"); do
-      case ${_entry%%=*} in
-        [!A-Za-z]* | *[!A-Za-z0-9_]*)
-          _entry=$(printf %sx "$_entry" | tr '\1' '\n')
-          set -- "${_entry%x}" "$@"
-          ;;
-      esac
-    done
-    set +f
-    unset IFS
-    [ "$#" = "$_argc" ] || set -- env "$@"
-  else
-    say 'no env or tr: variables whose names are no identifiers are lost'
-  fi >&2
   ( (help "$@"); :) 8>&-
-  exec 2>&5 7>&- # for who writes to /proc/1/fd/2: from here on only what may fail is silenced
+  exec 2>&5 7>&- # for who writes to /proc/1/fd/2: from here on nothing is said that may fail
   # The helper's first line is there, or it was killed before; signals that came earlier go behind it.
-  _app='' _helper=''
+  _app=''
   while [ ! "$_app" ] && read -r _line <&9; do
     case $_line in
-      app*) _helper=${_line#app } _app=${_helper#* } _helper=${_helper% *} ;;
+      app*) _app=${_line#app } ;;
       exit*) tell "$_line"; break ;;
       *) tell "$_line" ;;
     esac
   done
 }
 help() {
-  read -r _helper _line _line _mid _line </proc/self/stat
+  read -r _line _line _line _mid _line </proc/self/stat
   trap : $_signals
   (
+    hand_on
     read -r _app _line </proc/self/stat
-    echo "app $_helper $_app" >&7
+    echo "app $_app" >&7
     kill -KILL "$_mid"
     spin '[ ! -e "/proc/$$/fd/7" ]' # until the wrapper has its stderr
-    exec 2>&5 5>&- 7>&- 9<&-
-    exec "$@"
+    exec 2>&5 5>&- 6>&- 7>&- 9<&-
+    [ "$_entries" ] || PATH=$_path
+    eval "exec $_entries \"\$@\""
   )
   echo "exit $?" >&7
 }
 
+# A shell drops environment variables whose names are no identifiers (a ConfigMap's keys, by envFrom), sets some anew, and this one uses
+# names with _ itself. Where there are such, env hands on the whole environment as it was. Sets _entries: its arguments, for eval.
+hand_on() {
+  _entries='' _nl='
+'
+  IFS=$_nl
+  set -f
+  # A newline in a value travels as a character that is in none, whose place in turn is taken by another that is in none.
+  for _pair in 2:3 4:5 6:7; do
+    _all=$(tr "\\0\\n\\${_pair%:*}" "\\n\\${_pair%:*}\\${_pair#*:}" <"/proc/$$/environ") || { say 'no env or tr: variables whose names are no identifiers are lost'; break; }
+    _odd=''
+    for _entry in $_all; do
+      case ${_entry%%=*} in
+        [!A-Za-z]* | *[!A-Za-z0-9_]* | IFS | OPT* | PPID | PS? | SHELLOPTS | BASH*)
+          _odd=1
+          break
+          ;;
+      esac
+    done
+    [ "$_odd" ] || break
+    _newline=$(printf %b "\\0${_pair%:*}") _twin=$(printf %b "\\0${_pair#*:}")
+    case $_all in *"$_twin"*) continue ;; esac
+    _n=0 _entries='env -i --'
+    for _entry in $_all; do
+      case $_entry in
+        *"$_newline"*) unmark "$_entry" ;;
+        *=*) ;;
+        *) continue ;;
+      esac
+      _n=$((_n + 1)) _entries="$_entries \"\$_e$_n\""
+      eval "_e$_n=\$_entry"
+    done
+    break
+  done
+  unset IFS
+  set +f
+}
+unmark() { # ENTRY
+  IFS=$_newline
+  set -- $1. # the fields between
+  IFS=$_nl
+  _entry="$*"
+  _entry=${_entry%.}
+}
+
 # Would PROCESS get SIGNAL if it were PID 1? The kernel spares PID 1 what it neither catches nor blocks. Sets _heeds: yes; no; busy,
 # so probably not; unsure. Caught is certain. Blocked counts only asleep and three times over: a fork blocks everything for a moment.
-# sigwait hides what it waits for, but shows in wchan; a wchan of 0 is one just falling asleep.
+# sigwait hides what it waits for, but shows in wchan; a wchan of 0 is one just falling asleep. Of a process with another user or more
+# capabilities nobody sees it: then only the usual inits are taken for such that wait.
 heeds() { # PROCESS SIGNAL
   _heeds=unsure _look=0 _waits=0 _sleeps=0
   while [ "$_heeds" = unsure ] && [ "$_look" -lt 30 ]; do
     _look=$((_look + 1)) _stat=Z _wchan=''
     { read -r _stat <"/proc/$1/stat"; read -r _wchan <"/proc/$1/wchan"; } 2>/dev/null
+    if [ "$_wchan" = 0 ] && [ ! -e "/proc/$1/cwd/." ]; then
+      case $_stat in
+        *'(tini)'* | *'-init)'* | *'(catatonit)'*) _wchan=sigtimedwait ;;
+        *) _wchan=hidden ;;
+      esac
+    fi
     set -- "$1" "$2" ${_stat##*) } # $3: its state; ${32}: what it blocks; ${34}: what it catches
     case $3$((${34:-0} >> ($2 - 1) & 1))$((${32:-0} >> ($2 - 1) & 1))$_wchan in
       [ZX]*) _heeds=no ;;
@@ -70,5 +104,14 @@ heeds() { # PROCESS SIGNAL
   done
 }
 
-# In a shell of its own: the app may open /proc/1/fd/2 at once.
-send() { (kill "$@" 2>/dev/null); }
+send() { # SIGNAL PROCESS…
+  spin '[ "/proc/$$/fd/1" -ef /proc/self/fd/1 ]' # a trap that writes a line borrows it, and the app may write there at once
+  kill "$@" && return
+  shift
+  for _pid; do
+    if [ ! "$_denied" ] && [ -e "/proc/$_pid" ] && ! kill -0 "$_pid"; then
+      say 'the app runs as another user, and without the capability KILL it gets no signal'
+      _denied=1
+    fi
+  done
+}

@@ -1,8 +1,11 @@
 # Curfew's wrapper, first part: arguments and events. docs/wrappers.md tells how it works and what was tried.
 # Arguments: VERSION SPLIT COUNT, then COUNT settings, then the container's own argv.
+# bash takes options and functions from its environment (SHELLOPTS, BASH_ENV).
+{ set +abCefmuvx; unset -f read wait kill echo exec eval trap; } 2>/dev/null
 _count=$3
 shift 3
-_signals='1 2 3 4 5 6 7 8 10 11 12 13 14 15 16 18 23 24 25 26 27 28 29 30 31'
+_signals='1 2 3 4 5 6 7 8 10 11 12 13 14 15 16 18 20 21 22 23 24 25 26 27 28 29 30 31'
+_poor='' _denied='' _path=$PATH PATH=/usr/bin:/bin:$PATH # the image's own programs may have the names of those used here
 
 # A shell reports whom it saw killed: of this one only `say` is heard.
 exec 5>&2 2>/dev/null
@@ -13,31 +16,48 @@ spin() { # CONDITION
   until eval "$1" || [ "$_n" = 9999 ]; do _n=$((_n + 1)); done
 }
 
-# All that happens is a line in one anonymous pipe. A here-document is one. Where it is a file (bash before 5.1), the pipe is
-# borrowed from a pipeline.
-command exec 9<<END
+# An anonymous pipe to read from. A here-document is one. Where it is a file (bash before 5.1), the pipe is borrowed from a pipeline.
+pipe() { # FD
+  eval "command exec $1<<END
 ready
-END
-if [ ! -p /proc/self/fd/9 ]; then
-  : | { exec 6<>/proc/self/fd/0 && read -r _line <&6; } &
-  spin '[ -p "/proc/$!/fd/6" ]'
-  command exec 9<"/proc/$!/fd/6" && kill "$!" && wait "$!"
-  echo ready >/proc/self/fd/9
-fi
-[ -p /proc/self/fd/9 ] || { say "this shell gives no pipe: name another by shell.curfew.sh/CONTAINER"; exit 126; }
+END"
+  if [ ! -p "/proc/self/fd/$1" ]; then
+    : | { exec 3<>/proc/self/fd/0 && read -r _line <&3; } &
+    spin '[ -p "/proc/$!/fd/3" ]'
+    eval "command exec $1<\"/proc/$!/fd/3\"" && kill "$!" && wait "$!"
+    echo ready >"/proc/self/fd/$1"
+  fi
+  [ -p "/proc/self/fd/$1" ] || { say "this shell gives no pipe: name another by shell.curfew.sh/CONTAINER"; exit 126; }
+  read -r _line <&"$1"
+}
+pipe 6 # for the exit code
+pipe 9 # for all that happens, a line each
 exec 7>/proc/self/fd/9
-read -r _line <&9
 tell() { echo "$*" >/proc/self/fd/9; }
-later() { (deaf; sleep "$1"; tell "$2") 8>&- & } # SECONDS EVENT
 
-# The next event; fails once the helper (app.sh) is dead. `read` can miss a signal that comes just before it blocks, `wait` cannot:
-# so wait for a reader, which gives the line back.
-await() { # VARIABLE
-  until
-    (deaf; read -r _line <&9 && tell "$_line") 8>&- &
-    while [ -e "/proc/${!:-none}" ]; do wait "$!"; done
-    read -r "$1" <&9
-  do
-    [ -e "/proc/${_helper:-none}" ] || { read -r "$1" <&9; return; }
-  done
+# Traps write lines, and this shell waits: `read` can miss a signal that comes just before it blocks, `wait` can't. A child that is deaf
+# to signals acts on the lines, without a fork: that fails where the Pod has no process left, and then a shell runs its EXIT trap at best.
+# One that was killed, as an app that signals its process group may before it's deaf, is followed by another.
+work() { # BEFORE
+  while
+    (
+      deaf
+      exec 4>/proc/self/fd/6 8>&- 2>/dev/null
+      trap '_poor=1; loop' EXIT
+      "$1"
+      loop
+    ) &
+    until wait "$!" || [ ! -e "/proc/$!" ]; do :; done
+    ! read -r _code <&6
+  do :; done
+  exit "$_code"
+}
+loop() {
+  while read -r _line <&9; do act; done
+  end 137 # the helper was killed, and with it the pipe ends
+}
+end() { # CODE
+  echo "$1" >&4
+  trap - EXIT
+  exit
 }

@@ -20,29 +20,20 @@ finish() {
 } 2>/dev/null
 trap finish EXIT
 
-# Each signal is pending once at most, as in the kernel, so the pipe never fills.
-for _signal in $_signals; do
-  trap "case \${_pending_$_signal-} in '') _pending_$_signal=1; tell signal $_signal 1 ;; esac" "$_signal"
-done
+for _signal in $_signals; do trap "tell signal $_signal 1" "$_signal"; done
 # A terminal signals its whole foreground group itself.
-[ ! -t 0 ] || trap : 2 3 28
+[ ! -t 0 ] || trap : 2 3 20 28
 
 # The app gets the signals that it would have got as PID 1. A signal is never lost to one that is busy: it is looked at again.
-start "$@"
-while await _line; do
-  case $_line in
-    exit*)
-      _code=${_line#exit }
-      break
-      ;;
-  esac
+act() {
+  case $_line in exit*) end "${_line#exit }" ;; esac
   _try=${_line##* } _signal=${_line#signal } _signal=${_signal% *}
-  eval "_pending_$_signal="
   _heeds=yes
   [ "$$" != 1 ] || [ ! -e /proc/1/wchan ] || heeds "$_app" "$_signal"
   case $_heeds$_try in
     yes* | unsure3) send "-$_signal" "$_app" ;;
-    unsure* | busy[12]) later 1 "signal $_signal $((_try + 1))" ;;
+    unsure* | busy[12]) [ "$_poor" ] || (sleep 1; tell "signal $_signal $((_try + 1))") 4>&- & ;;
   esac
-done
-exit "$_code"
+}
+start "$@"
+work :

@@ -1,32 +1,64 @@
 # Sidecar. Settings: sidecar DIR MAINS POLICY GRACE HOLD START.
-_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _held='' _end='' _tops='' _told=0 _young=1
+_dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _end='' _tops='' _told=''
 shift "$_count"
 
 # TERM from kubelet, when the Pod is deleted, is held back: a sidecar outlives its mains.
 trap 'trap : 2 3 15; tell hold' 2 3 15
 
+# In hundredths of a second since the machine's start; no clock that can be set.
+now() {
+  read -r _now _rest </proc/uptime
+  _now=${_now%.*}${_now#*.}
+}
+# A second, also where no process is left that could sleep.
+nap() {
+  [ "$_poor" ] || { sleep 1; return; }
+  now
+  _until=$((_now + 100))
+  while [ "$_now" -lt "$_until" ]; do now; done
+}
+# Runs beside the worker, and has it look at the sidecar every second then.
+beside() { # FUNCTION
+  (
+    _do=$1
+    trap '_poor=1; "$_do"; look' EXIT
+    "$_do"
+    look
+  ) 4>&- &
+}
+look() {
+  while [ -e "/proc/$_worker" ]; do
+    nap
+    tell look
+  done
+  trap - EXIT
+}
+
 # Follows the mains run by run, and tells when the last has ended, or that one has not come. With a TERM held back it waits only for
 # runs that are there.
 watch() {
-  deaf
   _how=ended
   for _main in $_mains; do
     _run=0
     until [ "$_run" != 0 ] && { [ "$_policy" = Never ] || [ -e "$_dir/succeeded.$_main.$_run" ]; }; do
       _run=$((_run + 1)) _waited=0 _file=$_dir/run.$_main.$_run
       until [ -e "$_file" ]; do
-        [ -z "$_held" ] || { _how=''; continue 3; }
+        [ ! -e "/proc/$_worker/fd/3" ] || { _how=''; continue 3; }
         [ "$_start" = 0 ] || [ "$_waited" -lt "$_start" ] || { say "$_main has not started within $_start s"; tell end 1; return; }
-        sleep 1
+        nap
         _waited=$((_waited + 1))
       done
       # At its end once nobody holds it. Opened read-write first, as to open a FIFO for reading blocks where main is dead already.
-      if [ -p "$_file" ]; then exec 8<>"$_file" 6<"$_file" 8>&-; read -r _line <&6
-      else until [ -e "$_dir/ended.$_main.$_run" ]; do sleep 1; done; fi
+      if [ -p "$_file" ]; then exec 8<>"$_file" 4<"$_file" 8>&-; read -r _line <&4
+      else until [ -e "$_dir/ended.$_main.$_run" ]; do nap; done; fi
     done
   done
   tell "end 0 $_how"
-} 2>/dev/null
+}
+hold() {
+  sleep "$_hold"
+  tell end 0
+}
 
 # From a process down, the topmost that heed TERM: under a script that does not, the daemons that it started.
 walk() { # PROCESS
@@ -35,7 +67,7 @@ walk() { # PROCESS
   set -- "$1" "$_tops"
   for _file in /proc/"$1"/task/*/children; do
     _kids=''
-    read -r _kids 2>/dev/null <"$_file"
+    read -r _kids <"$_file"
     for _child in $_kids; do walk "$_child"; done
   done
   # Just forked, a child shows its parent's traps: then the parent has set them since it was looked at.
@@ -44,45 +76,51 @@ walk() { # PROCESS
 alive() {
   for _pid in $_tops; do
     _stat=Z
-    read -r _stat 2>/dev/null <"/proc/$_pid/stat"
+    read -r _stat <"/proc/$_pid/stat"
     case ${_stat##*) } in [!ZX]*) return ;; esac
   done
   false
 }
 
 # TERM to whom heeds it, else to the app; once those are gone, to the script that started them. But a sidecar that has just started,
-# as main was quicker, gets it only where it surely heeds it, not in the midst of its start.
+# as main was quicker, gets it only where it surely heeds it, not in the midst of its start. The grace period begins with the first.
 terminate() {
+  _young=''
+  [ "$_now" -ge $((_born + 500)) ] || _young=1
   if [ "$_tops" ] && [ ! "$_young" ]; then _tops=$_app; else _tops=''; walk "$_app"; fi
-  [ "$_young$_tops" = 1 ] || { send -TERM ${_tops:-"$_app"}; _told=1; }
+  [ "$_young$_tops" = 1 ] || { send -TERM ${_tops:-"$_app"}; _told=${_told:-$_now}; }
 }
 
 # By itself, a sidecar ends with its own code. Once the mains have ended: TERM, a look every second, after the grace period KILL, 0.
-start "$@"
-watch &
-later 5 grown
-while await _line; do
+act() {
+  now
   case $_end$_line in
-    exit*) exit "${_line#exit }" ;;
-    *grown) _young='' ;;
-    hold) _held=1; watch & later "$_hold" "end 0" ;;
+    exit*) end "${_line#exit }" ;;
+    hold)
+      exec 3</dev/null # watch sees that
+      [ "$_poor" ] || beside hold
+      ;;
     end*)
       _end=${_line#end } _end=${_end%% *}
       terminate
       case $_line in *ended) say "all main containers have ended ($_mains): this sidecar is told to stop" ;; esac
-      later 1 tick
       ;;
     ?exit*)
-      alive || exit "$_end"
+      alive || end "$_end"
       _app=''
       exec 7>/proc/self/fd/9 # in the dead helper's place, else the pipe would be at its end
       ;;
-    ?tick)
-      _grace=$((_grace - _told))
-      [ "$_grace" -gt 0 ] || [ "$_told" = 0 ] || { send -KILL $_app $_tops; exit "$_end"; }
-      alive || { [ "$_app" ] || exit "$_end"; terminate; }
-      later 1 tick
+    ?look)
+      [ ! "$_told" ] || [ $((_now - _told)) -lt $((_grace * 100)) ] || { send -KILL $_app $_tops; end "$_end"; }
+      alive || { [ "$_app" ] || end "$_end"; terminate; }
       ;;
   esac
-done
-exit "${_end:-137}"
+}
+begin() {
+  read -r _worker _rest </proc/self/stat
+  now
+  _born=$_now
+  beside watch
+}
+start "$@"
+work begin

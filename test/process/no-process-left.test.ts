@@ -1,0 +1,71 @@
+/** The Pod has no process left to start (pids limit), as its app forks all that it may: signals and the end must not need one. */
+import { expect } from "vitest";
+import { promise, type PromiseOptions } from "../support/shells.ts";
+import type { WrappedPod } from "../support/wrapped-pod.ts";
+
+const needs: PromiseOptions["needs"] = ["root", "command perl", "command prlimit", "command setpriv"];
+
+/** Forks until it may not, says so, and goes on trying. On TERM it says so and ends with 7. */
+const forker = [
+  "perl",
+  "-e",
+  `$| = 1; $SIG{CHLD} = 'IGNORE'; $SIG{TERM} = sub { print "TERM\\n"; exit 7 };
+   sub child { my $pid = fork; if (defined $pid && $pid == 0) { $SIG{TERM} = 'DEFAULT'; sleep 60; exit } return defined $pid }
+   while (child()) {} print "full\\n"; while (1) { child(); select(undef, undef, undef, 0.001) }`,
+];
+
+/** A limit counts all processes of a user, so each container has one of its own. */
+let uid = 200_000 + (process.pid % 1_000) * 100;
+const limited = (): { readonly uid: number; readonly processes: number } => ({ uid: uid++, processes: 40 });
+
+promise(
+  "main gets a signal that it handles, where no process can be started",
+  async (pod: WrappedPod) => {
+    const main = pod.main(forker, limited());
+    await main.saw("full");
+    main.kill("SIGTERM");
+    expect((await main.exited).code).toBe(7);
+    expect(main.output).toEqual(["full", "TERM"]);
+  },
+  { needs },
+);
+
+promise(
+  "a sidecar gets TERM when main has ended, where no process can be started",
+  async (pod: WrappedPod) => {
+    const sidecar = pod.sidecar(forker, limited());
+    await sidecar.saw("full");
+    await pod.main(["true"]).exited;
+    expect((await sidecar.exited).code).toBe(0);
+    expect(sidecar.output).toEqual(["full", "TERM"]);
+  },
+  { needs },
+);
+
+promise(
+  "a sidecar that ignores TERM is killed after its grace period, where no process can be started",
+  async (pod: WrappedPod) => {
+    const deaf = forker.map((text) => text.replace('sub { print "TERM\\n"; exit 7 }', "'IGNORE'"));
+    const sidecar = pod.sidecar(deaf, { ...limited(), grace: 1 });
+    await sidecar.saw("full");
+    await pod.main(["true"]).exited;
+    expect((await sidecar.exited).code).toBe(0);
+  },
+  { needs },
+);
+
+promise(
+  "when the Pod is deleted, a sidecar outlives main where no process can be started",
+  async (pod: WrappedPod, context) => {
+    if (pod.shell[0]?.endsWith("bash")) context.skip("a bash that can't fork waits for a child of its own to end");
+    const main = pod.main(["sleep", "2"]);
+    await pod.running();
+    const sidecar = pod.sidecar(forker, limited());
+    await sidecar.saw("full");
+    sidecar.kill("SIGTERM");
+    await main.exited;
+    expect((await sidecar.exited).code).toBe(0);
+    expect(sidecar.output).toEqual(["full", "TERM"]);
+  },
+  { needs },
+);

@@ -1,0 +1,78 @@
+/** The app changes its user, as gosu, su-exec and setpriv do: the wrapper may then see less of it, and may not be let to signal it. */
+import { expect } from "vitest";
+import { DEFAULT_CAPABILITIES } from "../support/container.ts";
+import { promise } from "../support/shells.ts";
+import { fixture, sh, stoppedAfter } from "../support/wrapped-pod.ts";
+
+const asNobody = (argv: readonly string[]): string[] => [
+  "/usr/bin/setpriv",
+  "--reuid=65534",
+  "--regid=65534",
+  "--clear-groups",
+  ...argv,
+];
+const root = { uid: 0, capabilities: DEFAULT_CAPABILITIES };
+const needs = ["root", "command setpriv"] as const;
+
+promise(
+  "an app that has changed its user gets the signals that it handles, and no others",
+  async (pod) => {
+    const handles = pod.main(asNobody(fixture("exit7")), { ...root, name: "handles" });
+    await handles.saw("up");
+    handles.kill("SIGTERM");
+    expect((await handles.exited).code).toBe(7);
+    const main = pod.main(asNobody(sh("echo up; sleep 3; echo migrated; exit 3")), root);
+    await main.saw("up");
+    for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR1"] as const) main.kill(signal);
+    expect((await main.exited).code).toBe(3);
+    expect(main.output).toEqual(["up", "migrated"]);
+    expect(main.stderr).toBe("");
+  },
+  { needs },
+);
+
+for (const init of ["tini", "dumb-init"]) {
+  promise(
+    `passes TERM on to ${init} that has changed its user`,
+    async (pod) => {
+      const main = pod.main(asNobody([init, "--", ...fixture("exit7")]), root);
+      await main.saw("up");
+      main.kill("SIGTERM");
+      expect((await main.exited).code).toBe(7);
+    },
+    { needs: [...needs, `command ${init}`] },
+  );
+}
+
+promise(
+  "a daemon of another user under a shell script gets one TERM and its time",
+  async (pod) => {
+    const daemon = fixture("daemon", "d", ".5").join(" ");
+    const sidecar = pod.sidecar(asNobody(sh(`${daemon} & wait`)), root);
+    await sidecar.saw("d up");
+    await pod.main(["sleep", "5.5"]).exited; // so that it isn't young any more (sidecar.sh)
+    expect((await sidecar.exited).code).toBe(0);
+    expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
+    expect(sidecar.stderr).toBe(stoppedAfter("main"));
+  },
+  { needs },
+);
+
+promise(
+  "without the capability KILL, an app that has changed its user gets no signal, and one line says so",
+  async (pod) => {
+    const restricted = { uid: 0, capabilities: ["setuid", "setgid"] };
+    const main = pod.main(asNobody(sh("trap 'exit 1' TERM; echo up; sleep 1.5 & wait; exit 3")), restricted);
+    const sidecar = pod.sidecar(asNobody(fixture("daemon", "d", "0")), { ...restricted, grace: 1 });
+    await Promise.all([main.saw("up"), sidecar.saw("d up")]);
+    main.kill("SIGTERM");
+    main.kill("SIGHUP");
+    expect((await main.exited).code).toBe(3);
+    expect((await sidecar.exited).code).toBe(0);
+    const line = "curfew: the app runs as another user, and without the capability KILL it gets no signal\n";
+    expect(main.stderr).toBe(line);
+    expect(sidecar.stderr.split("\n").toSorted()).toEqual((line + stoppedAfter("main")).split("\n").toSorted());
+    expect(sidecar.output).toEqual(["d up"]);
+  },
+  { needs },
+);
