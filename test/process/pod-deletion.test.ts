@@ -27,7 +27,7 @@ promise("TERM is held back for so long and no longer, so that the sidecar still 
   expect(sidecar.stderr).toBe(""); // no main has ended, so it does not say so
 });
 
-promise("TERM stops a sidecar at once where no main has started", async (pod) => {
+promise("TERM stops a sidecar within a second where no main has started", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { hold: 30 });
   await sidecar.saw("d up");
   sidecar.kill("SIGTERM");
@@ -36,7 +36,7 @@ promise("TERM stops a sidecar at once where no main has started", async (pod) =>
   expect(sidecar.stderr).toBe("");
 });
 
-promise("TERM stops a sidecar at once between two runs of its main", async (pod) => {
+promise("TERM stops a sidecar within a second between two runs of its main", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { policy: "OnFailure", hold: 30 });
   await sidecar.saw("d up");
   await pod.main(["false"]).exited;
