@@ -3,7 +3,7 @@
  * a container's start, and their memory.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { children, type Container } from "../test/support/container.ts";
+import { descendants, type Container } from "../test/support/container.ts";
 import { fixture, sh, WrappedPod } from "../test/support/wrapped-pod.ts";
 import { figureOf, type Bench, type Row } from "./lib/result.ts";
 
@@ -116,10 +116,6 @@ async function memory(pod: WrappedPod): Promise<number[]> {
   return [main, sidecar].map(({ pid = 0 }) =>
     [pid, ...descendants(pid)].filter(isWrapper).reduce((sum, shell) => sum + proportionalSetSize(shell), 0),
   );
-}
-
-function descendants(pid: number): number[] {
-  return children(pid).flatMap((child) => [child, ...descendants(child)]);
 }
 
 function isWrapper(pid: number): boolean {

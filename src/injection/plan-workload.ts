@@ -17,7 +17,7 @@ import type {
   Strategy,
 } from "./plan.ts";
 import { LEAVE_REASONS, type LeaveReason, type RefuseReason } from "./reasons.ts";
-import { earlierNative, record, type EarlierNative, type RecordedRoles } from "./record.ts";
+import { earlierNative, record } from "./record.ts";
 import {
   addedTwice,
   brokenWrapper,
@@ -111,22 +111,24 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
 
   if (survey.sidecars.length === 0)
     return leaveAsIs("no-sidecars", NOTHING_TO_STOP, containerNames(survey.mains), containerPlans(survey));
-  return choose(survey, isWrapped ? "trap" : earlier, options, warnings);
+  const madeNative: Begun | undefined = earlier && { strategy: "native", moved: [...earlier.sidecars] };
+  return choose(survey, isWrapped ? { strategy: "trap", moved: [] } : madeNative, options, warnings);
+}
+
+/** What an earlier pass began. */
+interface Begun {
+  readonly strategy: Strategy;
+  /** Names of the sidecars that are among `initContainers` already. */
+  readonly moved: readonly string[];
 }
 
 /**
  * `auto` is trap where it meets no limit at all; else the strategy that the table allows and that does less harm. What an earlier pass
  * began, this one goes on with.
  */
-function choose(
-  survey: Survey,
-  earlier: "trap" | EarlierNative | undefined,
-  options: PlanOptions,
-  warnings: readonly string[],
-): Plan {
-  const begun = typeof earlier === "object" ? "native" : earlier;
+function choose(survey: Survey, begun: Begun | undefined, options: PlanOptions, warnings: readonly string[]): Plan {
   const { strategy: asked } = survey.settings;
-  const wanted = begun ?? asked ?? options.strategy ?? "auto";
+  const wanted = begun?.strategy ?? asked ?? options.strategy ?? "auto";
   const shared = sharedVolume(survey);
   const trap = wanted === "native" ? [] : trapLimits(survey, shared);
   const needsNative = wanted === "native" || (wanted === "auto" && trap.length > 0);
@@ -141,12 +143,9 @@ function choose(
     return { ...refuse("limits-met", message, warnings, containerPlans(survey)), limits, waysOut };
   }
   const patch = strategy === "trap" ? trapPatch(survey, shared, options) : nativePatch(survey);
-  const mark = record(
-    survey.base,
-    survey.job,
-    strategy,
-    rolesOf(survey, typeof earlier === "object" ? earlier : undefined),
-  );
+  const mains = containerNames(survey.mains);
+  const sidecars = [...new Set([...(begun?.moved ?? []), ...containerNames(survey.sidecars)])];
+  const mark = record(survey.base, survey.job, strategy, { mains, sidecars });
   const told = own.length === 0 ? warnings : [...warnings, ...sentencesOf(own)];
   if (patch.length === 0) return leave("already-injected", told, mark, containerPlans(survey));
   return {
@@ -157,14 +156,6 @@ function choose(
     warnings: told,
     containers: containerPlans(survey, strategy),
     patch: [...patch, ...mark],
-  };
-}
-
-function rolesOf(survey: Survey, earlier: EarlierNative | undefined): RecordedRoles {
-  const sidecars = containerNames(survey.sidecars);
-  return {
-    mains: containerNames(survey.mains),
-    sidecars: earlier ? [...new Set([...earlier.sidecars, ...sidecars])] : sidecars,
   };
 }
 

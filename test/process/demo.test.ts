@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
 import { startCluster } from "../../demo/cluster.ts";
 import { startRun, type Ending } from "../../demo/run.ts";
-import { children } from "../support/container.ts";
+import { descendants } from "../support/container.ts";
 
 const CURFEW = join(import.meta.dirname, "../../bin/curfew.js");
 
@@ -55,8 +55,8 @@ test.concurrent(
 test.concurrent("curfew demo ends at Ctrl-C and leaves no process and no file behind", async () => {
   const { demo, folder } = startDemo();
   const output = textOf(demo.stdout);
-  while (descendants(demo.pid).length < 14) await sleep(20);
-  const processes = descendants(demo.pid);
+  while (descendants(demo.pid ?? 0).length < 14) await sleep(20);
+  const processes = descendants(demo.pid ?? 0);
   expect(readdirSync(folder)).not.toEqual([]);
   demo.kill("SIGINT");
   await ended(demo);
@@ -100,8 +100,4 @@ function ended(demo: ChildProcess): Promise<void> {
 
 function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
   return stream ? text(stream) : Promise.resolve("");
-}
-
-function descendants(pid = 0): number[] {
-  return children(pid).flatMap((child) => [child, ...descendants(child)]);
 }

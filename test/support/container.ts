@@ -26,7 +26,7 @@ export interface ContainerOptions {
   readonly processes?: number;
   readonly uid?: number;
   /** Default: those that a container has unless its securityContext says otherwise. */
-  readonly capabilities?: Capabilities;
+  readonly capabilities?: readonly string[];
   readonly cwd?: string;
   /** What stdin gives, then its end; `open`: `stdin` of the container; default: none (/dev/null). */
   readonly stdin?: "open" | { readonly text: string };
@@ -38,10 +38,11 @@ export interface ContainerOptions {
   readonly plain?: boolean;
 }
 
-export type Capabilities = readonly string[];
+/** What a container's processes may do. */
+export type Privileges = Pick<ContainerOptions, "uid" | "capabilities">;
 
 /** Docker's and containerd's default set (containerd, pkg/oci/spec.go, defaultUnixCaps), which Kubernetes leaves to the runtime. */
-export const DEFAULT_CAPABILITIES: Capabilities = [
+export const DEFAULT_CAPABILITIES: readonly string[] = [
   ...["chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "net_bind_service"],
   ...["net_raw", "sys_chroot", "mknod", "audit_write", "setfcap"],
 ];
@@ -240,6 +241,9 @@ export const children = (pid: number): number[] => {
     return [];
   }
 };
+
+/** All generations below a process. */
+export const descendants = (pid: number): number[] => children(pid).flatMap((child) => [child, ...descendants(child)]);
 
 const quote = (argument: string): string => `'${argument.replaceAll("'", "'\\''")}'`;
 

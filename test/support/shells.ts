@@ -2,14 +2,14 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe, test, type TestContext } from "vitest";
-import { isolation, type ContainerOptions } from "./container.ts";
+import { isolation, type Privileges } from "./container.ts";
 import { WrappedPod } from "./wrapped-pod.ts";
 
 export interface Shell {
   readonly name: string;
   readonly argv: readonly [string, ...string[]];
   /** What the containers may do; default: what containers may do by default. */
-  readonly privileges?: Pick<ContainerOptions, "uid" | "capabilities">;
+  readonly privileges?: Privileges;
 }
 
 const find = (command: string): string | undefined =>

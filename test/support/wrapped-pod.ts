@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../src/injection/scripts.generated.ts";
-import { Container, type ContainerOptions } from "./container.ts";
+import { Container, type ContainerOptions, type Privileges } from "./container.ts";
 import { expand } from "./expand.ts";
 
 type Options = Omit<ContainerOptions, "argv">;
@@ -33,9 +33,9 @@ export class WrappedPod {
   readonly dir = mkdtempSync(join(tmpdir(), "curfew-pod-"));
   readonly shell: readonly string[];
   readonly #containers: Container[] = [];
-  readonly #privileges: Pick<ContainerOptions, "uid" | "capabilities">;
+  readonly #privileges: Privileges;
 
-  constructor(shell: readonly string[], privileges: Pick<ContainerOptions, "uid" | "capabilities"> = {}) {
+  constructor(shell: readonly string[], privileges: Privileges = {}) {
     this.shell = shell;
     this.#privileges = privileges;
     chmodSync(this.dir, 0o777); // as an emptyDir is
