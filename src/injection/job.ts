@@ -97,7 +97,7 @@ export interface Job {
 }
 
 /**
- * More wrapped containers than etcd could store in one Job (1.5 MB; 4 KB for each), and far more than any Pod has. Without a limit a Job
+ * More wrapped containers than etcd could store in one Job (1.5 MB; 5 KB for each), and far more than any Pod has. Without a limit a Job
  * of 3 MB, which the API server would refuse in the end, asks for a patch of 300 MB.
  */
 const MAX_CONTAINERS = 256;
