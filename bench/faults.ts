@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { post } from "../test/support/admission.ts";
+import { post } from "../test/support/admission/admission.ts";
 import { CORES } from "./lib/cores.ts";
 import { sendReviews, type ReviewLoadResult } from "./lib/review-load.ts";
 import { withReviewServers, type ReviewServers } from "./lib/review-servers.ts";
@@ -127,9 +127,9 @@ export const faults: TableBench = {
   },
 };
 
-function rowOf(name: string, { sent, failed, unpatched, p99Milliseconds }: ReviewLoadResult): string[] {
+function rowOf(name: string, { sent, failed, unpatched, p99Ms }: ReviewLoadResult): string[] {
   const counts = [sent, failed, unpatched].map((count) => count.toLocaleString("en"));
-  return [name, ...counts, `${p99Milliseconds.toFixed(0)} ms`];
+  return [name, ...counts, `${p99Ms.toFixed(0)} ms`];
 }
 
 /** Silent clients beside the load, from the time that all of them are there. */

@@ -13,7 +13,7 @@ export const start: Bench = {
       await curfew.stop();
       const time = async (server: ServerProcess): Promise<number> => {
         await server.stop();
-        return server.startMilliseconds;
+        return server.startMs;
       };
       const times = { curfew: [] as number[], bare: [] as number[] };
       for (let round = 0; round < (short ? 3 : 15); round += 1) {

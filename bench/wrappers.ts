@@ -3,8 +3,8 @@
  * a container's start, and their memory.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { descendants, type Container } from "../test/support/container.ts";
-import { fixture, sh, WrappedPod } from "../test/support/wrapped-pod.ts";
+import { descendants, type Container } from "../sim/pods/container.ts";
+import { fixture, sh, WrappedPod } from "../test/support/wrappers/wrapped-pod.ts";
 import { figureOf, type Bench, type Row } from "./lib/result.ts";
 
 const SHELLS = { dash: ["/bin/dash"], bash: ["/bin/bash"], "busybox ash": ["/bin/busybox", "sh"] } as const;

@@ -1,5 +1,6 @@
 /** Requests through client-node: bounded in time, expected answers as values, the API server's own words in errors. */
 import { ApiException } from "@kubernetes/client-node";
+import { rejectAfter } from "../src/process/deadline.ts";
 import type { WriteOutcome } from "./reconcile.ts";
 
 /** Far longer than an API server that is well takes for an object by name. */
@@ -7,17 +8,11 @@ const TIMEOUT_MS = 15_000;
 
 /** @throws Error `cannot WHAT: WHY`, or the ApiException itself where the object is missing or has changed. */
 export async function ask<T>(what: string, request: Promise<T>): Promise<T> {
-  const timeout = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    timeout.reject(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
-  }, TIMEOUT_MS);
   try {
-    return await Promise.race([request, timeout.promise]);
+    return await rejectAfter(TIMEOUT_MS, request);
   } catch (cause) {
     if (cause instanceof ApiException && (cause.code === 404 || cause.code === 409)) throw cause;
     throw new Error(`cannot ${what}: ${reasonOf(cause)}`, { cause });
-  } finally {
-    clearTimeout(timer);
   }
 }
 

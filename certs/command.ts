@@ -1,7 +1,7 @@
 /** `curfew certs` and `curfew certs status`: their settings, and what they exit with. */
 import { KubeConfig } from "@kubernetes/client-node";
 import { Command } from "commander";
-import { addSettings, EXIT_BAD_CONFIG, parseSettings, type ConfigOf, type Settings } from "../src/config.ts";
+import { addSettings, EXIT_BAD_CONFIG, parseSettings, type ConfigOf, type Settings } from "../src/process/settings.ts";
 import { runCerts } from "./run.ts";
 import { CERTS_SETTINGS, checkDelays, NAMES_SETTINGS } from "./settings.ts";
 import { showStatus } from "./status.ts";

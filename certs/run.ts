@@ -1,16 +1,17 @@
 import type { KubeConfig } from "@kubernetes/client-node";
-import { createLogger, type Logger } from "../src/log.ts";
-import { createRegistry } from "../src/metrics.ts";
-import { startOpsServer } from "../src/ops-server.ts";
-import { untilTermination } from "../src/termination.ts";
+import { createLogger, type Logger } from "../src/process/log.ts";
+import { createRegistry } from "../src/process/metrics.ts";
+import { startOpsServer } from "../src/process/ops-server.ts";
+import { untilTermination } from "../src/process/termination.ts";
 import type { Keys } from "./issue.ts";
 import { KubernetesCluster } from "./kubernetes.ts";
 import { createCertsMetrics } from "./metrics.ts";
 import { STEP_REASONS, WAIT_REASONS } from "./reasons.ts";
 import { Reconciler, type Round } from "./reconcile.ts";
 import type { CertsConfig } from "./settings.ts";
-import { WakeUp } from "./wake-up.ts";
+import { WakeUp } from "../src/process/wake-up.ts";
 import { watchBoth } from "./watch.ts";
+import { messageOf } from "../src/process/errors.ts";
 
 /** However quiet the watches are, everything is read this often; it also measures what only time can settle. */
 const POLL_MS = 30_000;
@@ -102,11 +103,11 @@ export async function keepCertificates(options: KeepOptions): Promise<void> {
       reason = round.plan.because;
     } catch (error) {
       metrics.roundFailed();
-      lastFailure = error instanceof Error ? error.message : String(error);
+      lastFailure = messageOf(error);
       reason = undefined;
       log.error({ reason: lastFailure }, "cannot bring the certificates into place; trying again");
     }
-    await wakeUp.within(wait);
+    await wakeUp.wait(wait);
   }
   await watching;
   ops.close();

@@ -1,5 +1,13 @@
-import { oneOf, parsePort, parseText, secondsUpTo, type ConfigOf, type Parsed, type Settings } from "../src/config.ts";
-import { LOG_LEVELS } from "../src/log.ts";
+import {
+  oneOf,
+  parsePort,
+  parseText,
+  secondsUpTo,
+  type ConfigOf,
+  type Parsed,
+  type Settings,
+} from "../src/process/settings.ts";
+import { LOG_LEVELS } from "../src/process/log.ts";
 import { usedFor } from "./x509.ts";
 
 const DAY_SECONDS = 86_400;

@@ -1,13 +1,16 @@
 /** A Buildkite job that waits for an agent: its webhook, and the real dispatcher that makes a Job of it. Buildkite is small and local. */
+import { randomUUID } from "node:crypto";
 import { KubeConfig } from "@kubernetes/client-node";
+import { stringify } from "yaml";
+import { parseConfig } from "../src/dispatch/config/parse-config.ts";
+import type { DispatchConfig } from "../src/dispatch/config/parse-config.ts";
 import { startDispatcher } from "../src/dispatch/dispatcher.ts";
-import { JOB_LABEL } from "../src/dispatch/plan-agent-job.ts";
-import { createLogger } from "../src/log.ts";
-import { createRegistry } from "../src/metrics.ts";
-import type { JobObject } from "../test/support/api-server.ts";
-import { SECRET, testConfig } from "../test/support/dispatch-config.ts";
-import { deliver, webhookPayload } from "../test/support/fake-buildkite-webhook.ts";
-import { FakeBuildkite } from "../test/support/fake-buildkite.ts";
+import { JOB_LABEL } from "../src/dispatch/jobs/plan-agent-job.ts";
+import { createLogger } from "../src/process/log.ts";
+import { createRegistry } from "../src/process/metrics.ts";
+import type { JobObject } from "../sim/api-server/api-server.ts";
+import { deliver, webhookPayload } from "../sim/buildkite/webhook.ts";
+import { FakeBuildkite } from "../sim/buildkite/buildkite.ts";
 import type { Cluster } from "./cluster.ts";
 
 export interface Build {
@@ -29,7 +32,7 @@ export async function startBuild(cluster: Cluster, example: JobObject): Promise<
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromString(cluster.kubeconfig);
   const dispatcher = await startDispatcher({
-    config: testConfig({ template }),
+    config: configOf(template),
     kubeConfig,
     registry: createRegistry(),
     log: createLogger("dispatch", "silent"),
@@ -60,4 +63,14 @@ export async function startBuild(cluster: Cluster, example: JobObject): Promise<
   } finally {
     dispatcher.close();
   }
+}
+
+const SECRET = randomUUID();
+
+/** A configuration file with one queue, as docs/buildkite.md describes it. */
+function configOf(template: object): DispatchConfig {
+  const file = { webhook: { secrets: [{ env: "SECRET" }] }, queues: [{ name: "kubernetes", default: true, template }] };
+  const parsed = parseConfig(stringify(file), { env: { SECRET }, readFile: () => "" });
+  if (parsed.kind === "invalid") throw new Error(parsed.problems.join("\n"));
+  return parsed.config;
 }

@@ -1,12 +1,12 @@
 /** What the demo has for a cluster: a small API server, and beside it the real admission server, called over TLS. */
 import { createAdmissionMetrics } from "../src/admission/metrics.ts";
-import { createPlanner } from "../src/admission/planner.ts";
+import { createPlanner } from "../src/planner/planner.ts";
 import { startAdmissionServer } from "../src/admission/server.ts";
 import { ENABLED_LABEL } from "../src/injection/plan.ts";
-import { createLogger } from "../src/log.ts";
-import { createRegistry } from "../src/metrics.ts";
-import { startApiServer, type JobObject } from "../test/support/api-server.ts";
-import { createTestAuthority } from "../test/support/certificates.ts";
+import { createLogger } from "../src/process/log.ts";
+import { createRegistry } from "../src/process/metrics.ts";
+import { startApiServer, type JobObject } from "../sim/api-server/api-server.ts";
+import { createTestAuthority } from "../sim/api-server/authority.ts";
 
 export interface Cluster {
   /** Creates a Job, as kubectl does. Resolves with the Job as it was stored, webhooks included. @throws where it is refused. */

@@ -3,7 +3,7 @@
  * of what was measured.
  */
 import { styleText } from "node:util";
-import { isolation } from "../test/support/container.ts";
+import { isolation } from "../sim/pods/container.ts";
 import type { Build } from "./build.ts";
 import { startCluster } from "./cluster.ts";
 import { startRun, type Ending, type Run, type Variant } from "./run.ts";

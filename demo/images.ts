@@ -1,6 +1,6 @@
 /** The demo's images: scripts with the names of the real commands, which behave like them as far as the end of a Job goes. */
 import { fileURLToPath } from "node:url";
-import type { Image } from "../test/support/pod.ts";
+import type { Image } from "../sim/pods/pod.ts";
 
 const commandsOf = (name: string): string => fileURLToPath(new URL(`../demo/images/${name}/`, import.meta.url));
 

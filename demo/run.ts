@@ -2,9 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { ENABLED_LABEL } from "../src/injection/plan.ts";
-import type { JobObject } from "../test/support/api-server.ts";
-import type { Container } from "../test/support/container.ts";
-import { startPod } from "../test/support/pod.ts";
+import type { JobObject } from "../sim/api-server/api-server.ts";
+import type { Container } from "../sim/pods/container.ts";
+import { startPod } from "../sim/pods/pod.ts";
 import { startBuild, type Build } from "./build.ts";
 import type { Cluster } from "./cluster.ts";
 import { pull } from "./images.ts";

@@ -27,7 +27,7 @@ const wrappers = (["main", "sidecar"] as const).map((role) => {
 });
 
 const others = globSync(["**/*.sh", ".ci/*", "bin/*"], {
-  exclude: ["node_modules", "dist", "src/injection/scripts"],
+  exclude: ["node_modules", "dist", "src/injection/wrapper/scripts"],
 }).filter(isShell);
 const passed = others.length === 0 || run(["--external-sources", ...others]);
 

@@ -1,7 +1,7 @@
 /** Reviews as an API server sends them while something breaks: over connections that it keeps, each once, without trying again. */
 import { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { decodePatch, post, type Answer } from "../../test/support/admission.ts";
+import { decodePatch, post, type Answer } from "../../test/support/admission/admission.ts";
 import { percentile } from "./result.ts";
 
 /** The webhook's own. */
@@ -20,7 +20,7 @@ export interface ReviewLoadResult {
   /** Let through without the patch: the Job would never end. */
   readonly unpatched: number;
   /** Of those that were answered. */
-  readonly p99Milliseconds: number;
+  readonly p99Ms: number;
 }
 
 /** `endpoints` gives the ports among which a new connection's is chosen, as kube-proxy does. */
@@ -54,7 +54,7 @@ export function sendReviews(review: string, ca: string, endpoints: () => readonl
     async stop() {
       running = false;
       await done;
-      return { ...outcomes, p99Milliseconds: percentile(times, 0.99) };
+      return { ...outcomes, p99Ms: percentile(times, 0.99) };
     },
   };
 }

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundle } from "../../scripts/bundle.ts";
-import { post } from "../../test/support/admission.ts";
-import { createTestAuthority } from "../../test/support/certificates.ts";
+import { post } from "../../test/support/admission/admission.ts";
+import { createTestAuthority } from "../../sim/api-server/authority.ts";
 import { nodeOptionsOf } from "./node-options.ts";
 import { startProgram, startServer, type ServerProcess } from "./server-process.ts";
 

@@ -1,4 +1,4 @@
-import { reviewOf } from "../../test/support/admission.ts";
+import { reviewOf } from "../../test/support/admission/admission.ts";
 
 /** The AdmissionReview of {@link jobOf}. */
 export function reviewWithJobOf(bytes: number, containers?: number): string {

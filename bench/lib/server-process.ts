@@ -8,9 +8,9 @@ import { CORES } from "./cores.ts";
 export interface ServerProcess {
   readonly port: number;
   /** From its start to the line that says it is ready. */
-  readonly startMilliseconds: number;
+  readonly startMs: number;
   /** Processor time that it has had so far: unlike time by the clock it is nearly the same on a busy machine. */
-  readonly cpuMilliseconds: () => Promise<number>;
+  readonly cpuMs: () => Promise<number>;
   readonly residentMiB: () => Promise<number>;
   /** The most that was ever resident. */
   readonly peakMiB: () => Promise<number>;
@@ -49,8 +49,8 @@ export async function startProgram(
     if (port !== undefined) {
       return {
         port,
-        startMilliseconds: performance.now() - start,
-        cpuMilliseconds: () => cpuMilliseconds(child.pid),
+        startMs: performance.now() - start,
+        cpuMs: () => cpuMs(child.pid),
         residentMiB: () => memoryMiB(child.pid, "VmRSS"),
         peakMiB: () => memoryMiB(child.pid, "VmHWM"),
         signal: (signal) => void child.kill(signal),
@@ -67,7 +67,7 @@ export async function startProgram(
 }
 
 /** man 5 proc_pid_stat: utime and stime are the 14th and 15th field, in ticks of 10 ms; the second may have spaces in its parentheses. */
-async function cpuMilliseconds(pid: number | undefined): Promise<number> {
+async function cpuMs(pid: number | undefined): Promise<number> {
   const stat = await readFile(`/proc/${String(pid)}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * 10;

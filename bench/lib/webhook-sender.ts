@@ -1,7 +1,7 @@
 /** Signed webhooks of Buildkite, many at once, and as cheaply as can be: their sender is not on the dispatcher's machine otherwise. */
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
-import { signatureOf, webhookPayload } from "../../test/support/fake-buildkite-webhook.ts";
+import { signatureOf, webhookPayload } from "../../sim/buildkite/webhook.ts";
 
 /** How many requests are open at once, to the dispatcher and to the API server alike. */
 export const CONNECTIONS = 64;

@@ -10,8 +10,8 @@ import type { ServerProcess } from "./server-process.ts";
 export interface Load {
   readonly requestsPerSecond: number;
   readonly requests: number;
-  readonly p50Milliseconds: number;
-  readonly p99Milliseconds: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
 }
 
 /** Undefined where wrk is there, else what to do. */
@@ -53,8 +53,8 @@ async function runWrk(port: number, body: string, connections: number, seconds: 
     return {
       requests,
       requestsPerSecond: (requests / micros) * 1e6,
-      p50Milliseconds: p50 / 1000,
-      p99Milliseconds: p99 / 1000,
+      p50Ms: p50 / 1000,
+      p99Ms: p99 / 1000,
     };
   } finally {
     rmSync(folder, { recursive: true });
@@ -84,10 +84,10 @@ export async function loadInTurn(
   }
   const loads = Object.fromEntries(Object.keys(servers).map((name): [string, ServerLoad[]] => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
-    for (const [name, { port, cpuMilliseconds }] of Object.entries(servers)) {
-      const before = await cpuMilliseconds();
+    for (const [name, { port, cpuMs }] of Object.entries(servers)) {
+      const before = await cpuMs();
       const load = await postWithWrk(port, body, connections, seconds);
-      const cpuMillisecondsPerRequest = ((await cpuMilliseconds()) - before) / load.requests;
+      const cpuMillisecondsPerRequest = ((await cpuMs()) - before) / load.requests;
       loads[name]?.push({ ...load, cpuMillisecondsPerRequest });
     }
   }

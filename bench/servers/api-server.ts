@@ -1,6 +1,6 @@
 /** The small Kubernetes API server of the tests in a process of its own, for benches without a real one. Prints its kubeconfig. */
-import { startApiServer } from "../../test/support/api-server.ts";
-import { createTestAuthority } from "../../test/support/certificates.ts";
+import { startApiServer } from "../../sim/api-server/api-server.ts";
+import { createTestAuthority } from "../../sim/api-server/authority.ts";
 
 const authority = createTestAuthority();
 const { url, kubeconfig } = await startApiServer({ tls: { ...authority.issue(), ca: authority.ca } });

@@ -1,7 +1,7 @@
 /** `curfew admission`: its settings, and the process from its start to its end. */
 import { Command } from "commander";
-import { addSettings, EXIT_BAD_CONFIG, parseSettings } from "../config.ts";
-import { loadKnownImages } from "../planner-settings.ts";
+import { addSettings, EXIT_BAD_CONFIG, parseSettings } from "../process/settings.ts";
+import { loadKnownImages } from "../planner/settings.ts";
 import { runAdmission } from "./run.ts";
 import { ADMISSION_SETTINGS } from "./settings.ts";
 

@@ -3,7 +3,7 @@
  * That works wherever they stand: JSON takes spaces between its tokens, and with them each part is padded to the groups of three
  * bytes that base64 encodes. It makes encoding four times as fast.
  */
-import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../injection/scripts.generated.ts";
+import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../injection/wrapper/scripts.generated.ts";
 import type { PatchOperation } from "../injection/plan.ts";
 import { asciiJson } from "./ascii-json.ts";
 

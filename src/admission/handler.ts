@@ -1,12 +1,12 @@
 /** POST /mutate: from a request's bytes to its answer, for every request there can be. */
 import type { RequestListener } from "node:http";
-import type { Logger } from "../log.ts";
-import { createBodyReader, isJson } from "../read-body.ts";
+import type { Logger } from "../process/log.ts";
+import { createBodyReader, isJson } from "../http/read-body.ts";
 import { parseReview, type ReviewRequest } from "./admission-review.ts";
 import type { AdmissionMetrics, FailureReason } from "./metrics.ts";
 import { respond, statusBody, type ErrorCode } from "./respond.ts";
 import { logReview } from "./review-log.ts";
-import type { Planner } from "./planner.ts";
+import type { Planner } from "../planner/planner.ts";
 import { review, type Decision } from "./review.ts";
 
 export interface HandlerOptions {

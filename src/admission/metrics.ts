@@ -1,6 +1,6 @@
 /** The admission server's metrics. docs/admission-server.md lists them. */
-import { Counter, Gauge, Histogram, type Registry } from "../prometheus.ts";
-import { LATENCY_BUCKETS_SECONDS } from "../metrics.ts";
+import { Counter, Gauge, Histogram, type Registry } from "../process/prometheus.ts";
+import { LATENCY_BUCKETS_SECONDS } from "../process/metrics.ts";
 import type { InvalidReview, Operation } from "./admission-review.ts";
 import type { Decision } from "./review.ts";
 

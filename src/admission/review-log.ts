@@ -1,4 +1,4 @@
-import type { Logger } from "../log.ts";
+import type { Logger } from "../process/log.ts";
 import { isRecord, type ReviewRequest } from "./admission-review.ts";
 import type { Decision } from "./review.ts";
 

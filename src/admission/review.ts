@@ -6,7 +6,7 @@ import type { PatchOperation, Plan, Strategy } from "../injection/plan.ts";
 import type { LeaveReason, RefuseReason } from "../injection/reasons.ts";
 import type { RoleSource } from "../injection/role.ts";
 import type { ReviewRequest } from "./admission-review.ts";
-import type { Planner } from "./planner.ts";
+import type { Planner } from "../planner/planner.ts";
 
 interface Decided {
   readonly warnings: readonly string[];

@@ -1,9 +1,9 @@
-import { createLogger, type Logger } from "../log.ts";
-import { createRegistry } from "../metrics.ts";
-import { startOpsServer, type Readiness } from "../ops-server.ts";
-import { untilTermination } from "../termination.ts";
+import { createLogger, type Logger } from "../process/log.ts";
+import { createRegistry } from "../process/metrics.ts";
+import { startOpsServer, type Readiness } from "../process/ops-server.ts";
+import { untilTermination } from "../process/termination.ts";
 import { createAdmissionMetrics } from "./metrics.ts";
-import { createPlanner } from "./planner.ts";
+import { createPlanner } from "../planner/planner.ts";
 import { startAdmissionServer } from "./server.ts";
 import { watchServingCertificate } from "./serving-certificate.ts";
 import type { AdmissionConfig } from "./settings.ts";

@@ -1,13 +1,13 @@
 /** The HTTPS server that the API server calls: limits, timeouts, certificates, the end of its life. */
 import { createServer, type Server } from "node:https";
 import type { Socket } from "node:net";
-import { createConnections } from "../connections.ts";
-import { listen } from "../listen.ts";
-import type { Logger } from "../log.ts";
+import { createConnections } from "../http/connections.ts";
+import { listen } from "../http/listen.ts";
+import type { Logger } from "../process/log.ts";
 import { createHandler } from "./handler.ts";
 import type { AdmissionMetrics } from "./metrics.ts";
 import { statusBody, type ErrorCode } from "./respond.ts";
-import type { Planner } from "./planner.ts";
+import type { Planner } from "../planner/planner.ts";
 import type { ServingCertificate } from "./serving-certificate.ts";
 
 export interface AdmissionServerOptions {
@@ -24,10 +24,10 @@ export interface AdmissionServer {
   /** For new connections; those that are open go on with the one they have. Before the first, TLS handshakes fail. */
   readonly setCertificate: (certificate: Pick<ServingCertificate, "cert" | "key">) => void;
   /**
-   * Serves on for `windowMilliseconds`, while Endpoints forget this Pod, asking clients to leave; then accepts no more, and resolves
-   * once the last answer is out, at the latest `deadlineMilliseconds` later.
+   * Serves on for `windowMs`, while Endpoints forget this Pod, asking clients to leave; then accepts no more, and resolves
+   * once the last answer is out, at the latest `deadlineMs` later.
    */
-  readonly drain: (windowMilliseconds: number, deadlineMilliseconds: number) => Promise<void>;
+  readonly drain: (windowMs: number, deadlineMs: number) => Promise<void>;
   /** Ends at once, connections too. */
   readonly close: () => void;
 }
@@ -67,11 +67,11 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
     setCertificate({ cert, key }) {
       server.setSecureContext({ ...TLS_OPTIONS, cert, key });
     },
-    async drain(windowMilliseconds, deadlineMilliseconds) {
+    async drain(windowMs, deadlineMs) {
       draining = true;
       // Not what keeps the process alive: the listening server does, until close() is called after all.
-      await new Promise((resolve) => setTimeout(resolve, windowMilliseconds).unref());
-      await closeGracefully(server, deadlineMilliseconds);
+      await new Promise((resolve) => setTimeout(resolve, windowMs).unref());
+      await closeGracefully(server, deadlineMs);
     },
     close() {
       server.close();
@@ -81,10 +81,10 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
 }
 
 /** close() ends the idle connections; whoever was served in the window has left already, so none of them is about to be used. */
-async function closeGracefully(server: Server, deadlineMilliseconds: number): Promise<void> {
+async function closeGracefully(server: Server, deadlineMs: number): Promise<void> {
   const deadline = setTimeout(() => {
     server.closeAllConnections();
-  }, deadlineMilliseconds);
+  }, deadlineMs);
   await new Promise((resolve) => server.close(resolve));
   clearTimeout(deadline);
 }

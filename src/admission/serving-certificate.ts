@@ -7,6 +7,7 @@ import { watch, type FSWatcher } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { createSecureContext } from "node:tls";
+import { messageOf } from "../process/errors.ts";
 
 export interface ServingCertificate {
   /** PEM: the certificate, with what leads to its CA behind it. */
@@ -41,14 +42,14 @@ export interface CertificateWatchOptions extends CertificateFiles {
   readonly onCertificate: (certificate: ServingCertificate) => void;
   /** Called once for every state of the files that is no pair; the pair before it stays in use. */
   readonly onProblem: (problem: string) => void;
-  readonly pollMilliseconds?: number;
+  readonly pollMs?: number;
 }
 
 /** Resolves after the first look at the files, whatever it found. */
 export async function watchServingCertificate(
   options: CertificateWatchOptions,
 ): Promise<{ readonly close: () => void }> {
-  const { certPath, keyPath, onCertificate, onProblem, pollMilliseconds = 10_000 } = options;
+  const { certPath, keyPath, onCertificate, onProblem, pollMs = 10_000 } = options;
   let seen: string | undefined;
   let closed = false;
 
@@ -71,7 +72,7 @@ export async function watchServingCertificate(
   const look = (): Promise<void> => (last = last.then(readBoth));
 
   await look();
-  const poll = setInterval(() => void look(), pollMilliseconds).unref();
+  const poll = setInterval(() => void look(), pollMs).unref();
   // A swap is several events; the files are read once they have been quiet for a moment.
   let settle: NodeJS.Timeout | undefined;
   const lookSoon = (): void => {
@@ -110,8 +111,4 @@ async function readText(path: string): Promise<{ readonly text: string } | { rea
   } catch (error) {
     return { problem: messageOf(error) };
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

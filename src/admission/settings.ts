@@ -1,7 +1,7 @@
-import { oneOf, parsePort, parseText, secondsUpTo, type ConfigOf, type Settings } from "../config.ts";
-import type { KnownImage } from "../injection/known-images.ts";
-import { LOG_LEVELS } from "../log.ts";
-import { PLANNER_SETTINGS } from "../planner-settings.ts";
+import { oneOf, parsePort, parseText, secondsUpTo, type ConfigOf, type Settings } from "../process/settings.ts";
+import type { KnownImage } from "../injection/images/known-images.ts";
+import { LOG_LEVELS } from "../process/log.ts";
+import { PLANNER_SETTINGS } from "../planner/settings.ts";
 
 export const ADMISSION_SETTINGS = {
   host: {

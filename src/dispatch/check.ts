@@ -1,6 +1,6 @@
 /** What `curfew dispatch --check` shows: the Job that each template of each queue makes, for a made-up Buildkite job. */
-import type { DispatchConfig } from "./config.ts";
-import { planAgentJob, type AgentJob } from "./plan-agent-job.ts";
+import type { DispatchConfig } from "./config/parse-config.ts";
+import { planAgentJob, type AgentJob } from "./jobs/plan-agent-job.ts";
 
 export function describeJobs(config: DispatchConfig): AgentJob[] {
   return config.queues.flatMap((queue) =>

@@ -2,11 +2,12 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { stringify } from "yaml";
-import { addSettings, EXIT_BAD_CONFIG, parseSettings } from "../config.ts";
+import { addSettings, EXIT_BAD_CONFIG, parseSettings } from "../process/settings.ts";
 import { describeJobs } from "./check.ts";
-import { parseConfig } from "./config.ts";
+import { parseConfig } from "./config/parse-config.ts";
 import { runDispatch } from "./run.ts";
 import { DISPATCH_SETTINGS } from "./settings.ts";
+import { messageOf } from "../process/errors.ts";
 
 export function dispatchCommand(): Command {
   const command = new Command("dispatch")
@@ -44,6 +45,6 @@ function loadConfig(path: string): ReturnType<typeof parseConfig> {
     const outside = { env: process.env, readFile: (file: string) => readFileSync(file, "utf8") };
     return parseConfig(outside.readFile(path), outside);
   } catch (error) {
-    return { kind: "invalid", problems: [error instanceof Error ? error.message : String(error)] };
+    return { kind: "invalid", problems: [messageOf(error)] };
   }
 }

@@ -1,20 +1,20 @@
 /** One dispatcher process put together: the public port, and for each queue its dispatcher, its view of the Jobs, its reconcile loop. */
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import type { Registry } from "prom-client";
-import type { Logger } from "../log.ts";
-import type { DispatchConfig, QueueConfig, StacksConfig } from "./config.ts";
-import { describeError } from "./describe-error.ts";
-import { Deliveries, type ServedQueue } from "./deliveries.ts";
+import type { Logger } from "../process/log.ts";
+import type { DispatchConfig, QueueConfig, StacksConfig } from "./config/parse-config.ts";
+import { describeError } from "../process/errors.ts";
+import { Deliveries, type ServedQueue } from "./webhook/deliveries.ts";
 import { DispatchMetrics } from "./dispatch-metrics.ts";
-import { JobCreator } from "./job-creator.ts";
-import { JobMirror } from "./job-mirror.ts";
-import { JobsApi } from "./jobs-api.ts";
-import { KubeClient } from "./kube-client.ts";
-import { toLabelValue } from "./labels.ts";
-import { QueueDispatcher } from "./queue-dispatcher.ts";
-import { Reconciler } from "./reconciler.ts";
-import { StacksApi } from "./stacks-api.ts";
-import { startWebhookServer } from "./webhook-server.ts";
+import { JobCreator } from "./jobs/job-creator.ts";
+import { JobMirror } from "./jobs/job-mirror.ts";
+import { JobsApi } from "./jobs/jobs-api.ts";
+import { KubeClient } from "../kubernetes/client.ts";
+import { toLabelValue } from "./jobs/label-value.ts";
+import { QueueDispatcher } from "./queue/queue-dispatcher.ts";
+import { Reconciler } from "./queue/reconciler.ts";
+import { StacksApi } from "./buildkite/stacks-api.ts";
+import { startWebhookServer } from "./webhook/server.ts";
 
 export interface DispatcherOptions {
   readonly config: DispatchConfig;

@@ -1,10 +1,10 @@
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
-import type { ConfigOf } from "../config.ts";
-import { createLogger, type Logger } from "../log.ts";
-import { createRegistry } from "../metrics.ts";
-import { startOpsServer, type Readiness } from "../ops-server.ts";
-import { untilTermination } from "../termination.ts";
-import type { DispatchConfig } from "./config.ts";
+import type { ConfigOf } from "../process/settings.ts";
+import { createLogger, type Logger } from "../process/log.ts";
+import { createRegistry } from "../process/metrics.ts";
+import { startOpsServer, type Readiness } from "../process/ops-server.ts";
+import { untilTermination } from "../process/termination.ts";
+import type { DispatchConfig } from "./config/parse-config.ts";
 import { startDispatcher } from "./dispatcher.ts";
 import type { DISPATCH_SETTINGS } from "./settings.ts";
 

@@ -1,5 +1,5 @@
-import { oneOf, parsePort, parseText, secondsUpTo, type Settings } from "../config.ts";
-import { LOG_LEVELS } from "../log.ts";
+import { oneOf, parsePort, parseText, secondsUpTo, type Settings } from "../process/settings.ts";
+import { LOG_LEVELS } from "../process/log.ts";
 
 /** What is set on the command line; all that is Buildkite's or a Job's is in the configuration file. */
 export const DISPATCH_SETTINGS = {

@@ -1,7 +1,7 @@
 /** What a container runs, as Kubernetes puts it together: `command` replaces ENTRYPOINT and CMD, `args` alone replaces CMD. */
 import type { Settings } from "./annotations.ts";
 import type { Container } from "./job.ts";
-import type { KnownImage } from "./known-images.ts";
+import type { KnownImage } from "./images/known-images.ts";
 import type { ArgvSource } from "./plan.ts";
 
 export interface Argv {

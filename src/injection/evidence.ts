@@ -5,7 +5,7 @@
  */
 import { basename } from "./argv.ts";
 import type { Container } from "./job.ts";
-import type { KnownImage } from "./known-images.ts";
+import type { KnownImage } from "./images/known-images.ts";
 
 interface Evidence {
   /** Completes "is a sidecar, because". */

@@ -11,7 +11,7 @@ import { add, annotate } from "./patch.ts";
 import { ENABLED_LABEL, INJECTED_ANNOTATION, MOUNT_PATH, type PatchOperation } from "./plan.ts";
 import { quote } from "./quote.ts";
 import { RECORD_ANNOTATIONS } from "./record.ts";
-import { unwrap } from "./wrapper.ts";
+import { unwrap } from "./wrapper/wrapper.ts";
 
 export interface UpdatePlan {
   readonly patch: readonly PatchOperation[];

@@ -2,7 +2,7 @@
 import { parseAnnotations } from "./annotations.ts";
 import { equal } from "./equal.ts";
 import { isNativeSidecar, type Container, type Job } from "./job.ts";
-import { imageLookup } from "./image-lookup.ts";
+import { imageLookup } from "./images/image-lookup.ts";
 import { LIMITS, SEVERITIES } from "./limits.ts";
 import { sentencesOf } from "./met-limit.ts";
 import { nativeLimits, nativePatch } from "./native.ts";
@@ -33,7 +33,7 @@ import { misplacedAnnotations, uselessSettings } from "./settings-advice.ts";
 import { settingsProblems } from "./settings-problems.ts";
 import { containerPlans, surveyContainer, unassigned, type Survey, type SurveyedContainer } from "./survey.ts";
 import { sharedVolume, trapLimits, trapPatch, type SharedVolume } from "./trap.ts";
-import { unwrap, type Unwrapped } from "./wrapper.ts";
+import { unwrap, type Unwrapped } from "./wrapper/wrapper.ts";
 
 /**
  * `base` is the JSON Pointer of the Job in the object that the patch is for: empty, or `/spec/jobTemplate`. `names` are what the Job is

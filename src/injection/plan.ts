@@ -2,7 +2,7 @@
  * The vocabulary of a plan: what Curfew would do with a Job, as plain values. Pure, like everything in this folder: no I/O, no
  * clock, no Kubernetes client, so that the server, the CLI and a browser run the same code.
  */
-import type { KnownImage } from "./known-images.ts";
+import type { KnownImage } from "./images/known-images.ts";
 import type { LimitId } from "./limits.ts";
 import type { LeaveReason, RefuseReason } from "./reasons.ts";
 import type { Role, RoleSource } from "./role.ts";

@@ -2,12 +2,12 @@
 import type { Settings } from "./annotations.ts";
 import { sidecarEvidence } from "./evidence.ts";
 import type { Container } from "./job.ts";
-import type { KnownImage } from "./known-images.ts";
+import type { KnownImage } from "./images/known-images.ts";
 import type { RefuseReason } from "./reasons.ts";
 import type { EarlierNative } from "./record.ts";
 import type { Assigned, RoleAssignment } from "./role.ts";
 import { mainIsMissing, rolesAreUnclear } from "./role-refusals.ts";
-import type { Unwrapped } from "./wrapper.ts";
+import type { Unwrapped } from "./wrapper/wrapper.ts";
 
 export type Roles =
   | { readonly kind: "assigned"; readonly assignments: readonly Assigned[] }

@@ -14,7 +14,7 @@ import { nearest } from "./nearest.ts";
 import { INJECTED_ANNOTATION } from "./plan.ts";
 import type { RefuseReason } from "./reasons.ts";
 import { listQuoted, quote } from "./quote.ts";
-import type { Unwrapped } from "./wrapper.ts";
+import type { Unwrapped } from "./wrapper/wrapper.ts";
 
 export interface SettingsProblems {
   readonly reason: Extract<RefuseReason, "invalid-annotation" | "unknown-container">;

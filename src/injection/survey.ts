@@ -2,10 +2,10 @@
 import { argvOf, shellOf, type Argv, type Shell } from "./argv.ts";
 import type { Settings } from "./annotations.ts";
 import { gracePeriodOf, type Container, type Job, type PodSpec } from "./job.ts";
-import type { KnownImage } from "./known-images.ts";
+import type { KnownImage } from "./images/known-images.ts";
 import type { ContainerPlan, Strategy } from "./plan.ts";
 import type { Assigned, Role, RoleAssignment, RoleSource } from "./role.ts";
-import type { Unwrapped } from "./wrapper.ts";
+import type { Unwrapped } from "./wrapper/wrapper.ts";
 
 export interface SurveyedContainer {
   readonly container: Container;

@@ -13,9 +13,9 @@ import { add, append } from "./patch.ts";
 import { isInitSystem, signalsItself } from "./pid-1.ts";
 import { MOUNT_PATH, type MetLimit, type PatchOperation, type PlanOptions } from "./plan.ts";
 import type { Role } from "./role.ts";
-import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "./scripts.generated.ts";
+import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "./wrapper/scripts.generated.ts";
 import { sidecarGracePeriod, type Survey, type SurveyedContainer } from "./survey.ts";
-import { wrap, type Wrapped } from "./wrapper.ts";
+import { wrap, type Wrapped } from "./wrapper/wrapper.ts";
 
 /** The name of 2020's volume; ours is another where something else bears it. */
 const VOLUME_NAME = "tmp-pod";

@@ -24,7 +24,7 @@ export function diffManifest(manifest: Manifest, patch: readonly PatchOperation[
   return hunks.map(({ oldStart, lines }) => ({ line: oldStart, lines }));
 }
 
-/** A copy of `value` with the script of every wrapper in it (src/injection/wrapper.ts) replaced by a placeholder. */
+/** A copy of `value` with the script of every wrapper in it (src/injection/wrapper/wrapper.ts) replaced by a placeholder. */
 function abridge(value: unknown): unknown {
   if (Array.isArray(value)) {
     const [, option, script, name] = value as unknown[];

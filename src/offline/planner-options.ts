@@ -1,10 +1,10 @@
 /** The options that inject and explain share: which manifests, and what the cluster's operator has decided for the webhook. */
 import { Command } from "commander";
-import { addSettings, parseSettings } from "../config.ts";
+import { addSettings, parseSettings } from "../process/settings.ts";
 import { planCronJob } from "../injection/plan-cron-job.ts";
 import { planJob } from "../injection/plan-job.ts";
 import type { PlanOptions } from "../injection/plan.ts";
-import { loadKnownImages, PLANNER_SETTINGS } from "../planner-settings.ts";
+import { loadKnownImages, PLANNER_SETTINGS } from "../planner/settings.ts";
 import type { ManifestFile } from "./manifests.ts";
 import type { Planner } from "./plan-manifests.ts";
 import { readFiles } from "./read-files.ts";

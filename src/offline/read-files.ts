@@ -4,6 +4,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { parseManifests, type ManifestFile } from "./manifests.ts";
+import { messageOf } from "../process/errors.ts";
 
 export type ReadResult =
   | { readonly kind: "read"; readonly files: readonly ManifestFile[] }
@@ -35,7 +36,7 @@ export async function readFiles(paths: readonly string[], { stdin }: Input = pro
         else problems.push(...parsed.problems);
       }
     } catch (error) {
-      problems.push(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
+      problems.push(`cannot read ${path}: ${messageOf(error)}`);
     }
   }
   return problems.length === 0 ? { kind: "read", files } : { kind: "unreadable", problems };

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { expect } from "vitest";
-import type { Container } from "../support/container.ts";
-import { script } from "../support/arbitrary-script.ts";
-import { long, promise } from "../support/shells.ts";
-import { sh, stoppedAfter, WrappedPod } from "../support/wrapped-pod.ts";
+import type { Container } from "../../sim/pods/container.ts";
+import { script } from "../support/wrappers/arbitrary-script.ts";
+import { long, promise } from "../support/wrappers/shells.ts";
+import { sh, stoppedAfter, WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
 /** What people write in the scripts of main containers, as PID 1 without knowing. */
 const SCRIPTS = [

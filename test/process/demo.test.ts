@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
 import { startCluster } from "../../demo/cluster.ts";
 import { startRun, type Ending } from "../../demo/run.ts";
-import { descendants } from "../support/container.ts";
+import { descendants } from "../../sim/pods/container.ts";
 
 const CURFEW = join(import.meta.dirname, "../../bin/curfew.js");
 

@@ -1,9 +1,9 @@
 import { expect } from "vitest";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { children } from "../support/container.ts";
-import { long, promise } from "../support/shells.ts";
-import { fixture, sh, stoppedAfter } from "../support/wrapped-pod.ts";
+import { children } from "../../sim/pods/container.ts";
+import { long, promise } from "../support/wrappers/shells.ts";
+import { fixture, sh, stoppedAfter } from "../support/wrappers/wrapped-pod.ts";
 
 promise("stops a sidecar with TERM when main has ended, whatever its code, and the sidecar ends 0", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", ".1"));

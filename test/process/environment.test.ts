@@ -2,8 +2,8 @@ import { expect } from "vitest";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { promise } from "../support/shells.ts";
-import { sh } from "../support/wrapped-pod.ts";
+import { promise } from "../support/wrappers/shells.ts";
+import { sh } from "../support/wrappers/wrapped-pod.ts";
 
 const PATH = `${dirname(process.execPath)}:/usr/bin:/bin`;
 const shellsOwn = ["PWD", "OLDPWD", "SHLVL", "_"];

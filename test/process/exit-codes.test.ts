@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
-import { children } from "../support/container.ts";
-import { long, promise } from "../support/shells.ts";
-import { fixture, sh, type WrappedPod } from "../support/wrapped-pod.ts";
+import { children } from "../../sim/pods/container.ts";
+import { long, promise } from "../support/wrappers/shells.ts";
+import { fixture, sh, type WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
 const someCodes = [0, 1, 2, 126, 127, 128, 143, 255];
 const codes = long ? Array.from({ length: 256 }, (_, code) => code) : someCodes;

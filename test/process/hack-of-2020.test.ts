@@ -4,8 +4,8 @@
  */
 import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promise } from "../support/shells.ts";
-import { fixture, sh, type WrappedPod } from "../support/wrapped-pod.ts";
+import { promise } from "../support/wrappers/shells.ts";
+import { fixture, sh, type WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
 const agent = (pod: WrappedPod, command: string) =>
   pod.plain([

@@ -2,8 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promise } from "../support/shells.ts";
-import { fixture, sh, type WrappedPod } from "../support/wrapped-pod.ts";
+import { promise } from "../support/wrappers/shells.ts";
+import { fixture, sh, type WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
 /** The wrapper that everybody writes first. */
 const forwardAndWait = 'trap \'kill -TERM "$app"\' TERM; "$@" & app=$!; wait "$app"';

@@ -1,7 +1,7 @@
 /** The Pod has no process left to start (pids limit), as its app forks all that it may: signals and the end must not need one. */
 import { expect } from "vitest";
-import { promise, type PromiseOptions } from "../support/shells.ts";
-import type { WrappedPod } from "../support/wrapped-pod.ts";
+import { promise, type PromiseOptions } from "../support/wrappers/shells.ts";
+import type { WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
 const needs: PromiseOptions["needs"] = ["root", "command perl", "command prlimit", "command setpriv"];
 

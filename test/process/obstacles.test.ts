@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 import { fileURLToPath } from "node:url";
-import type { Mount } from "../support/container.ts";
-import { promise } from "../support/shells.ts";
-import { fixture, sh, stoppedAfter } from "../support/wrapped-pod.ts";
+import type { Mount } from "../../sim/pods/container.ts";
+import { promise } from "../support/wrappers/shells.ts";
+import { fixture, sh, stoppedAfter } from "../support/wrappers/wrapped-pod.ts";
 
 const oneLine = (pattern: RegExp): unknown => expect.stringMatching(new RegExp(`^${pattern.source}.*\n$`));
 

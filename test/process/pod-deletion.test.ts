@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promise } from "../support/shells.ts";
-import { fixture, sh } from "../support/wrapped-pod.ts";
+import { promise } from "../support/wrappers/shells.ts";
+import { fixture, sh } from "../support/wrappers/wrapped-pod.ts";
 
 const survivor = sh("trap 'sleep 1; exit 4' TERM; echo up; while :; do sleep .05; done");
 

@@ -1,8 +1,8 @@
 /** The app changes its user, as gosu, su-exec and setpriv do: the wrapper may then see less of it, and may not be let to signal it. */
 import { expect } from "vitest";
-import { DEFAULT_CAPABILITIES } from "../support/container.ts";
-import { promise } from "../support/shells.ts";
-import { fixture, sh, stoppedAfter } from "../support/wrapped-pod.ts";
+import { DEFAULT_CAPABILITIES } from "../../sim/pods/container.ts";
+import { promise } from "../support/wrappers/shells.ts";
+import { fixture, sh, stoppedAfter } from "../support/wrappers/wrapped-pod.ts";
 
 const asNobody = (argv: readonly string[]): string[] => [
   "/usr/bin/setpriv",

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
-import { children, type Container } from "../support/container.ts";
-import { long, promise } from "../support/shells.ts";
-import { fixture, sh, type WrappedPod } from "../support/wrapped-pod.ts";
+import { children, type Container } from "../../sim/pods/container.ts";
+import { long, promise } from "../support/wrappers/shells.ts";
+import { fixture, sh, type WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
 type Kill = (main: Container, sidecar: Container) => void;
 const killers: Readonly<Record<string, Kill>> = {

@@ -2,8 +2,8 @@ import { expect } from "vitest";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promise } from "../support/shells.ts";
-import { fixture } from "../support/wrapped-pod.ts";
+import { promise } from "../support/wrappers/shells.ts";
+import { fixture } from "../support/wrappers/wrapped-pod.ts";
 
 promise(
   "with OnFailure sidecars live through main's failures, whatever they leave behind, and end when it has succeeded",

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { promise } from "../support/shells.ts";
-import { fixture, sh } from "../support/wrapped-pod.ts";
+import { promise } from "../support/wrappers/shells.ts";
+import { fixture, sh } from "../support/wrappers/wrapped-pod.ts";
 
 promise(
   "with shareProcessNamespace main's end stops the sidecar, and nobody else's processes",

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
-import type { Container } from "../support/container.ts";
-import { promise } from "../support/shells.ts";
-import { fixture, sh } from "../support/wrapped-pod.ts";
+import type { Container } from "../../sim/pods/container.ts";
+import { promise } from "../support/wrappers/shells.ts";
+import { fixture, sh } from "../support/wrappers/wrapped-pod.ts";
 
 promise("a sidecar that ends first ends with its own code, and main goes on", async (pod) => {
   const main = pod.main(sh("read -r line; exit 6"), { stdin: "open" });

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
-import { long, need, promise } from "../support/shells.ts";
-import { fixture, sh } from "../support/wrapped-pod.ts";
+import { long, need, promise } from "../support/wrappers/shells.ts";
+import { fixture, sh } from "../support/wrappers/wrapped-pod.ts";
 
 const CATCHABLE = [
   1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,

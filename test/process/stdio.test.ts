@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { promise } from "../support/shells.ts";
-import { fixture, sh } from "../support/wrapped-pod.ts";
+import { promise } from "../support/wrappers/shells.ts";
+import { fixture, sh } from "../support/wrappers/wrapped-pod.ts";
 
 promise("gives main and sidecars their stdin", async (pod) => {
   // Node gives a socket, which bash takes for rshd's, so that it reads ~/.bashrc; a runtime gives a pipe.

@@ -1,7 +1,7 @@
 /** tini under the wrapper, as in the image buildkite/agent: its entry point ends in `tini -g -- …`, which expects to be PID 1. */
 import { expect } from "vitest";
-import { promise } from "../support/shells.ts";
-import { sh } from "../support/wrapped-pod.ts";
+import { promise } from "../support/wrappers/shells.ts";
+import { sh } from "../support/wrappers/wrapped-pod.ts";
 
 /** Leaves nine orphans that end while it runs, and says how many of them are zombies then. */
 const ORPHANS = sh(

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CERTS_SETTINGS } from "../../certs/settings.ts";
 import { ADMISSION_SETTINGS } from "../../src/admission/settings.ts";
-import type { Settings } from "../../src/config.ts";
+import type { Settings } from "../../src/process/settings.ts";
 import { DISPATCH_SETTINGS } from "../../src/dispatch/settings.ts";
 import { rowsUnder } from "../support/markdown-table.ts";
 

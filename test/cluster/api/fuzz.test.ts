@@ -1,8 +1,8 @@
 /** What Curfew patches in is never what the API server refuses: a sample of generated Jobs, with the label and without it. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { GeneratedContainer } from "../../support/arbitrary-container.ts";
-import { arbitraryJob, type GeneratedJob } from "../../support/arbitrary-job.ts";
+import type { GeneratedContainer } from "../../support/injection/arbitrary-container.ts";
+import { arbitraryJob, type GeneratedJob } from "../../support/injection/arbitrary-job.ts";
 import { seed } from "../../support/law.ts";
 import { create, type Answer } from "../support/api.ts";
 import { testNamespace } from "../support/namespace.ts";

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../../src/injection/scripts.generated.ts";
+import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../../src/injection/wrapper/scripts.generated.ts";
 import { create, type Answer } from "../support/api.ts";
 import type { Job } from "../support/jobs.ts";
 import { testNamespace } from "../support/namespace.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTestAuthority } from "../../support/certificates.ts";
+import { createTestAuthority } from "../../../sim/api-server/authority.ts";
 import { request, type KubernetesObject } from "../support/api.ts";
 import { kubectl, kubectlOutput } from "../support/kubectl.ts";
 import { asList, renamedManifests } from "../support/renamed-manifests.ts";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { parse, stringify } from "yaml";
-import { deliver, webhookPayload, type Delivery } from "../../support/fake-buildkite-webhook.ts";
-import type { FakeBuildkite, FakeJob } from "../../support/fake-buildkite.ts";
+import { deliver, webhookPayload, type Delivery } from "../../../sim/buildkite/webhook.ts";
+import type { FakeBuildkite, FakeJob } from "../../../sim/buildkite/buildkite.ts";
 import { kubectl, kubectlOutput } from "./kubectl.ts";
 
 const shipped = path.join(import.meta.dirname, "../../../manifests/dispatch");

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestProject } from "vitest/node";
 import { parseAllDocuments } from "yaml";
-import { createTestAuthority } from "../../support/certificates.ts";
+import { createTestAuthority } from "../../../sim/api-server/authority.ts";
 import { request, type KubernetesObject } from "./api.ts";
 import { kubectlOutput } from "./kubectl.ts";
 import { untilPatched } from "./until-patched.ts";

@@ -2,7 +2,7 @@
  * Agents for the API tier, which has no kubelet: one for every Pod that the real Job controller creates. The Pod's state is set as kubelet
  * would; what that means for the Job is the Job controller's.
  */
-import { envOf, type AgentPod, type Agents } from "../../support/fake-buildkite-agents.ts";
+import { envOf, type AgentPod, type Agents } from "../../../sim/buildkite/agents.ts";
 import { pathOf, request } from "./api.ts";
 import type { Pod } from "./jobs.ts";
 import { watch } from "./watch.ts";

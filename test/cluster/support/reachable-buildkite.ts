@@ -2,7 +2,7 @@
 import { BlockList } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll } from "vitest";
-import { FakeBuildkite } from "../../support/fake-buildkite.ts";
+import { FakeBuildkite } from "../../../sim/buildkite/buildkite.ts";
 import { accepted, request } from "./api.ts";
 
 interface NodeList {

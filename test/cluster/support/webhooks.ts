@@ -1,7 +1,7 @@
 /** Webhooks beside Curfew's, and Curfew's own out of the way: what the API tier's tests change in the cluster, and put back. */
 import https from "node:https";
 import type { AddressInfo } from "node:net";
-import { createTestAuthority } from "../../support/certificates.ts";
+import { createTestAuthority } from "../../../sim/api-server/authority.ts";
 import { accepted, create, request, type KubernetesObject } from "./api.ts";
 import { job, politeSidecar, script } from "./manifests.ts";
 import { until } from "./until.ts";

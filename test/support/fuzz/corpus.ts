@@ -2,11 +2,11 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { createPlanner } from "../../../src/admission/planner.ts";
-import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../../src/injection/scripts.generated.ts";
-import { reviewOf } from "../admission.ts";
-import { webhookPayload } from "../fake-buildkite-webhook.ts";
-import { applied } from "../json-patch.ts";
+import { createPlanner } from "../../../src/planner/planner.ts";
+import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../../src/injection/wrapper/scripts.generated.ts";
+import { reviewOf } from "../admission/admission.ts";
+import { webhookPayload } from "../../../sim/buildkite/webhook.ts";
+import { applied } from "../injection/json-patch.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const FOLDERS = ["test/unit/injection/golden", "examples", "examples/shapes"];

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueAuthority } from "../../../certs/authority.ts";
 import { issueServing } from "../../../certs/serving.ts";
 import { needsRenewal, parseBundle } from "../../../certs/x509.ts";
-import { DAY, HOST } from "../../support/certificate-world.ts";
+import { DAY, HOST } from "../../support/certs/world.ts";
 
 const now = new Date();
 const authority = issueAuthority({ now, lifetimeMs: 365 * DAY });

@@ -4,7 +4,7 @@ import { carryOut } from "../../../certs/carry-out.ts";
 import type { Step } from "../../../certs/plan.ts";
 import { Reconciler, type Cluster, type WriteOutcome } from "../../../certs/reconcile.ts";
 import { parseBundle } from "../../../certs/x509.ts";
-import { DAY, DELAYS, HOST, installedSecret, MINUTE, nextKeys, World } from "../../support/certificate-world.ts";
+import { DAY, DELAYS, HOST, installedSecret, MINUTE, nextKeys, World } from "../../support/certs/world.ts";
 
 const LIFETIMES = { authorityMs: 30 * DAY, certificateMs: 6 * DAY };
 

@@ -3,7 +3,7 @@ import { issueAuthority } from "../../../certs/authority.ts";
 import { planCertificates, type CertificateSecret, type Situation, type Webhook } from "../../../certs/plan.ts";
 import { issueServing } from "../../../certs/serving.ts";
 import { parseBundle } from "../../../certs/x509.ts";
-import { DAY, DELAYS, HOST, installedSecret, LIFETIMES, MINUTE, nextKeys } from "../../support/certificate-world.ts";
+import { DAY, DELAYS, HOST, installedSecret, LIFETIMES, MINUTE, nextKeys } from "../../support/certs/world.ts";
 
 const START = new Date("2027-01-01T00:00:00Z");
 const installed = installedSecret(START);

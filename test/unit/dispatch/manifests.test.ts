@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { parseConfig } from "../../../src/dispatch/config.ts";
-import { DEFAULT_TEMPLATE } from "../../../src/dispatch/default-template.ts";
+import { parseConfig } from "../../../src/dispatch/config/parse-config.ts";
+import { DEFAULT_TEMPLATE } from "../../../src/dispatch/config/default-template.ts";
 
 const read = (name: string): string =>
   readFileSync(join(import.meta.dirname, "../../../manifests/dispatch", name), "utf8");

@@ -9,8 +9,8 @@ import { Document, isScalar, parse, parseAllDocuments, visit } from "yaml";
 import { planCronJob } from "../../../src/injection/plan-cron-job.ts";
 import { planJob } from "../../../src/injection/plan-job.ts";
 import type { ContainerPlan, Plan, PlanOptions } from "../../../src/injection/plan.ts";
-import { applied } from "../../support/json-patch.ts";
-import { abridge, unabridge } from "../../support/placeholder-scripts.ts";
+import { applied } from "../../support/injection/json-patch.ts";
+import { abridge, unabridge } from "../../support/injection/placeholder-scripts.ts";
 
 const folder = join(import.meta.dirname, "golden");
 const mayWrite = process.env["GOLDEN"] === "write";

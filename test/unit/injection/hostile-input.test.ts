@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import { planCronJob } from "../../../src/injection/plan-cron-job.ts";
 import { planJob } from "../../../src/injection/plan-job.ts";
 import { planUpdate } from "../../../src/injection/plan-update.ts";
-import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../../src/injection/scripts.generated.ts";
-import { arbitraryJob, type GeneratedJob } from "../../support/arbitrary-job.ts";
-import { podSpecOf } from "../../support/expect-patched.ts";
-import { applied } from "../../support/json-patch.ts";
+import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../../src/injection/wrapper/scripts.generated.ts";
+import { arbitraryJob, type GeneratedJob } from "../../support/injection/arbitrary-job.ts";
+import { podSpecOf } from "../../support/injection/expect-patched.ts";
+import { applied } from "../../support/injection/json-patch.ts";
 import { law } from "../../support/law.ts";
 
 const keys = fc.constantFrom(

@@ -3,8 +3,8 @@ import { parse } from "yaml";
 import { planJob } from "../../../src/injection/plan-job.ts";
 import { planUpdate, type UpdatePlan } from "../../../src/injection/plan-update.ts";
 import type { LeavePlan, PlanOptions } from "../../../src/injection/plan.ts";
-import { applyAgain } from "../../support/apply.ts";
-import { applied } from "../../support/json-patch.ts";
+import { applyAgain } from "../../support/injection/apply.ts";
+import { applied } from "../../support/injection/json-patch.ts";
 
 interface TestJob {
   metadata: { labels?: Record<string, string>; annotations?: Record<string, string> };

@@ -4,11 +4,11 @@ import { describe, expect } from "vitest";
 import { planJob } from "../../../src/injection/plan-job.ts";
 import { planUpdate } from "../../../src/injection/plan-update.ts";
 import type { Plan, PlanOptions } from "../../../src/injection/plan.ts";
-import { applyAgain, withoutNulls } from "../../support/apply.ts";
-import type { GeneratedContainer } from "../../support/arbitrary-container.ts";
-import { arbitraryJob, arbitraryOptions, type GeneratedJob } from "../../support/arbitrary-job.ts";
-import { byRole, expectNative, expectTrap, podSpecOf, without } from "../../support/expect-patched.ts";
-import { applied } from "../../support/json-patch.ts";
+import { applyAgain, withoutNulls } from "../../support/injection/apply.ts";
+import type { GeneratedContainer } from "../../support/injection/arbitrary-container.ts";
+import { arbitraryJob, arbitraryOptions, type GeneratedJob } from "../../support/injection/arbitrary-job.ts";
+import { byRole, expectNative, expectTrap, podSpecOf, without } from "../../support/injection/expect-patched.ts";
+import { applied } from "../../support/injection/json-patch.ts";
 import { law } from "../../support/law.ts";
 
 interface Case {

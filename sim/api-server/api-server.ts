@@ -1,0 +1,223 @@
+/**
+ * A small Kubernetes API server for Jobs, in this process: create, get, list, watch and delete with the status codes, Status bodies and
+ * watch events of the real one, mutating webhooks over TLS, and faults on demand. What it leaves out: authentication, other
+ * kinds, update, field selectors, and running anything: tests and the demo move a Job's status by `setStatus`.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/
+ */
+import { randomUUID } from "node:crypto";
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { admit, type AdmissionWebhook } from "./admission.ts";
+import { JobStore, StatusError, type JobObject, type JobStatusObject } from "./store.ts";
+
+export { StatusError } from "./store.ts";
+export type { JobObject, JobStatusObject } from "./store.ts";
+export type { AdmissionWebhook } from "./admission.ts";
+
+/** What a fault sees of a request. `name` is the Job's, where the path or the body has one. */
+export interface ApiRequest {
+  readonly verb: "create" | "get" | "list" | "watch" | "delete";
+  readonly namespace: string;
+  readonly name: string | undefined;
+}
+
+/** What goes wrong instead. `delay` only makes it slow; `lost-answer` carries the request out and then drops the connection. */
+export type Fault =
+  | { readonly kind: "status"; readonly code: number; readonly message?: string; readonly retryAfterSeconds?: number }
+  | { readonly kind: "delay"; readonly milliseconds: number }
+  | { readonly kind: "hang-up" }
+  | { readonly kind: "lost-answer" };
+
+export interface ApiServerOptions {
+  /** Serve HTTPS with this certificate (PEM). Without: plain HTTP, which client-node only takes with `skipTLSVerify`. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly ca: string };
+  readonly webhooks?: readonly AdmissionWebhook[];
+}
+
+export interface ApiServer {
+  readonly url: string;
+  /** A kubeconfig that reaches this server (JSON, which is YAML). */
+  readonly kubeconfig: string;
+  /** Asked before every request; set it to break things. */
+  fault: (request: ApiRequest) => Fault | undefined;
+  /** Every Job that is there now, in the order of creation. */
+  jobs(): JobObject[];
+  /** How many Jobs were ever created under this name. */
+  timesCreated(name: string): number;
+  /** How many connections were ever made. */
+  connections(): number;
+  /** Merges into a Job's status, as the Job controller would, and tells the watches. False: there is no such Job. */
+  setStatus(namespace: string, name: string, status: JobStatusObject): boolean;
+  /** Removes a Job as the TTL controller would. */
+  remove(namespace: string, name: string): void;
+  /** Called with every Job as it was stored. */
+  onCreate: (job: JobObject) => void;
+  /** Called with every Job that a client deleted. */
+  onDelete: (job: JobObject) => void;
+  /** Ends every open watch; with `forget`, their next resourceVersion is too old (410 Gone). */
+  dropWatches(forget?: boolean): void;
+  close(): Promise<void>;
+}
+
+const PATH = /^\/apis\/batch\/v1(?:\/namespaces\/([^/]+))?\/jobs(?:\/([^/]+))?$/;
+
+/** Starts the server on a free port of 127.0.0.1. */
+export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
+  const store = new JobStore();
+  const webhooks = options.webhooks ?? [];
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    serve(request, response).catch((error: unknown) => {
+      if (error instanceof StatusError) answer(response, error.code, error.toStatus(), error.headers);
+      else answer(response, 500, new StatusError(500, "InternalError", String(error)).toStatus());
+    });
+  };
+  const server = options.tls ? createHttpsServer(options.tls, listener) : createHttpServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  let connections = 0;
+  server.on("connection", () => connections++);
+  const url = `${options.tls ? "https" : "http"}://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const api: ApiServer = {
+    url,
+    kubeconfig: kubeconfig(url, options.tls?.ca),
+    fault: () => undefined,
+    onCreate: () => undefined,
+    onDelete: () => undefined,
+    jobs: () => store.list(),
+    timesCreated: (name) => store.created.get(name) ?? 0,
+    connections: () => connections,
+    setStatus: (namespace, name, status) => store.setStatus(namespace, name, status),
+    remove: (namespace, name) => void store.delete(namespace, name),
+    dropWatches: (forget = false) => {
+      store.dropWatches(forget);
+    },
+    close: async () => {
+      store.dropWatches(false);
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = new URL(request.url ?? "/", url);
+    const [, namespace = "", nameInPath] = PATH.exec(target.pathname) ?? [];
+    if (!PATH.test(target.pathname)) throw new StatusError(404, "NotFound", "the server could not find the resource");
+    const body = await readJson(request);
+    const watch = ["true", "1"].includes(target.searchParams.get("watch") ?? "");
+    const verb = verbOf(request.method ?? "", nameInPath, watch);
+    const name = nameInPath ?? (body as Partial<JobObject> | undefined)?.metadata?.name;
+
+    const fault = api.fault({ verb, namespace, name });
+    if (fault?.kind === "hang-up") return void request.socket.destroy();
+    if (fault?.kind === "delay") await new Promise((resolve) => setTimeout(resolve, fault.milliseconds));
+    if (fault?.kind === "status") {
+      const headers = fault.retryAfterSeconds === undefined ? {} : { "retry-after": String(fault.retryAfterSeconds) };
+      throw new StatusError(fault.code, "Fault", fault.message ?? `injected ${fault.code}`, headers);
+    }
+    const reply = (code: number, value: unknown, headers: Record<string, string | string[]> = {}): void => {
+      if (fault?.kind === "lost-answer") request.socket.destroy();
+      else answer(response, code, value, headers);
+    };
+
+    switch (verb) {
+      case "create": {
+        const { job, warnings } = await admit(webhooks, withIdentity(toJob(body), namespace));
+        const stored = store.create(job);
+        api.onCreate(stored);
+        reply(
+          201,
+          stored,
+          warnings.length > 0 ? { warning: warnings.map((text) => `299 - ${JSON.stringify(text)}`) } : {},
+        );
+        return;
+      }
+      case "get":
+        reply(200, store.get(namespace, name ?? ""));
+        return;
+      case "delete": {
+        const uid = (body as { preconditions?: { uid?: string } } | undefined)?.preconditions?.uid;
+        const gone = store.delete(namespace, name ?? "", uid);
+        api.onDelete(gone);
+        reply(200, { kind: "Status", apiVersion: "v1", status: "Success", details: { name, uid: gone.metadata.uid } });
+        return;
+      }
+      case "list":
+        reply(200, store.page(namespace, target.searchParams));
+        return;
+      case "watch":
+        store.watch(namespace, target.searchParams, response);
+    }
+  }
+
+  return api;
+}
+
+function verbOf(method: string, name: string | undefined, watch: boolean): ApiRequest["verb"] {
+  if (method === "POST" && name === undefined) return "create";
+  if (method === "DELETE" && name !== undefined) return "delete";
+  if (method === "GET") return name !== undefined ? "get" : watch ? "watch" : "list";
+  throw new StatusError(405, "MethodNotAllowed", `the server does not allow ${method} here`);
+}
+
+/** The shape that everything behind the door relies on; the rest of a Job is not looked at. */
+function toJob(body: unknown): JobObject {
+  const job = body as Partial<JobObject> | undefined;
+  if (job?.kind !== "Job" || job.metadata === undefined || !Array.isArray(job.spec?.template.spec.containers))
+    throw new StatusError(400, "BadRequest", "the object provided is unrecognized: it is no Job");
+  return job as JobObject;
+}
+
+/** What the API server itself fills in before admission. */
+function withIdentity(job: JobObject, namespace: string): JobObject {
+  const { generateName } = job.metadata;
+  const name = job.metadata.name ?? (generateName === undefined ? undefined : generateName + randomUUID().slice(0, 5));
+  const creationTimestamp = new Date().toISOString();
+  return {
+    ...job,
+    metadata: {
+      ...job.metadata,
+      ...(name === undefined ? {} : { name }),
+      namespace,
+      uid: randomUUID(),
+      creationTimestamp,
+    },
+  };
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  if (chunks.length === 0) return undefined;
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
+  } catch {
+    throw new StatusError(400, "BadRequest", "the object provided is unrecognized: it is not JSON");
+  }
+}
+
+function answer(
+  response: ServerResponse,
+  code: number,
+  value: unknown,
+  headers: Record<string, string | string[]> = {},
+): void {
+  if (response.headersSent) return;
+  response.writeHead(code, { "content-type": "application/json", ...headers }).end(JSON.stringify(value));
+}
+
+function kubeconfig(server: string, ca: string | undefined): string {
+  const trust =
+    ca === undefined
+      ? { "insecure-skip-tls-verify": true }
+      : { "certificate-authority-data": Buffer.from(ca).toString("base64") };
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "test",
+    contexts: [{ name: "test", context: { cluster: "test", user: "test", namespace: "default" } }],
+    clusters: [{ name: "test", cluster: { server, ...trust } }],
+    users: [{ name: "test", user: {} }],
+  });
+}

@@ -1,0 +1,63 @@
+import type { JobTemplate } from "./parse-config.ts";
+
+/**
+ * Kubelet starts containers in their order, and each when the postStart hook of the one before has ended. Without that, a job whose agent
+ * is quicker than dockerd fails (seen). After a minute the hook fails, kubelet says so in an event, and the job runs without dockerd.
+ */
+const UNTIL_DOCKERD =
+  "for _ in $(seq 300); do docker --host=unix:///run/dind/docker.sock version >/dev/null 2>&1 && exit; sleep 0.2; done; exit 1";
+
+/**
+ * The Job of 2020: a Buildkite agent and a Docker daemon for its builds, as plain containers, without the hand-made hack: the label has
+ * Curfew end the daemon when the agent has ended. The agent's token is read from the Secret `buildkite-agent`, key `token` (in acquire
+ * mode a token for the one job takes its place). The daemon listens on a socket that only the two share, not on the Pod's address.
+ */
+export const DEFAULT_TEMPLATE: JobTemplate = {
+  metadata: { labels: { "curfew.sh/enabled": "true" }, annotations: { "curfew.sh/main": "agent" } },
+  spec: {
+    template: {
+      // kubectl would show the first container's logs.
+      metadata: { annotations: { "kubectl.kubernetes.io/default-container": "agent" } },
+      spec: {
+        restartPolicy: "Never",
+        // The agent's environment has all it needs; builds get no credentials for the cluster.
+        automountServiceAccountToken: false,
+        containers: [
+          {
+            name: "dind",
+            image: "docker:29-dind",
+            args: ["dockerd", "--host=unix:///run/dind/docker.sock"],
+            securityContext: { privileged: true },
+            lifecycle: { postStart: { exec: { command: ["sh", "-c", UNTIL_DOCKERD] } } },
+            volumeMounts: [
+              { name: "dind", mountPath: "/run/dind" },
+              // At the same path as in the agent, so that `docker run -v "$PWD:…"` finds the checkout.
+              { name: "builds", mountPath: "/buildkite/builds" },
+              { name: "docker", mountPath: "/var/lib/docker" },
+            ],
+          },
+          {
+            name: "agent",
+            image: "buildkite/agent:3.138.1",
+            args: ["start"],
+            env: [
+              { name: "BUILDKITE_AGENT_TOKEN", valueFrom: { secretKeyRef: { name: "buildkite-agent", key: "token" } } },
+              { name: "DOCKER_HOST", value: "unix:///run/dind/docker.sock" },
+              // Wrapped, the image's tini is not PID 1, and would warn of it in each log.
+              { name: "TINI_SUBREAPER", value: "true" },
+            ],
+            volumeMounts: [
+              { name: "dind", mountPath: "/run/dind" },
+              { name: "builds", mountPath: "/buildkite/builds" },
+            ],
+          },
+        ],
+        volumes: [
+          { name: "dind", emptyDir: {} },
+          { name: "builds", emptyDir: {} },
+          { name: "docker", emptyDir: {} },
+        ],
+      },
+    },
+  },
+};

@@ -1,0 +1,34 @@
+/** What both modes' plans share. Pure. */
+import type { BuildkiteJob } from "../buildkite/job.ts";
+import type { JobView } from "../jobs/job-mirror.ts";
+
+/** A Job that is to be created. */
+export interface PlannedJob {
+  readonly buildkiteJob: BuildkiteJob;
+  readonly attempt: number;
+}
+
+const LONGEST_RETRY_MS = 300_000;
+
+/**
+ * When the Job after this one may be made: `retryMs` after its end, doubled for each of `failures` beyond the first, or an image that does
+ * not start would make Jobs without end.
+ */
+export function notBefore(view: JobView, failures: number, retryMs: number): number {
+  return (view.finishedAt ?? view.createdAt) + Math.min(retryMs * 2 ** (failures - 1), LONGEST_RETRY_MS);
+}
+
+/** Higher priority first, then who has waited longer: Buildkite's own order. */
+export function inOrder(buildkiteJobs: readonly BuildkiteJob[]): BuildkiteJob[] {
+  return buildkiteJobs.toSorted(
+    (a, b) => b.priority - a.priority || (a.waitingSince ?? 0) - (b.waitingSince ?? 0) || (a.id < b.id ? -1 : 1),
+  );
+}
+
+/** The last attempt of each Buildkite job. */
+export function latestByBuildkiteJob(views: readonly JobView[]): Map<string, JobView> {
+  const latest = new Map<string, JobView>();
+  for (const view of views)
+    if (view.attempt >= (latest.get(view.buildkiteJobId)?.attempt ?? 0)) latest.set(view.buildkiteJobId, view);
+  return latest;
+}

@@ -1,0 +1,52 @@
+/** Which of our queues a Buildkite job belongs to, and which of its templates serves it. Pure. */
+import type { BuildkiteJob } from "../buildkite/job.ts";
+import type { DispatchConfig, QueueConfig, TaggedTemplate } from "../config/parse-config.ts";
+import type { JobOrigin } from "../buildkite/event.ts";
+
+export type Route =
+  | { readonly kind: "queue"; readonly queue: QueueConfig; readonly template: TaggedTemplate }
+  | {
+      readonly kind: "elsewhere";
+      readonly reason: "other-organization" | "other-cluster" | "other-queue" | "unserved-tags";
+    };
+
+/** Routes a delivery. What it does not say (a cluster, an organization) is not held against it. */
+export function routeDelivery(config: DispatchConfig, buildkiteJob: BuildkiteJob, origin: JobOrigin): Route {
+  if (isOther(config.organization, origin.organization)) return { kind: "elsewhere", reason: "other-organization" };
+  if (isOther(config.cluster, origin.clusterId)) return { kind: "elsewhere", reason: "other-cluster" };
+  const wanted = tagsOf(buildkiteJob.rules).get("queue");
+  const queue = config.queues.find((one) => {
+    if (one.id !== undefined && origin.queueId !== undefined) return one.id === origin.queueId;
+    return wanted === undefined ? one.default : one.name === wanted;
+  });
+  return queue ? routeInQueue(queue, buildkiteJob) : { kind: "elsewhere", reason: "other-queue" };
+}
+
+/**
+ * Chooses the template: the first whose tags answer all that the job asks for beyond its queue, and of whose tags the job asks for at
+ * least one, or that has none. A job that no template answers is not ours, in acquire mode above all, where the agent would not
+ * compare tags (https://buildkite.com/docs/agent/cli/reference/start: `acquire-job` ignores them).
+ */
+export function routeInQueue(queue: QueueConfig, buildkiteJob: BuildkiteJob): Route {
+  const asked = tagsOf(buildkiteJob.rules);
+  asked.delete("queue");
+  const serves = ({ tags }: TaggedTemplate): boolean =>
+    [...asked].every(([key, value]) => Object.hasOwn(tags, key) && (value === "*" || tags[key] === value)) &&
+    (asked.size > 0 || Object.keys(tags).length === 0);
+  const template = queue.templates.find(serves);
+  return template ? { kind: "queue", queue, template } : { kind: "elsewhere", reason: "unserved-tags" };
+}
+
+function isOther(ours: string | undefined, theirs: string | undefined): boolean {
+  return ours !== undefined && theirs !== undefined && ours !== theirs;
+}
+
+function tagsOf(rules: readonly string[]): Map<string, string> {
+  return new Map(
+    rules.map((rule) => {
+      const at = rule.indexOf("=");
+      // A bare `docker` is the tag docker=true.
+      return at < 0 ? [rule.trim(), "true"] : [rule.slice(0, at).trim(), rule.slice(at + 1).trim()];
+    }),
+  );
+}

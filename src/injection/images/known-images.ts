@@ -1,0 +1,211 @@
+/**
+ * Images whose argv, shell or usual role Curfew knows without asking a registry. A row's facts come from the image's Dockerfile,
+ * named beside it; what differs between an image's versions is left out. The first row that matches is taken, the operator's own
+ * before these.
+ */
+import { listOf, objectWith, optional, string, type Check } from "../shape.ts";
+
+export interface KnownImage {
+  /**
+   * The last components of the repository, so that mirrors match, or all of it; and a tag: `docker:*dind*`, `buildkite/agent`.
+   * `*` stands for any characters but `/`. Without a tag any matches; an image without one has `latest`. A digest alone may stand
+   * for any tag: then only what all rows for the repository say is known.
+   * A repository of one component is in `library/`, as at Docker Hub, so `library/node` is not everybody's `node`.
+   */
+  readonly image: string;
+  /** ENTRYPOINT; absent: not known, so the argv is known only where the manifest has `command`. */
+  readonly entrypoint?: readonly string[] | undefined;
+  readonly cmd?: readonly string[] | undefined;
+  /** Path of a POSIX shell; false: the image has none; absent: not known. */
+  readonly shell?: string | false | undefined;
+  /** sidecar: hardly ever the container that a Job is about; main: hardly ever another. */
+  readonly role?: "sidecar" | "main" | undefined;
+  /**
+   * The program that makes a sidecar of the image, where the image has others that do a Job's work, too. Where the manifest sets a
+   * command, `role: sidecar` holds only if that runs this, directly or in a script.
+   */
+  readonly daemon?: string | undefined;
+}
+
+const sh = "/bin/sh";
+
+/** One row for each of an image's tags that has a shell, then one for all others, which have none. */
+function shellOnlyIn(tags: readonly string[], row: KnownImage): readonly KnownImage[] {
+  return [...tags.map((tag) => ({ ...row, image: `${row.image}:*${tag}*`, shell: sh })), { ...row, shell: false }];
+}
+
+/** Base images: their rows say only that there is a shell. */
+const BASES = [
+  "alpine amazonlinux bash buildpack-deps busybox centos debian eclipse-temurin fedora golang gradle mariadb maven mongo",
+  "mysql node openjdk oraclelinux perl php postgres python redis rockylinux ruby rust ubuntu",
+];
+
+/**
+ * From any registry, and where it is one word, any organization. Who exports metrics for ever is known by its maker or by
+ * `prometheus`, as others export data and end. `actions-runner-dind` is a CI runner with its own daemon, so `dind` is a whole name here.
+ */
+const ROLE_BY_NAME: readonly KnownImage[] = [
+  { image: "dind", role: "sidecar", daemon: "dockerd" },
+  { image: "dind-rootless", role: "sidecar", daemon: "dockerd" },
+  { image: "docker-dind", role: "sidecar", daemon: "dockerd" },
+  { image: "envoy", role: "sidecar" },
+  { image: "fluent-bit", role: "sidecar" },
+  { image: "mcrouter", role: "sidecar" },
+  { image: "pgbouncer", role: "sidecar", daemon: "pgbouncer" },
+  { image: "promtail", role: "sidecar" },
+  { image: "proxysql", role: "sidecar", daemon: "proxysql" },
+  { image: "rsyslog", role: "sidecar" },
+  { image: "statsd-exporter", role: "sidecar" },
+  { image: "node-exporter", role: "sidecar" },
+  { image: "prometheus-*-exporter", role: "sidecar" },
+  { image: "prometheus/*-exporter", role: "sidecar" },
+  { image: "prometheuscommunity/*-exporter", role: "sidecar" },
+  { image: "oliver006/redis_exporter", role: "sidecar" },
+];
+
+export const KNOWN_IMAGES: readonly KnownImage[] = [
+  // docker-library/docker, */dind/Dockerfile: ENTRYPOINT ["dockerd-entrypoint.sh"], CMD []
+  {
+    image: "docker:*dind*",
+    entrypoint: ["dockerd-entrypoint.sh"],
+    cmd: [],
+    shell: sh,
+    role: "sidecar",
+    daemon: "dockerd",
+  },
+  // docker-library/docker, */cli/Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["sh"]
+  { image: "docker:*cli*", entrypoint: ["docker-entrypoint.sh"], cmd: ["sh"], shell: sh },
+  // The same project's other tags, `latest` too, are the client before 23.0 and the daemon since (docker-library/docker#369)
+  { image: "docker", shell: sh },
+  // buildkite/agent, packaging/docker/*/Dockerfile: ENTRYPOINT ["buildkite-agent-entrypoint"], CMD ["start"]; not in its sidecar
+  { image: "buildkite/agent:*sidecar*", shell: sh, role: "sidecar" },
+  { image: "buildkite/agent", entrypoint: ["buildkite-agent-entrypoint"], cmd: ["start"], shell: sh },
+  // GoogleCloudPlatform/cloud-sql-proxy, Dockerfile and Dockerfile.*: ENTRYPOINT ["/cloud-sql-proxy"]; the default is distroless
+  ...shellOnlyIn(["alpine", "bookworm", "bullseye", "buster"], {
+    image: "cloud-sql-proxy",
+    entrypoint: ["/cloud-sql-proxy"],
+    cmd: [],
+    role: "sidecar",
+  }),
+  // The same project's v1: no ENTRYPOINT; distroless from 1.16 on
+  ...shellOnlyIn(["alpine", "buster"], { image: "gce-proxy", entrypoint: [], role: "sidecar" }),
+  // GoogleCloudPlatform/alloydb-auth-proxy: as cloud-sql-proxy
+  ...shellOnlyIn(["alpine", "bookworm", "bullseye", "buster"], {
+    image: "alloydb-auth-proxy",
+    entrypoint: ["/alloydb-auth-proxy"],
+    cmd: [],
+    role: "sidecar",
+  }),
+  // envoyproxy/envoy, distribution/docker/Dockerfile-envoy
+  { image: "envoyproxy/envoy:*distroless*", entrypoint: ["/usr/local/bin/envoy"], shell: false, role: "sidecar" },
+  {
+    image: "envoyproxy/envoy",
+    entrypoint: ["/docker-entrypoint.sh"],
+    cmd: ["envoy", "-c", "/etc/envoy/envoy.yaml"],
+    shell: sh,
+    role: "sidecar",
+  },
+  // Without a shell by what they are; only debug tags of distroless have busybox, which is not at /bin/sh
+  { image: "distroless/*:*debug*", shell: "/busybox/sh" },
+  { image: "distroless/*", shell: false },
+  { image: "*distroless*", shell: false },
+  // fluent/fluentd-docker-image, v*/{alpine,debian}/Dockerfile, from v1.3 on; v1.2 and older have no tini
+  { image: "fluent/fluentd:*windows*", shell: false, role: "sidecar" },
+  ...["v1.16", "v1.17", "v1.18", "v1.19"].map((version): KnownImage => ({
+    image: `fluent/fluentd:${version}*`,
+    entrypoint: ["tini", "--", "/bin/entrypoint.sh"],
+    cmd: ["fluentd"],
+    shell: sh,
+    role: "sidecar",
+  })),
+  // fluent/fluent-bit, dockerfiles/Dockerfile: distroless but for -debug; ENTRYPOINT and CMD differ between versions
+  { image: "fluent/fluent-bit:*debug*", shell: sh, role: "sidecar" },
+  { image: "fluent/fluent-bit", shell: false, role: "sidecar" },
+  { image: "fluentd", shell: sh, role: "sidecar" },
+  // vectordotdev/vector, distribution/docker/{alpine,debian}/Dockerfile
+  { image: "timberio/vector:*alpine*", entrypoint: ["/usr/local/bin/vector"], cmd: [], shell: sh, role: "sidecar" },
+  { image: "timberio/vector:*debian*", entrypoint: ["/usr/bin/vector"], cmd: [], shell: sh, role: "sidecar" },
+  { image: "timberio/vector:*distroless*", shell: false, role: "sidecar" },
+  { image: "timberio/vector", role: "sidecar" },
+  // open-telemetry/opentelemetry-collector-releases: FROM scratch; ENTRYPOINT and CMD differ between versions
+  { image: "opentelemetry-collector*", shell: false, role: "sidecar" },
+  // moby/buildkit, Dockerfile: ENTRYPOINT ["buildkitd"], rootless ENTRYPOINT ["rootlesskit", "buildkitd"]. Its examples/kubernetes
+  // run buildctl-daemonless.sh in the same image as a Job's main container
+  {
+    image: "moby/buildkit:*rootless*",
+    entrypoint: ["rootlesskit", "buildkitd"],
+    cmd: [],
+    shell: sh,
+    role: "sidecar",
+    daemon: "buildkitd",
+  },
+  { image: "moby/buildkit", entrypoint: ["buildkitd"], cmd: [], shell: sh, role: "sidecar", daemon: "buildkitd" },
+  // hashicorp/vault, Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["server", "-dev"]. No role: Jobs set Vault up with it, too
+  { image: "hashicorp/vault", entrypoint: ["docker-entrypoint.sh"], cmd: ["server", "-dev"], shell: sh },
+  // kubernetes/git-sync, Dockerfile.in: ENTRYPOINT ["/git-sync"]. No role: with --one-time, or GITSYNC_ONE_TIME, it ends
+  { image: "git-sync", entrypoint: ["/git-sync"], cmd: [] },
+  // qdm12/gluetun, Dockerfile: ENTRYPOINT ["/gluetun-entrypoint"], from alpine
+  { image: "gluetun", entrypoint: ["/gluetun-entrypoint"], cmd: [], shell: sh, role: "sidecar" },
+  // SeleniumHQ/docker-selenium, {Base,Video}/Dockerfile: no ENTRYPOINT, CMD ["/opt/bin/entry_point.sh"], from ubuntu
+  { image: "selenium/video", entrypoint: [], cmd: ["/opt/bin/entry_point.sh"], shell: sh, role: "sidecar" },
+  {
+    image: "selenium/standalone-*",
+    entrypoint: [],
+    cmd: ["/opt/bin/entry_point.sh"],
+    shell: sh,
+    role: "sidecar",
+    daemon: "entry_point.sh",
+  },
+  { image: "selenium/node-*", entrypoint: [], cmd: ["/opt/bin/entry_point.sh"], shell: sh },
+  // Kong/docker-kong, */Dockerfile: ENTRYPOINT ["/docker-entrypoint.sh"], CMD ["kong", "docker-start"]
+  { image: "library/kong", entrypoint: ["/docker-entrypoint.sh"], cmd: ["kong", "docker-start"], shell: sh },
+  // apache/airflow, Dockerfile: ENTRYPOINT ["/usr/bin/dumb-init", "--", "/entrypoint"], CMD [], from debian
+  { image: "apache/airflow", entrypoint: ["/usr/bin/dumb-init", "--", "/entrypoint"], cmd: [], shell: sh },
+  // openfga/openfga, Dockerfile: ENTRYPOINT ["/openfga"], from a static base
+  { image: "openfga/openfga", entrypoint: ["/openfga"], shell: false },
+  // edoburu/docker-pgbouncer, Dockerfile: from alpine
+  {
+    image: "edoburu/pgbouncer",
+    entrypoint: ["/entrypoint.sh"],
+    cmd: ["/usr/bin/pgbouncer", "/etc/pgbouncer/pgbouncer.ini"],
+    shell: sh,
+    role: "sidecar",
+    daemon: "pgbouncer",
+  },
+  // sysown/proxysql, docker/images/proxysql
+  { image: "proxysql/proxysql:*debian*", shell: "/bin/bash", role: "sidecar", daemon: "proxysql" },
+  // Proxies of service meshes and the like, where somebody added them to the Job itself
+  { image: "istio/proxyv2", role: "sidecar" },
+  { image: "linkerd/proxy", role: "sidecar" },
+  { image: "daprd", shell: false, role: "sidecar" },
+  // Daemons that many build an image of their own for: of those nothing but the role is known
+  ...ROLE_BY_NAME,
+  ...BASES.join(" ")
+    .split(" ")
+    .map((name): KnownImage => ({ image: `library/${name}`, shell: sh })),
+  { image: "*:*distroless*", shell: false },
+];
+
+const row: Check = objectWith({
+  image: (value) =>
+    typeof value === "string" && /^[^\s@]+$/.test(value) ? undefined : " must be an image without digest",
+  entrypoint: optional(listOf(string)),
+  cmd: optional(listOf(string)),
+  shell: (value) =>
+    value === undefined || value === false || (typeof value === "string" && value.startsWith("/"))
+      ? undefined
+      : " must be an absolute path, or false where the image has no shell",
+  role: (value) =>
+    value === undefined || value === "sidecar" || value === "main"
+      ? undefined
+      : " must be sidecar or main where it is given",
+  daemon: optional(string),
+});
+
+/** The operator's own rows, from a configuration file; the problem names the row and field by JSON Pointer. */
+export function parseKnownImages(
+  value: unknown,
+): { readonly rows: readonly KnownImage[] } | { readonly problem: string } {
+  const problem = listOf(row)(value);
+  return problem === undefined ? { rows: value as KnownImage[] } : { problem: problem.trimStart() };
+}

@@ -1,0 +1,174 @@
+/**
+ * HTTP to the Kubernetes API server with client-node's credentials. client-node's own typed API is passed by for three reasons: it drops
+ * fields of a Job that its models don't know, it makes a new connection pool for each request, so that no connection lives on, and its
+ * thousand models take 80 MiB.
+ */
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions, type RequestOptions } from "node:https";
+import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
+import { onTimeout } from "../process/deadline.ts";
+import { messageOf, OutsideError } from "../process/errors.ts";
+
+export interface KubeResponse {
+  readonly code: number;
+  readonly headers: IncomingMessage["headers"];
+  text(): Promise<string>;
+  stream(): AsyncIterable<Uint8Array>;
+}
+
+/** No answer came: refused, reset, timed out, TLS. The API server may or may not have carried the request out. */
+export class KubeUnreachableError extends OutsideError {
+  constructor(cause: unknown) {
+    super(`the Kubernetes API server did not answer: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+export interface KubeRequest {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  readonly body?: unknown;
+  /** What the answer may be; JSON where it is not said. */
+  readonly accept?: string;
+  /** How long it may take until the answer's end. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Tokens are good for an hour and kubelet renews them long before; certificates and CA bundles change far more rarely. */
+const CREDENTIALS_MS = 30_000;
+/** Of all requests but watches, which come and go in no time; the API server's own limit is 400 for all its clients. */
+const MAX_SOCKETS = 64;
+
+interface Access {
+  readonly agent: HttpAgent | HttpsAgent;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export class KubeClient {
+  readonly #config: KubeConfig;
+  readonly #server: URL;
+  #access: Promise<Access> | undefined;
+  #accessUntil = 0;
+  #agent: { readonly key: string; readonly agent: HttpAgent | HttpsAgent } | undefined;
+
+  /** @throws where the kubeconfig has no current cluster. */
+  constructor(config: KubeConfig) {
+    const server = config.getCurrentCluster()?.server;
+    if (server === undefined) throw new Error("the kubeconfig has no current cluster");
+    this.#config = config;
+    this.#server = new URL(server);
+  }
+
+  /** @throws KubeUnreachableError */
+  async request({
+    method,
+    path,
+    body,
+    accept = "application/json",
+    timeoutMs,
+    signal,
+  }: KubeRequest): Promise<KubeResponse> {
+    try {
+      const { agent, headers: given } = await this.#credentials();
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      const headers = { ...given, accept, ...(text !== undefined && describe(text)) };
+      const response = await send(
+        this.#server,
+        { method, path, agent, headers, ...(signal && { signal }) },
+        text,
+        timeoutMs,
+      );
+      if (response.statusCode === 401) this.#access = undefined;
+      return {
+        code: response.statusCode ?? 0,
+        headers: response.headers,
+        text: () => readText(response),
+        stream: () => response,
+      };
+    } catch (cause) {
+      throw new KubeUnreachableError(cause);
+    }
+  }
+
+  #credentials(): Promise<Access> {
+    const now = Date.now();
+    if (this.#access === undefined || now > this.#accessUntil) {
+      this.#access = this.#readCredentials();
+      this.#accessUntil = now + CREDENTIALS_MS;
+      // What failed is tried again by the next request; this one's caller sees the error.
+      this.#access.catch(() => (this.#access = undefined));
+    }
+    return this.#access;
+  }
+
+  async #readCredentials(): Promise<Access> {
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized, auth } = options;
+    const tls = { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized };
+    const given = options.headers as Record<string, string> | undefined;
+    const headers = {
+      ...given,
+      ...(auth != null && { authorization: `Basic ${Buffer.from(auth).toString("base64")}` }),
+    };
+    return { agent: this.#agentFor(tls), headers };
+  }
+
+  /** The same agent, with its connections, as long as the credentials in it are the same. */
+  #agentFor(tls: AgentOptions): HttpAgent | HttpsAgent {
+    const key = JSON.stringify(tls);
+    if (this.#agent?.key !== key) {
+      const known = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
+      const options = { keepAlive: true, maxSockets: Infinity, maxFreeSockets: MAX_SOCKETS };
+      const agent =
+        this.#server.protocol === "http:" ? new HttpAgent(options) : new HttpsAgent({ ...options, ...known });
+      this.#agent = { key, agent };
+    }
+    return this.#agent.agent;
+  }
+}
+
+function describe(body: string): Record<string, string | number> {
+  return { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+}
+
+function send(
+  server: URL,
+  options: RequestOptions,
+  body: string | undefined,
+  timeoutMs: number,
+): Promise<IncomingMessage> {
+  const { protocol, hostname, port, pathname } = server;
+  const target = {
+    hostname: hostname.replace(/^\[|\]$/g, ""),
+    port,
+    path: pathname.replace(/\/+$/, "") + (options.path ?? ""),
+  };
+  return new Promise((resolve, reject) => {
+    const request = (protocol === "http:" ? httpRequest : httpsRequest)({ ...options, ...target }, (response) => {
+      exchange = response;
+      resolve(response);
+    });
+    let exchange: { destroy: (error: Error) => unknown } = request;
+    // Not abortAfter(): a signal for each request would be many more objects, in a burst of creations.
+    const stop = onTimeout(timeoutMs, (error) => exchange.destroy(error));
+    request.on("close", stop);
+    request.on("error", reject).end(body);
+  });
+}
+
+/** By events: an async iterator of a stream is made of many more objects, and this is the hot path. */
+function readText(response: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    response.on("data", (chunk: Buffer) => chunks.push(chunk));
+    response.on("end", () => {
+      resolve(Buffer.concat(chunks).toString("utf8"));
+    });
+    response.on("error", (cause) => {
+      reject(new KubeUnreachableError(cause));
+    });
+  });
+}

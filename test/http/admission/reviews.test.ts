@@ -1,0 +1,182 @@
+import { afterEach, describe, expect, test } from "vitest";
+import type { Planner } from "../../../src/planner/planner.ts";
+import {
+  decodePatch,
+  fakePlanner,
+  PATCHED,
+  reviewOf,
+  startTestAdmission,
+  type TestAdmission,
+} from "../../support/admission/admission.ts";
+
+const UID = "705ab4f5-6393-11e8-b7cc-42010a800002";
+const JOB = { metadata: { name: "build-1" }, spec: {} };
+const CRON_JOB_KIND = { kind: { group: "batch", version: "v1", kind: "CronJob" } };
+
+let admission: TestAdmission;
+afterEach(() => {
+  admission.close();
+});
+
+async function answerTo(review: unknown, answers?: Partial<Planner>): Promise<unknown> {
+  admission = await startTestAdmission(fakePlanner(answers));
+  const { status, headers, body } = await admission.post(review);
+  expect(status).toBe(200);
+  expect(headers["content-type"]).toBe("application/json");
+  return body;
+}
+
+function reviewed(response: object): unknown {
+  return { kind: "AdmissionReview", apiVersion: "admission.k8s.io/v1", response: { uid: UID, ...response } };
+}
+
+describe("a Job that is created", () => {
+  test("is patched with exactly the plan's patch", async () => {
+    const body = await answerTo(reviewOf(JOB));
+    expect(body).toEqual(
+      reviewed({
+        allowed: true,
+        patchType: "JSONPatch",
+        patch: Buffer.from(JSON.stringify(PATCHED.patch)).toString("base64"),
+        auditAnnotations: { outcome: "patched", reason: "trap" },
+      }),
+    );
+  });
+
+  test("is handed to the planner as it came", async () => {
+    const seen: unknown[] = [];
+    await answerTo(reviewOf(JOB), { planJob: (job) => (seen.push(job), PATCHED) });
+    expect(seen).toEqual([JOB]);
+  });
+
+  test("is refused with the plan's message and code 422, which clients do not retry", async () => {
+    const refuse = {
+      kind: "refuse",
+      reason: "limits-met",
+      message: "No.",
+      limits: [],
+      waysOut: [],
+      containers: [],
+      warnings: [],
+    } as const;
+    expect(await answerTo(reviewOf(JOB), { planJob: () => refuse })).toEqual(
+      reviewed({
+        allowed: false,
+        status: { status: "Failure", code: 422, reason: "Invalid", message: "No." },
+        auditAnnotations: { outcome: "refused", reason: "limits-met" },
+      }),
+    );
+  });
+
+  test("is left alone without a patch where there is nothing to do", async () => {
+    const leave = {
+      kind: "leave",
+      reason: "not-enabled",
+      message: "",
+      patch: [],
+      containers: [],
+      warnings: [],
+    } as const;
+    expect(await answerTo(reviewOf(JOB), { planJob: () => leave })).toEqual(
+      reviewed({ allowed: true, auditAnnotations: { outcome: "left-alone", reason: "not-enabled" } }),
+    );
+  });
+
+  test("gets the same answer in a dry run", async () => {
+    const dry = await answerTo(reviewOf(JOB, { dryRun: true }));
+    const { body } = await admission.post(reviewOf(JOB));
+    expect(dry).toEqual(body);
+  });
+
+  test("passes the plan's warnings on, in the length and form that the API server keeps", async () => {
+    const warnings = ["short", `two\nlines`, "x".repeat(300)];
+    const body = await answerTo(reviewOf(JOB), { planJob: () => ({ ...PATCHED, warnings }) });
+    expect(body).toMatchObject({ response: { warnings: ["short", "two lines", `${"x".repeat(255)}…`] } });
+  });
+
+  test("may have a uid with any characters", async () => {
+    const uid = 'a"\\\u2028é';
+    expect(await answerTo(reviewOf(JOB, { uid }))).toMatchObject({ response: { uid } });
+  });
+});
+
+describe("a Job that is updated", () => {
+  test("gets back what was injected", async () => {
+    const patch = [{ op: "remove", path: "/spec/template/spec/containers/1" }] as const;
+    const seen: unknown[] = [];
+    const planUpdate: Planner["planUpdate"] = (...objects) => (seen.push(objects), { patch, warnings: ["note"] });
+    const body = await answerTo(reviewOf(JOB, { operation: "UPDATE", oldObject: { old: true } }), { planUpdate });
+    expect(body).toMatchObject({
+      response: { allowed: true, warnings: ["note"], auditAnnotations: { outcome: "restored", reason: "re-applied" } },
+    });
+    expect(decodePatch({ status: 200, headers: {}, body })).toEqual(patch);
+    expect(seen).toEqual([[{ old: true }, JOB]]);
+  });
+
+  test("passes where there is nothing to put back", async () => {
+    expect(await answerTo(reviewOf(JOB, { operation: "UPDATE", oldObject: JOB }))).toEqual(
+      reviewed({ allowed: true, auditAnnotations: { outcome: "passed", reason: "nothing-to-restore" } }),
+    );
+  });
+});
+
+describe("a CronJob", () => {
+  test.each(["CREATE", "UPDATE"])("is never patched on %s, only warned about", async (operation) => {
+    const review = reviewOf(JOB, { ...CRON_JOB_KIND, operation });
+    expect(await answerTo(review, { planCronJob: () => ({ ...PATCHED, warnings: ["A guess."] }) })).toEqual(
+      reviewed({ allowed: true, warnings: ["A guess."], auditAnnotations: { outcome: "checked", reason: "trap" } }),
+    );
+  });
+
+  test("is refused where its Jobs would be", async () => {
+    const refuse = {
+      kind: "refuse",
+      reason: "no-main",
+      message: "No.",
+      limits: [],
+      waysOut: [],
+      containers: [],
+      warnings: [],
+    } as const;
+    expect(await answerTo(reviewOf(JOB, CRON_JOB_KIND), { planCronJob: () => refuse })).toMatchObject({
+      response: { allowed: false, status: { code: 422, message: "No." } },
+    });
+  });
+});
+
+describe("everything else passes untouched", () => {
+  test.each([
+    ["a Job that is deleted", { operation: "DELETE", object: null, oldObject: JOB }, "other-operation"],
+    ["a Pod", { kind: { group: "", version: "v1", kind: "Pod" } }, "other-kind"],
+    ["another group's Job", { kind: { group: "batch.volcano.sh", version: "v1", kind: "Job" } }, "other-kind"],
+    ["a subresource of a Job", { operation: "UPDATE", subResource: "status" }, "other-kind"],
+  ])("%s", async (_, request, reason) => {
+    expect(await answerTo(reviewOf(JOB, request))).toEqual(
+      reviewed({ allowed: true, auditAnnotations: { outcome: "passed", reason } }),
+    );
+  });
+});
+
+describe("a planner with a bug", () => {
+  const broken = (): never => {
+    throw new TypeError("x is undefined");
+  };
+
+  test("gets HTTP 500 with a Status that names it, so that the failurePolicy decides, and serves on", async () => {
+    admission = await startTestAdmission(fakePlanner({ planJob: broken }));
+    const { status, body } = await admission.post(reviewOf(JOB));
+    expect(status).toBe(500);
+    expect(body).toMatchObject({
+      kind: "Status",
+      apiVersion: "v1",
+      status: "Failure",
+      code: 500,
+      reason: "InternalError",
+    });
+    expect((body as { message: string }).message).toMatch(/bug of its own \(TypeError: x is undefined\).*report/);
+    expect(await admission.post(reviewOf(JOB, CRON_JOB_KIND))).toMatchObject({ status: 200 });
+    expect(admission.logged).toContainEqual(
+      expect.objectContaining({ level: "error", namespace: "ci", name: "build-1" }),
+    );
+  });
+});

@@ -1,0 +1,276 @@
+import { spawnSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { KubeConfig } from "@kubernetes/client-node";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { generateKeys } from "../../../certs/issue.ts";
+import { KubernetesCluster } from "../../../certs/kubernetes.ts";
+import { keepCertificates, type KeepOptions } from "../../../certs/run.ts";
+import { CERTS_SETTINGS } from "../../../certs/settings.ts";
+import { describeStatus, showStatus } from "../../../certs/status.ts";
+import { parseBundle } from "../../../certs/x509.ts";
+import { parseSettings } from "../../../src/process/settings.ts";
+import { createLogger } from "../../../src/process/log.ts";
+import { startCertificateApiServer, type CertificateApiServer } from "../../support/certs/api-server.ts";
+import { createTestAuthority } from "../../../sim/api-server/authority.ts";
+import { addressOf, listenWith, NOBODY } from "../../support/certs/serving-pod.ts";
+
+const NAMES = { namespace: "curfew-system", secret: "curfew-certificates", webhookConfiguration: "curfew" };
+
+/** As long as real ones, since a TLS server refuses shorter, but made once. */
+const keys = [generateKeys(), generateKeys()];
+let used = 0;
+
+let api: CertificateApiServer;
+let logged: string;
+let stop: () => Promise<void>;
+let opsPort: number;
+
+beforeEach(async () => {
+  api = await startCertificateApiServer();
+  logged = "";
+  stop = () => Promise.resolve();
+});
+afterEach(async () => {
+  await stop();
+  await api.close();
+});
+
+/** Runs curfew certs against the fake API server until the test's end. */
+function start(options: Partial<KeepOptions> = {}): void {
+  const parsed = parseSettings(CERTS_SETTINGS, { host: "127.0.0.1", opsPort: "0" });
+  if (parsed.kind === "invalid") throw new Error(parsed.problems.join());
+  const log = createLogger("certs", "debug", { write: (line: string) => (logged += line) });
+  const stopping = new AbortController();
+  const onListening = (port: number): void => {
+    opsPort = port;
+  };
+  const running = keepCertificates({
+    ...{ config: parsed.config, kubeConfig: api.kubeConfig, log, signal: stopping.signal, onListening },
+    ...{ keys: () => keys[used++ % keys.length] ?? generateKeys(), retryMs: 50 },
+    ...options,
+  });
+  stop = async () => {
+    stopping.abort();
+    await running;
+  };
+}
+
+const until = async (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 20 });
+const bundles = (): string[] => (api.webhooks?.webhooks ?? []).map(({ clientConfig }) => decode(clientConfig.caBundle));
+const decode = (base64 = ""): string => Buffer.from(base64, "base64").toString();
+
+async function installed(): Promise<void> {
+  await until(() => {
+    expect(api.secret?.data).toHaveProperty(["tls.crt"]);
+  });
+}
+
+describe("curfew certs", () => {
+  test("installs a certificate that every webhook's caBundle vouches for", async () => {
+    start();
+    await installed();
+    const leaf = new X509Certificate(decode(api.secret?.data?.["tls.crt"]));
+    expect(leaf.subjectAltName).toBe("DNS:curfew-admission.curfew-system.svc");
+    for (const bundle of bundles()) expect(leaf.verify(new X509Certificate(bundle).publicKey)).toBe(true);
+  });
+
+  test("publishes the authority before it writes a certificate", async () => {
+    start();
+    await installed();
+    const writes = api.requests.filter((request) => !request.startsWith("GET") && !request.startsWith("WATCH"));
+    expect(writes.map((request) => request.replace(/\/api.*\//, ""))).toEqual([
+      "POST secrets",
+      "PATCH curfew",
+      "PATCH curfew-certificates",
+    ]);
+  });
+
+  test("waits where the webhook configuration is not there yet", async () => {
+    const { webhooks } = api;
+    api.webhooks = undefined;
+    start({ pollMs: 50 });
+    await until(() => {
+      expect(logged).toContain('"reason":"no-webhook"');
+    });
+    expect(api.secret).toBeUndefined();
+    api.webhooks = webhooks;
+    await installed();
+  });
+
+  test("puts a wiped caBundle back as soon as the watch tells", async () => {
+    start({ pollMs: 3_600_000 });
+    await installed();
+    await until(() => {
+      expect(api.requests).toContainEqual(expect.stringMatching(/^WATCH .*webhookconfigurations$/));
+    });
+    api.changeWebhooks((webhooks) => {
+      for (const { clientConfig } of webhooks) delete clientConfig.caBundle;
+    });
+    await until(() => {
+      expect(bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
+    });
+  });
+
+  test("puts it back, if later, where the watch has stalled", async () => {
+    api.stalled = true;
+    start({ pollMs: 100 });
+    await installed();
+    api.changeWebhooks((webhooks) => {
+      for (const { clientConfig } of webhooks) delete clientConfig.caBundle;
+    });
+    await until(() => {
+      expect(bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
+    });
+  });
+
+  test("does not flood an API server that ends each watch at once", async () => {
+    api.endsWatches = true;
+    start();
+    await installed();
+    await sleep(1_000);
+    expect(api.requests.filter((request) => request.startsWith("WATCH")).length).toBeLessThan(10);
+  });
+
+  test("leaves entries alone that call somebody else's Service or a URL", async () => {
+    const others = [
+      { name: "theirs.example.org", clientConfig: { service: { name: "x", namespace: "theirs" }, caBundle: "" } },
+      { name: "url.example.org", clientConfig: { url: "https://example.org", caBundle: "" } },
+    ];
+    api.webhooks?.webhooks?.push(...others);
+    start();
+    await installed();
+    expect(bundles().slice(3)).toEqual(["", ""]);
+  });
+
+  test("plans anew where somebody else was faster", async () => {
+    let conflicts = 0;
+    api.fault = (method) => {
+      if (method === "GET" || conflicts >= 3) return undefined;
+      conflicts += 1;
+      return { code: 409, message: "the object has been modified" };
+    };
+    start();
+    await installed();
+    expect(logged.match(/"outcome":"conflict"/g)).toHaveLength(3);
+  });
+
+  test("says on /readyz what the API server denies it, and goes on once it may", async () => {
+    api.fault = () => ({ code: 403, message: 'secrets "curfew-certificates" is forbidden' });
+    start();
+    await until(() => {
+      expect(logged).toContain("forbidden");
+    });
+    const refused = await fetch(`http://127.0.0.1:${opsPort}/readyz`);
+    expect([refused.status, await refused.text()]).toEqual([503, expect.stringContaining("is forbidden")]);
+    api.fault = () => undefined;
+    await installed();
+  });
+
+  test("says why it cannot reach the API server", async () => {
+    const kubeConfig = new KubeConfig();
+    kubeConfig.loadFromClusterAndUser(
+      { name: "none", server: `http://${NOBODY.address}:${NOBODY.port}`, skipTLSVerify: true },
+      { name: "none" },
+    );
+    start({ kubeConfig });
+    await until(() => {
+      expect(logged).toContain("cannot bring the certificates into place");
+    });
+    const reason = await (await fetch(`http://127.0.0.1:${opsPort}/readyz`)).text();
+    expect(reason).toMatch(/cannot read the .+: .*ECONNREFUSED 127\.0\.0\.1:\d+/);
+  });
+
+  test("serves its metrics", async () => {
+    start();
+    await installed();
+    await until(() => {
+      expect(logged).toContain("settled");
+    });
+    const metrics = await (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
+    expect(metrics).toContain('curfew_certs_steps_total{step="publish",reason="authority-unpublished"} 1');
+    expect(metrics).toMatch(/curfew_certs_rounds_total\{outcome="ok"\} [1-9]/);
+    expect(metrics).toMatch(/curfew_certs_expiry_timestamp_seconds\{certificate="serving"\} \d{10}/);
+    expect(metrics).toContain("curfew_certs_trusted_authorities 1");
+  });
+
+  test("logs no private key", async () => {
+    start();
+    await installed();
+    for (const key of ["tls.key", "ca.key"]) {
+      const lines = decode(api.secret?.data?.[key])
+        .split("\n")
+        .filter((line) => line.length === 64);
+      expect(lines.length).toBeGreaterThan(10);
+      for (const line of lines) expect(logged).not.toContain(line);
+    }
+  });
+});
+
+describe("curfew certs status", () => {
+  test("says that there is nothing yet", async () => {
+    const { text, isHealthy } = await showStatus(NAMES, api.kubeConfig);
+    expect(isHealthy).toBe(false);
+    expect(text).toContain("! Secret curfew-system/curfew-certificates does not exist: does curfew certs run?");
+  });
+
+  test("says whether API server, Secret and serving Pods agree", async () => {
+    start();
+    await installed();
+    const pod = await listenWith(decode(api.secret?.data?.["tls.crt"]), decode(api.secret?.data?.["tls.key"]));
+    api.slices = [sliceOf(addressOf(pod))];
+    const good = await showStatus(NAMES, api.kubeConfig);
+    expect(good.text).toContain("1 of 1 Pods present this certificate");
+    expect(good.text).not.toMatch(/^!/m);
+    expect(good.isHealthy).toBe(true);
+
+    const { cert, key } = createTestAuthority().issue();
+    const stale = await listenWith(cert, key);
+    api.slices.push(sliceOf(addressOf(stale)));
+    const bad = await showStatus(NAMES, api.kubeConfig);
+    expect(bad.text).toMatch(/^! 1 of 2 Pods present this certificate/m);
+    expect(bad.text).toMatch(/^! curfew-admission-\d+ presents another \(..:..:..:..…\)/m);
+    expect(bad.isHealthy).toBe(false);
+    pod.close();
+    stale.close();
+    api.slices = [sliceOf(NOBODY)];
+    const silent = await showStatus(NAMES, api.kubeConfig);
+    expect(silent.text).toMatch(/^! curfew-admission-2 does not answer/m);
+  });
+
+  test("says since when a certificate should have been renewed", async () => {
+    start();
+    await installed();
+    const cluster = new KubernetesCluster(api.kubeConfig, NAMES);
+    const inThreeWeeks = new Date(Date.now() + 21 * 86_400_000);
+    const { text } = describeStatus(inThreeWeeks, NAMES, await cluster.observe(), []);
+    expect(text).toMatch(/^ {2}serving certificate .*, due for renewal since \d/m);
+    expect(text).toMatch(/^ {2}authority .*Z$/m);
+  });
+});
+
+describe("the command line", () => {
+  const run = (...args: string[]): { status: number | null; stderr: string } =>
+    spawnSync(process.execPath, ["src/cli.ts", "certs", ...args], { env: { HOME: "/nonexistent" }, encoding: "utf8" });
+
+  test.each([[[]], [["status"]]])("says what it needs where there is no kubeconfig: certs %j", (args) => {
+    const { status, stderr } = run(...args);
+    expect(status).toBe(1);
+    expect(stderr).toContain("no API server is known here: set KUBECONFIG");
+  });
+
+  test("refuses delays with which no authority would ever be retired", () => {
+    const { status, stderr } = run("--certificate-lifetime", "900");
+    expect(status).toBe(2);
+    expect(stderr).toContain("--rollout-delay 600, together, are not shorter than the 600 s");
+  });
+});
+
+function sliceOf({ name, address, port }: ReturnType<typeof addressOf>): object {
+  const targetRef = { kind: "Pod", name };
+  return {
+    addressType: "IPv4",
+    endpoints: [{ addresses: [address], conditions: { ready: true }, targetRef }],
+    ports: [{ port }],
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * Everything that goes wrong in a bad week, in a few seconds: of 300 jobs a third of the webhooks are lost, a third come twice, some late;
+ * two replicas, one of which dies and comes back; Pods that die; an API server that is away, and watches that lose their place; Buildkite
+ * too busy; the queue paused and resumed. In the end each job has run exactly once, and no Job is left over.
+ */
+import { expect, test } from "vitest";
+import { randomFrom, scheduleInBadWeek } from "../../support/dispatch/bad-week.ts";
+import {
+  stacksOf,
+  testApiServer,
+  testBuildkite,
+  testConfig,
+  testDispatcher,
+  until,
+  type TestDispatcher,
+} from "../../support/dispatch/dispatcher.ts";
+import { simulateAgents } from "../../../sim/buildkite/agents.ts";
+import type { FakeJob } from "../../../sim/buildkite/buildkite.ts";
+
+const JOBS = 300;
+/** Another one finds other mishaps. */
+const SEED = Number(process.env["SEED"] ?? 2020);
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+test.for(["queue", "acquire"] as const)(
+  "runs each of 300 jobs exactly once in %s mode, and leaves no Job behind",
+  { timeout: 40_000 },
+  async (mode, { annotate }) => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const random = randomFrom(SEED);
+    const agents = simulateAgents(api, fake, {
+      startMs: () => 10 + random() * 60,
+      runMs: () => 5 + random() * 100,
+      idleMs: 400,
+      dies: () => random() < 0.05,
+      ttlMs: 2000,
+    });
+    const late = { webhook: { requestBudgetSeconds: 0.5, lateAfterSeconds: 0.5 } };
+    const config = testConfig(
+      { mode, retrySeconds: 0.05, reservationSeconds: 3 },
+      { ...late, ...stacksOf(fake, 0.25) },
+    );
+    const replicas: TestDispatcher[] = [await testDispatcher(api, config), await testDispatcher(api, config)];
+    const send = (job: FakeJob): Promise<unknown> =>
+      replicas[random() < 0.5 ? 0 : 1]?.send("job.scheduled", job) ?? Promise.resolve();
+
+    const mishaps = (async () => {
+      await sleep(300);
+      replicas[0]?.close();
+      await sleep(300);
+      replicas[0] = await testDispatcher(api, config);
+      api.fault = () => ({ kind: "hang-up" });
+      api.dropWatches();
+      await sleep(400);
+      api.fault = () => (random() < 0.1 ? { kind: "lost-answer" } : undefined);
+      fake.fault = () => (random() < 0.3 ? { status: 429 } : undefined);
+      api.dropWatches(true);
+      await sleep(300);
+      fake.fault = () => undefined;
+      fake.paused = true;
+      await sleep(400);
+      fake.paused = false;
+      api.fault = () => undefined;
+    })();
+    const lateMs = [600, 3000] as const;
+    const week = await scheduleInBadWeek(fake, { jobs: JOBS, random, gapMs: 12, lateMs, send });
+    await mishaps;
+
+    const jobs = [...fake.jobs.values()];
+    await until("every job has run", () => jobs.every(({ state }) => state === "finished"), 20_000);
+    await sleep(600);
+    await week.over;
+    await until("every agent has left", () => agents.running === 0, 10_000);
+    expect(jobs.filter(({ runs, exitStatus }) => runs !== 1 || exitStatus !== 0)).toEqual([]);
+    expect(api.jobs().filter(({ status }) => status?.conditions === undefined)).toEqual([]);
+    expect(agents).toMatchObject({ ran: JOBS, killed: 0 });
+    await annotate(`webhooks: ${JSON.stringify(week.webhooks)}, agents: ${JSON.stringify(agents)}`);
+  },
+);

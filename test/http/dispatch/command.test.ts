@@ -1,0 +1,94 @@
+/** `curfew dispatch` as a process. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { parse } from "yaml";
+import { testApiServer, until } from "../../support/dispatch/dispatcher.ts";
+import { deliver, webhookPayload } from "../../../sim/buildkite/webhook.ts";
+
+const CLI = join(import.meta.dirname, "../../../src/cli.ts");
+const CONFIG = "webhook: { secrets: [{ env: SECRET }] }\nqueues: [{ name: kubernetes, default: true }]\n";
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly exit: Promise<number | null>;
+}
+
+function run(config: string, args: readonly string[], env: Record<string, string> = {}): Running {
+  const folder = mkdtempSync(join(tmpdir(), "curfew-dispatch-"));
+  const file = join(folder, "dispatch.yaml");
+  writeFileSync(file, config);
+  const child = spawn(process.execPath, [CLI, "dispatch", "--config", file, ...args], {
+    env: { PATH: process.env["PATH"], SECRET: "s3cret", ...env },
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const exit = new Promise<number | null>((resolve) => child.on("close", resolve));
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await exit;
+    rmSync(folder, { recursive: true });
+  });
+  return { child, stdout: () => stdout, stderr: () => stderr, exit };
+}
+
+test("--check prints the Jobs as they would be created, and no secret", async () => {
+  const { exit, stdout, stderr } = run(CONFIG, ["--check"]);
+  expect(await exit).toBe(0);
+  expect(stderr()).toBe("");
+  expect(parse(stdout())).toMatchObject({ apiVersion: "batch/v1", kind: "Job", metadata: { namespace: "buildkite" } });
+  expect(stdout()).not.toContain("s3cret");
+});
+
+test("tells of every problem of the command line and the file at once, and exits with 2", async () => {
+  const { exit, stdout, stderr } = run("webhook: { secrets: [] }\nqueues: []", ["--check", "--port", "http"]);
+  expect(await exit).toBe(2);
+  expect(stdout()).toBe("");
+  expect(stderr().trim().split("\n")).toHaveLength(3);
+});
+
+test("serves until SIGTERM, ends what it began, and exits with 0", async () => {
+  const api = await testApiServer();
+  const folder = mkdtempSync(join(tmpdir(), "curfew-kubeconfig-"));
+  const kubeconfig = join(folder, "config");
+  writeFileSync(kubeconfig, api.kubeconfig);
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const args = ["--host", "127.0.0.1", "--port", "0", "--ops-port", "0", "--drain-seconds", "0"];
+  const { child, exit, stdout } = run(CONFIG, args, { KUBECONFIG: kubeconfig });
+  const ready = (): { port: number; opsPort: number } | undefined => {
+    const line = stdout()
+      .split("\n")
+      .find((text) => text.includes('"ready"'));
+    return line === undefined ? undefined : (JSON.parse(line) as { port: number; opsPort: number });
+  };
+  await until("it is ready", () => ready() !== undefined, 20_000);
+  const { port = 0, opsPort = 0 } = ready() ?? {};
+  const ops = `http://127.0.0.1:${opsPort}`;
+  expect((await fetch(`${ops}/healthz`)).status).toBe(200);
+  expect((await fetch(`${ops}/readyz`)).status).toBe(200);
+
+  let creating = false;
+  api.fault = () => {
+    creating = true;
+    return { kind: "delay", milliseconds: 300 };
+  };
+  const answer = deliver(
+    `http://127.0.0.1:${port}/webhooks/buildkite`,
+    "s3cret",
+    webhookPayload("job.scheduled", { id: randomUUID() }),
+  );
+  await until("the creation is on its way", () => creating);
+  expect(await (await fetch(`${ops}/metrics`)).text()).toContain("curfew_dispatch_delivery_age_seconds_count 1");
+  child.kill("SIGTERM");
+  expect(await answer).toEqual({ status: 200, body: { outcome: "created" } });
+  expect(await exit).toBe(0);
+  expect(api.jobs()).toHaveLength(1);
+});

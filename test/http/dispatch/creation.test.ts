@@ -1,0 +1,216 @@
+/** What becomes of a delivery when the API server does not simply create the Job. */
+import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
+import { KubeConfig } from "@kubernetes/client-node";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { JobCreator } from "../../../src/dispatch/jobs/job-creator.ts";
+import { JobsApi } from "../../../src/dispatch/jobs/jobs-api.ts";
+import { KubeClient } from "../../../src/kubernetes/client.ts";
+import type { AgentJob } from "../../../src/dispatch/jobs/plan-agent-job.ts";
+import { listen } from "../../../src/http/listen.ts";
+import type { Fault } from "../../../sim/api-server/api-server.ts";
+import {
+  stacksOf,
+  testApiServer,
+  testBuildkite,
+  testConfig,
+  testDispatcher,
+  until,
+} from "../../support/dispatch/dispatcher.ts";
+
+const QUOTA = `jobs.batch "x" is forbidden: exceeded quota: jobs, requested: count/jobs.batch=1, used: count/jobs.batch=9, limited: 9`;
+
+test.each<[string, Fault]>([
+  ["is busy (429)", { kind: "status", code: 429 }],
+  ["is busy and says for how long", { kind: "status", code: 429, retryAfterSeconds: 0 }],
+  ["fails (500)", { kind: "status", code: 500 }],
+  ["cannot call a webhook (500)", { kind: "status", code: 500, message: "failed calling webhook" }],
+  ["has no quota left (403)", { kind: "status", code: 403, message: QUOTA }],
+  ["has a conflict (409)", { kind: "status", code: 409, message: "Operation cannot be fulfilled on resourcequotas" }],
+  ["hangs up", { kind: "hang-up" }],
+])("creates the Job all the same when the API server %s twice", async (_what, fault) => {
+  const api = await testApiServer();
+  const dispatcher = await testDispatcher(api, testConfig());
+  let faults = 2;
+  api.fault = () => (faults-- > 0 ? fault : undefined);
+  const answer = await dispatcher.send("job.scheduled", { id: randomUUID() });
+  expect(answer).toEqual({ status: 200, body: { outcome: "created" } });
+  expect(await dispatcher.metric("curfew_dispatch_create_retries_total")).toBe(2);
+});
+
+test("takes a Job that was created while its answer got lost for what it is", async () => {
+  const api = await testApiServer();
+  const dispatcher = await testDispatcher(api, testConfig());
+  let faults = 1;
+  api.fault = () => (faults-- > 0 ? { kind: "lost-answer" } : undefined);
+  const id = randomUUID();
+  expect((await dispatcher.send("job.scheduled", { id })).body).toEqual({ outcome: "duplicate" });
+  expect(api.timesCreated(`buildkite-${id}`)).toBe(1);
+});
+
+test.each<[string, Fault]>([
+  ["is away", { kind: "hang-up" }],
+  ["stays busy", { kind: "status", code: 429, retryAfterSeconds: 3600 }],
+  ["is too slow", { kind: "delay", milliseconds: 3000 }],
+])("answers 503 within its budget when the API server %s", async (_what, fault) => {
+  const api = await testApiServer();
+  const dispatcher = await testDispatcher(api, testConfig({}, { webhook: { requestBudgetSeconds: 0.2 } }));
+  api.fault = () => fault;
+  const answer = await dispatcher.send("job.scheduled", { id: randomUUID() });
+  expect(answer).toEqual({ status: 503, body: { outcome: "unavailable" } });
+});
+
+describe("a Job that is refused", () => {
+  const REFUSAL = 'admission webhook "jobs.curfew.sh" denied the request: container "dind": no shell';
+
+  test("is an error in the log with the reason, and a 500", async () => {
+    const api = await testApiServer();
+    const dispatcher = await testDispatcher(api, testConfig());
+    api.fault = () => ({ kind: "status", code: 403, message: REFUSAL });
+    const answer = await dispatcher.send("job.scheduled", { id: randomUUID() });
+    expect(answer).toEqual({ status: 500, body: { outcome: "refused", reason: "refused" } });
+    expect(dispatcher.log()).toContain("no shell");
+    expect(await dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "refused" })).toBe(1);
+    expect(await dispatcher.metric("curfew_dispatch_create_retries_total")).toBe(0);
+  });
+
+  test.each(["queue", "acquire"] as const)("ends its Buildkite job with the reason in %s mode", async (mode) => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    api.fault = ({ verb }) => (verb === "create" ? { kind: "status", code: 422, message: REFUSAL } : undefined);
+    const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
+    const job = fake.schedule();
+    await until("the job is finished", () => job.state === "finished");
+    expect(job).toMatchObject({ exitStatus: -1, runs: 0 });
+    expect(job.detail).toContain(REFUSAL);
+    // Once is enough: it is over.
+    await until("two more passes", async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 4);
+    expect(fake.calls.filter((call) => call.endsWith("/finish"))).toHaveLength(1);
+  });
+});
+
+test("does not fail a Buildkite job for what the dispatcher itself may not do", async () => {
+  const [api, fake] = [await testApiServer(), await testBuildkite()];
+  const message =
+    'jobs.batch is forbidden: User "system:serviceaccount:a:b" cannot create resource "jobs" in API group "batch"';
+  api.fault = ({ verb }) => (verb === "create" ? { kind: "status", code: 403, message } : undefined);
+  const dispatcher = await testDispatcher(api, testConfig({}, stacksOf(fake)));
+  const job = fake.schedule();
+  await until(
+    "it was tried twice",
+    async () => (await dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "forbidden" })) > 1,
+  );
+  expect(job.state).toBe("scheduled");
+  expect(dispatcher.log()).toContain("may not create Jobs");
+  api.fault = () => undefined;
+  await until("it works once it may", () => api.jobs().length === 1);
+});
+
+test("finishes the creations that were begun when it is told to stop", async () => {
+  const api = await testApiServer();
+  const dispatcher = await testDispatcher(api, testConfig());
+  let creating = 0;
+  api.fault = () => {
+    creating++;
+    return { kind: "delay", milliseconds: 200 };
+  };
+  const answers = Promise.all([1, 2, 3].map(() => dispatcher.send("job.scheduled", { id: randomUUID() })));
+  await until("all are on their way", () => creating === 3);
+  await dispatcher.drain(0, 5000);
+  expect((await answers).map(({ status }) => status)).toEqual([200, 200, 200]);
+  expect(api.jobs()).toHaveLength(3);
+  await expect(dispatcher.send("job.scheduled", { id: randomUUID() })).rejects.toThrow();
+});
+
+test("keeps its connections to the API server", async () => {
+  const api = await testApiServer();
+  const dispatcher = await testDispatcher(api, testConfig());
+  for (let index = 0; index < 20; index++) await dispatcher.send("job.scheduled", { id: randomUUID() });
+  expect(api.jobs()).toHaveLength(20);
+  expect(api.connections()).toBe(1);
+});
+
+test("sends fields of a template that it does not know as they are", async () => {
+  const api = await testApiServer();
+  const spec = {
+    containers: [{ name: "agent", image: "a", fieldOfTheFuture: { deep: [1] } }],
+    podFieldOfTheFuture: "x",
+  };
+  const template = {
+    metadata: { labels: { "kueue.x-k8s.io/queue-name": "ci" } },
+    spec: { jobFieldOfTheFuture: 7, template: { spec } },
+  };
+  const dispatcher = await testDispatcher(api, testConfig({ template }));
+  await dispatcher.send("job.scheduled", { id: randomUUID() });
+  const [job] = api.jobs();
+  expect(job?.spec).toMatchObject({ jobFieldOfTheFuture: 7, template: { spec } });
+  expect(job?.metadata.labels).toMatchObject(template.metadata.labels);
+});
+
+test("sends nothing for a Job whose turn comes after its budget is used up", async () => {
+  const api = await testApiServer();
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromString(api.kubeconfig);
+  const creator = new JobCreator(new JobsApi(new KubeClient(kubeConfig)), { concurrency: 1 });
+  api.fault = () => ({ kind: "delay", milliseconds: 200 });
+  const [first, second] = await Promise.all([
+    creator.create(agentJob("first"), 5000),
+    creator.create(agentJob("second"), 20),
+  ]);
+  expect(first).toMatchObject({ kind: "created" });
+  expect(second).toMatchObject({ kind: "unavailable", why: "throttled" });
+  expect(api.timesCreated("second")).toBe(0);
+});
+
+test("waits longer each time where the API server is busy and says to come back at once", async () => {
+  const api = await testApiServer();
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromString(api.kubeconfig);
+  let asked = 0;
+  api.fault = () => {
+    asked++;
+    return { kind: "status", code: 429, retryAfterSeconds: 0 };
+  };
+  const outcome = await new JobCreator(new JobsApi(new KubeClient(kubeConfig))).create(agentJob("busy"), 500);
+  expect(outcome).toMatchObject({ kind: "unavailable", why: "throttled" });
+  expect(asked).toBeLessThan(6);
+});
+
+test.each(["list", "watch"] as const)("believes no %s for ever that the API server leaves open", async (verb) => {
+  const api = await testApiServer();
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromString(api.kubeconfig);
+  const jobs = new JobsApi(new KubeClient(kubeConfig), 50, 0.05);
+  const { signal } = new AbortController();
+  if (verb === "list") {
+    api.fault = () => ({ kind: "delay", milliseconds: 60_000 });
+    await expect(jobs.list("buildkite", () => undefined, signal)).rejects.toThrow("no answer within");
+    return;
+  }
+  const watch = jobs.watch("buildkite", "0", signal);
+  await expect(watch.next()).rejects.toThrow("no answer within");
+});
+
+test.each(["queue", "acquire"] as const)(
+  "answers within the budget where Buildkite does not answer at all, in %s mode",
+  async (mode) => {
+    const [api, silent] = [await testApiServer(), createServer(() => undefined)];
+    const port = await listen(silent, "127.0.0.1", 0);
+    onTestFinished(() => {
+      silent.closeAllConnections();
+      silent.close();
+    });
+    const stacks = { agentToken: { env: "AGENT_TOKEN" }, endpoint: `http://127.0.0.1:${port}` };
+    const webhook = { requestBudgetSeconds: 2, lateAfterSeconds: 1 };
+    const dispatcher = await testDispatcher(api, testConfig({ mode }, { stacks, webhook }));
+    const began = performance.now();
+    const { status } = await dispatcher.send("job.scheduled", { id: randomUUID(), scheduledAt: Date.now() - 5000 });
+    // A late delivery is a hint that cannot be checked, and a Job too many leaves by itself; a job that is not reserved gets none.
+    expect(status).toBe(mode === "queue" ? 200 : 503);
+    expect(performance.now() - began).toBeLessThan(8000);
+  },
+);
+
+function agentJob(name: string): AgentJob {
+  const metadata = { name, namespace: "buildkite", labels: {}, annotations: {} };
+  return { apiVersion: "batch/v1", kind: "Job", metadata, spec: { template: { spec: { containers: [{ name }] } } } };
+}

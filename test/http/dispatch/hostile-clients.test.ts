@@ -1,0 +1,141 @@
+/** What strangers can do to the port that the internet may reach. */
+import { connect, type Socket } from "node:net";
+import { Registry } from "prom-client";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Deliveries } from "../../../src/dispatch/webhook/deliveries.ts";
+import { DispatchMetrics } from "../../../src/dispatch/dispatch-metrics.ts";
+import { startWebhookServer, type WebhookServer } from "../../../src/dispatch/webhook/server.ts";
+import { createLogger } from "../../../src/process/log.ts";
+import { SECRET, testConfig } from "../../support/dispatch/config.ts";
+import { signatureOf } from "../../../sim/buildkite/webhook.ts";
+
+/** The most connections that are kept. */
+const KEPT = 60;
+const PATH = "/webhooks/buildkite";
+const HEAD = `POST ${PATH} HTTP/1.1\r\nHost: curfew\r\nContent-Type: application/json\r\n`;
+
+let server: WebhookServer;
+let registry: Registry;
+let logged: string[];
+const sockets: Socket[] = [];
+beforeEach(async () => {
+  registry = new Registry();
+  const [config, now] = [testConfig(), Date.now];
+  const metrics = new DispatchMetrics(registry, [], now);
+  const deliveries = new Deliveries({ config, queues: new Map(), metrics, now });
+  logged = [];
+  const log = createLogger("dispatch", "warn", { write: (line) => void logged.push(line) });
+  const options = { secrets: config.webhook, deliveries, metrics, log, now, maxConnections: KEPT };
+  server = await startWebhookServer({ ...options, host: "127.0.0.1", port: 0 });
+});
+/** Whatever they did, the next delivery is served. */
+afterEach(async () => {
+  expect(await deliverAnew()).toBe(200);
+  for (const socket of sockets.splice(0)) socket.destroy();
+  server.close();
+});
+
+function open(): Promise<Socket> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port: server.port });
+    sockets.push(socket);
+    // Without reading it would not hear that it has been ended.
+    socket.on("error", () => socket.destroy()).resume();
+    socket.on("connect", () => {
+      resolve(socket);
+    });
+  });
+}
+
+const openMany = (count: number): Promise<Socket[]> => Promise.all(Array.from({ length: count }, open));
+
+function pingSignedWith(
+  secret: string,
+  timestamp = Math.floor(Date.now() / 1000),
+): { body: string; signature: string } {
+  const body = JSON.stringify({ event: "ping" });
+  return { body, signature: signatureOf(secret, timestamp, body) };
+}
+
+function ping(secret: string): string {
+  const { body, signature } = pingSignedWith(secret);
+  return `${HEAD}X-Buildkite-Signature: ${signature}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+async function deliverAnew(): Promise<number> {
+  const { body, signature } = pingSignedWith(SECRET);
+  const headers = { "content-type": "application/json", "x-buildkite-signature": signature, connection: "close" };
+  return (await fetch(`http://127.0.0.1:${server.port}${PATH}`, { method: "POST", headers, body })).status;
+}
+
+async function rejectedFor(reason: string): Promise<number> {
+  const { values } = (await registry.getMetricsAsJSON()).find(
+    ({ name }) => name === "curfew_dispatch_deliveries_total",
+  ) ?? { values: [] };
+  return values.find(({ labels }) => labels["reason"] === reason)?.value ?? 0;
+}
+
+test.each([
+  ["silent", ""],
+  ["with a forged delivery each", ping("guess")],
+])(
+  "more connections than are kept, %s, take no room: who delivers stays, and who comes anew is served",
+  async (...[, text]) => {
+    const there = await open();
+    let answers = "";
+    there.on("data", (chunk: Buffer) => (answers += chunk.toString()));
+    there.write(ping(SECRET));
+    await expect.poll(() => answers).toContain("200 OK");
+    const strangers = await openMany(KEPT + 40);
+    for (const socket of strangers) if (text !== "") socket.write(text);
+    await expect.poll(() => strangers.filter(({ destroyed }) => !destroyed).length).toBeLessThan(KEPT);
+    for (let sent = 0; sent < 20; sent += 1) expect(await deliverAnew()).toBe(200);
+    there.write(ping(SECRET));
+    await expect.poll(() => answers.split("200 OK")).toHaveLength(3);
+  },
+);
+
+test("as many as are kept that never finish their headers or bodies leave room for others", async () => {
+  for (const [index, socket] of (await openMany(KEPT)).entries())
+    socket.write(index % 2 === 0 ? "POST /webh" : `${HEAD}Content-Length: 1000\r\n\r\n{`);
+});
+
+test("many that are amid bodies of a megabyte fill no memory: some hear 503, usual deliveries are served", async () => {
+  let busy = 0;
+  for (const socket of await openMany(40)) {
+    socket.on("data", (chunk: Buffer) => (busy += Number(chunk.toString().startsWith("HTTP/1.1 503 "))));
+    socket.write(`${HEAD}Content-Length: ${1024 * 1024}\r\n\r\n`);
+    socket.write(Buffer.alloc(1000 * 1024, " "));
+  }
+  // 24 MiB may be there at once.
+  await expect.poll(() => busy).toBeGreaterThanOrEqual(14);
+  await expect.poll(async () => (await rejectedFor("busy")) - busy).toBe(0);
+});
+
+test("forged deliveries fill no log: one line a second, and all are counted", async () => {
+  for (const socket of await openMany(20)) socket.write(ping("guess"));
+  await expect.poll(() => rejectedFor("signature-mismatch")).toBe(20);
+  expect(logged.length).toBeLessThan(10);
+  expect(logged[0]).toContain('"reason":"signature-mismatch"');
+});
+
+test("one that hangs up within its body is counted, and forgotten", async () => {
+  const socket = await open();
+  socket.write(`${HEAD}Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n{`);
+  await new Promise((resolve) => socket.once("data", resolve));
+  socket.destroy();
+  await expect.poll(() => rejectedFor("aborted")).toBe(1);
+});
+
+test.each([
+  ["garbage", 400, "\0\0\0\r\n\r\n"],
+  ["a length and chunks", 400, `${HEAD}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+  ["headers of 64 KiB", 431, `${HEAD}X: ${"x".repeat(65_536)}\r\n\r\n`],
+  ["a path that is no URL", 404, "POST /%zz HTTP/1.1\r\nHost: curfew\r\nContent-Length: 0\r\n\r\n"],
+])("%s: %i", async (...[, code, text]) => {
+  const socket = await open();
+  let answer = "";
+  socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
+  socket.write(text);
+  await expect.poll(() => answer).toMatch(new RegExp(`^HTTP/1\\.1 ${code} `));
+});

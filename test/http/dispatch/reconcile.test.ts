@@ -1,0 +1,290 @@
+/** The loop behind the webhooks, against the fake's Stacks API; no webhook is sent here unless a test says so. */
+import { randomUUID } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import type { JobObject } from "../../../sim/api-server/api-server.ts";
+import {
+  stacksOf,
+  testApiServer,
+  testBuildkite,
+  testConfig,
+  testDispatcher,
+  until,
+} from "../../support/dispatch/dispatcher.ts";
+import { simulateAgents } from "../../../sim/buildkite/agents.ts";
+
+const MODES = ["queue", "acquire"] as const;
+const AGENTS = { startMs: () => 5, runMs: () => 5, idleMs: 200 };
+const envOf = (job: JobObject | undefined, name: string): string | undefined =>
+  job?.spec.template.spec.containers.find((one) => one.name === "agent")?.env?.find((one) => one.name === name)?.value;
+
+describe.each(MODES)("in %s mode", (mode) => {
+  test("runs jobs whose webhooks never came, from every page of the listing", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    simulateAgents(api, fake, AGENTS);
+    for (let index = 0; index < 1100; index++) fake.schedule();
+    await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
+    await until("all have run", () => [...fake.jobs.values()].every(({ state }) => state === "finished"), 60_000);
+    expect([...fake.jobs.values()].every(({ runs }) => runs === 1)).toBe(true);
+    expect(fake.calls.filter((call) => call === "GET /scheduled-jobs").length).toBeGreaterThan(1);
+  }, 90_000);
+
+  test("brings the job of the highest priority first, and no more at once than maxInFlight", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const order: string[] = [];
+    let most = 0;
+    simulateAgents(api, fake, AGENTS);
+    const create = api.onCreate;
+    api.onCreate = (job) => {
+      order.push(job.metadata.labels?.["curfew.sh/buildkite-job"] ?? "");
+      most = Math.max(most, api.jobs().filter(({ status }) => status?.conditions === undefined).length);
+      create(job);
+    };
+    const jobs = Array.from({ length: 12 }, (_, index) => fake.schedule({ priority: index % 3 }));
+    await testDispatcher(api, testConfig({ mode, maxInFlight: 2 }, stacksOf(fake)));
+    await until("all have run", () => jobs.every(({ state }) => state === "finished"));
+    expect(most).toBe(2);
+    const priorities = order.map((id) => fake.jobs.get(id)?.priority ?? 0);
+    expect(priorities).toEqual(priorities.toSorted((a, b) => b - a));
+  });
+
+  test.each(["dispatch_paused", "paused"] as const)(
+    "creates nothing while the queue is paused (%s), and all after it",
+    async (field) => {
+      const [api, fake] = [await testApiServer(), await testBuildkite()];
+      fake.paused = true;
+      fake.pausedField = field;
+      const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake, 0.05)));
+      const jobs = [fake.schedule(), fake.schedule()];
+      await until("it knows", () => dispatcher.log().includes("the queue is paused"));
+      const answer = await dispatcher.send("job.scheduled", jobs[0] ?? { id: randomUUID() });
+      expect(answer).toEqual({ status: 200, body: { outcome: "deferred", reason: "paused" } });
+      await until(
+        "three more passes",
+        async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 4,
+      );
+      expect(api.jobs()).toEqual([]);
+      fake.paused = false;
+      await until("both are created", () => api.jobs().length === 2);
+    },
+  );
+
+  test("replaces a Pod that died before its agent took a job", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    let deaths = 2;
+    const counts = simulateAgents(api, fake, { ...AGENTS, dies: () => deaths-- > 0 });
+    const job = fake.schedule();
+    const dispatcher = await testDispatcher(api, testConfig({ mode, retrySeconds: 0.05 }, stacksOf(fake)));
+    await dispatcher.send("job.scheduled", job);
+    await until("it has run", () => job.state === "finished");
+    expect(job.runs).toBe(1);
+    expect(counts.died).toBe(2);
+    const ended = new Set(api.jobs().map(({ metadata }) => metadata.name));
+    expect(ended).toEqual(new Set([`buildkite-${job.id}`, `buildkite-${job.id}-2`, `buildkite-${job.id}-3`]));
+  });
+
+  test.each([
+    ["is too busy, for as long as Retry-After says", { status: 429, headers: { "retry-after": "0" } }],
+    ["is too busy and does not say for how long", { status: 429 }],
+    ["fails", { status: 503 }],
+  ])("goes on when the Stacks API %s", async (_what, fault) => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    let faults = 4;
+    fake.fault = () => (faults-- > 0 ? fault : undefined);
+    const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
+    fake.schedule();
+    await until("it is created", () => api.jobs().length === 1);
+    await until("it says so", () => dispatcher.log().includes("reconciling again"));
+  });
+
+  test("registers again where Buildkite has forgotten the stack", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
+    await until("it is known", () => fake.stacks.size === 1);
+    fake.stacks.clear();
+    fake.schedule();
+    await until("it is created", () => api.jobs().length === 1);
+    expect([...fake.stacks]).toEqual(["curfew-kubernetes"]);
+  });
+
+  test("finds its Jobs again after a watch that was cut off, and after one that lost its place", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const counts = simulateAgents(api, fake, AGENTS);
+    await testDispatcher(api, testConfig({ mode, maxInFlight: 1 }, stacksOf(fake)));
+    for (const forget of [false, true]) {
+      const jobs = [fake.schedule(), fake.schedule()];
+      await until("one is created", () => counts.running + counts.ran > 0);
+      api.dropWatches(forget);
+      await until("both have run", () => jobs.every(({ state }) => state === "finished"));
+    }
+  });
+
+  test("leaves a late delivery alone whose job an agent has", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    // Half of it is for Buildkite to say where the job stands; a Job comes of it where there is no answer.
+    const config = testConfig({ mode }, { webhook: { requestBudgetSeconds: 20 }, ...stacksOf(fake) });
+    const dispatcher = await testDispatcher(api, config);
+    const job = fake.schedule({ scheduledAt: Date.now() - 3_600_000 });
+    await until("it is brought", () => api.jobs().length === 1);
+    fake.acquire(job.id);
+    api.remove("buildkite", `buildkite-${job.id}`);
+    const reason = mode === "queue" ? "over" : "not-reserved";
+    const late = await dispatcher.send("job.scheduled", { ...job, state: "scheduled" });
+    expect(late.body).toEqual({ outcome: "ignored", reason });
+    expect(api.timesCreated(`buildkite-${job.id}`)).toBe(1);
+  });
+});
+
+describe("in queue mode", () => {
+  test("never reserves, so that agents which poll get their jobs", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const dispatcher = await testDispatcher(api, testConfig({}, stacksOf(fake)));
+    const jobs = [fake.schedule(), fake.schedule()];
+    await dispatcher.send("job.scheduled", jobs[0] ?? { id: "" });
+    await until("both are created", () => api.jobs().length === 2);
+    expect(fake.calls.some((call) => call.includes("reserve"))).toBe(false);
+    expect(jobs.map(({ state }) => state)).toEqual(["scheduled", "scheduled"]);
+  });
+
+  test("has agents leave after one job or when idle, as in 2020", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const dispatcher = await testDispatcher(api, testConfig());
+    await dispatcher.send("job.scheduled", fake.schedule());
+    const [job] = api.jobs();
+    expect(envOf(job, "BUILDKITE_AGENT_DISCONNECT_AFTER_JOB")).toBe("true");
+    expect(envOf(job, "BUILDKITE_AGENT_DISCONNECT_AFTER_IDLE_TIMEOUT")).toBe("50");
+    expect(envOf(job, "BUILDKITE_AGENT_TAGS")).toBe("queue=kubernetes");
+  });
+
+  test("never deletes a Job, not even one whose job is over: its agent may run another's", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const dispatcher = await testDispatcher(api, testConfig({}, stacksOf(fake)));
+    const job = fake.schedule();
+    await dispatcher.send("job.scheduled", job);
+    fake.cancel(job.id);
+    await dispatcher.send("job.finished", job);
+    await until("five passes", async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 5);
+    expect(api.jobs()).toHaveLength(1);
+  });
+});
+
+describe("in acquire mode", () => {
+  test("gives the agent one job and a token for that job, not the agent token", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake)));
+    const job = fake.schedule();
+    expect((await dispatcher.send("job.scheduled", job)).body).toEqual({ outcome: "created" });
+    const [created] = api.jobs();
+    expect(envOf(created, "BUILDKITE_AGENT_ACQUIRE_JOB")).toBe(job.id);
+    expect(fake.judgeToken(envOf(created, "BUILDKITE_AGENT_TOKEN") ?? "")).toEqual({ kind: "one", id: job.id });
+    expect(JSON.stringify(created)).not.toContain(fake.agentToken);
+    expect(dispatcher.log()).not.toContain("bkjat_");
+  });
+
+  test("deletes a Job whose job was cancelled before its agent started", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake)));
+    const job = fake.schedule();
+    await dispatcher.send("job.scheduled", job);
+    fake.cancel(job.id);
+    await until("it is gone", () => api.jobs().length === 0);
+    await until("it is counted", async () => (await dispatcher.metric("curfew_dispatch_jobs_deleted_total")) === 1);
+  });
+
+  test("brings other jobs their Jobs where one that is over may not be deleted", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake)));
+    api.fault = ({ verb }) =>
+      verb === "delete" ? { kind: "status", code: 403, message: "a policy says no" } : undefined;
+    const cancelled = fake.schedule();
+    await dispatcher.send("job.scheduled", cancelled);
+    fake.cancel(cancelled.id);
+    await until("it was tried", () => dispatcher.log().includes("a policy says no"));
+    const missed = fake.schedule();
+    await until("the next has its Job", () => api.timesCreated(`buildkite-${missed.id}`) === 1);
+  });
+
+  test("leaves a Job alone whose agent has started, whatever became of its job", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake)));
+    const job = fake.schedule();
+    await dispatcher.send("job.scheduled", job);
+    api.setStatus("buildkite", `buildkite-${job.id}`, { ready: 1 });
+    await until("it was seen", async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 2);
+    fake.cancel(job.id);
+    await until(
+      "five more passes",
+      async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 7,
+    );
+    expect(api.jobs()).toHaveLength(1);
+  });
+
+  test("keeps a job reserved for as long as its Pod takes to start", async () => {
+    let later = 0;
+    const now = (): number => Date.now() + later;
+    const [api, fake] = [await testApiServer(), await testBuildkite(now)];
+    const config = testConfig({ mode: "acquire", reservationSeconds: 300 }, stacksOf(fake, 0.05));
+    const dispatcher = await testDispatcher(api, config, now);
+    const passes = (): Promise<number> => dispatcher.metric("curfew_dispatch_reconcile_passes_total");
+    const job = fake.schedule();
+    await until("it is created", () => api.jobs().length === 1);
+    for (let minute = 1; minute <= 6; minute++) {
+      const before = await passes();
+      await until("a pass has begun and ended", async () => (await passes()) > before + 1);
+      later += 60_000;
+      expect(fake.stateOf(job)).toBe("reserved");
+    }
+    expect(api.jobs()).toHaveLength(1);
+  });
+
+  test("comes back to a job that it reserved and then could not create a Job for", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const config = testConfig({ mode: "acquire" }, { webhook: { requestBudgetSeconds: 1 }, ...stacksOf(fake) });
+    const dispatcher = await testDispatcher(api, config);
+    await until("it reconciles", async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 0);
+    api.fault = () => ({ kind: "hang-up" });
+    const job = fake.schedule();
+    const answer = await dispatcher.send("job.scheduled", job);
+    expect(answer.status).toBe(503);
+    expect(job.state).toBe("reserved");
+    api.fault = () => undefined;
+    await until("it is created, long before the reservation ends", () => api.jobs().length === 1);
+  });
+
+  test("replaces a Pod that died whose dispatcher is gone, long before the reservation ends", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const config = testConfig({ mode: "acquire", retrySeconds: 0.05 }, stacksOf(fake));
+    const gone = await testDispatcher(api, config);
+    const job = fake.schedule({ priority: 3 });
+    await gone.send("job.scheduled", job);
+    gone.close();
+    await testDispatcher(api, config);
+    const conditions = [{ type: "Failed", status: "True", lastTransitionTime: new Date().toISOString() }];
+    api.setStatus("buildkite", `buildkite-${job.id}`, { conditions });
+    await until("there is a second", () => api.timesCreated(`buildkite-${job.id}-2`) === 1);
+    expect(fake.stateOf(job)).toBe("reserved");
+  });
+
+  test("gives up on a job whose Pods all die, and says so on its build", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    simulateAgents(api, fake, { ...AGENTS, dies: () => true });
+    await testDispatcher(api, testConfig({ mode: "acquire", maxAttempts: 3, retrySeconds: 0.02 }, stacksOf(fake)));
+    const job = fake.schedule();
+    await until("it is finished", () => job.state === "finished");
+    expect(job.detail).toContain("3 agents ended without taking this job");
+    expect(api.jobs()).toHaveLength(3);
+  });
+
+  test("makes a burst's calls to the Stacks API together", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake, 100)));
+    await until(
+      "the first pass is over",
+      async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 0,
+    );
+    const jobs = Array.from({ length: 100 }, () => fake.schedule());
+    await Promise.all(jobs.map((job) => dispatcher.send("job.scheduled", job)));
+    expect(api.jobs()).toHaveLength(100);
+    // How many together is a matter of time.
+    expect(fake.calls.filter((call) => call.includes("batch-reserve")).length).toBeLessThan(jobs.length);
+  });
+});

@@ -1,0 +1,41 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { loadKnownImages } from "../../../src/planner/settings.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "curfew-settings-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function load(text: string): ReturnType<typeof loadKnownImages> {
+  const path = join(folder, "images");
+  writeFileSync(path, text);
+  return loadKnownImages(path);
+}
+
+test.each([
+  ["YAML", "- image: corp/logs\n  shell: false\n  role: sidecar\n"],
+  ["JSON", '[{"image":"corp/logs","shell":false,"role":"sidecar"}]'],
+])("an operator's rows may be %s", async (_, text) => {
+  expect(await load(text)).toEqual({ rows: [{ image: "corp/logs", shell: false, role: "sidecar" }] });
+});
+
+test.each([
+  ["no YAML", "- [", /images: /],
+  ["no list", "image: corp/logs", /images: .*must be a list/],
+  ["a row with a mistake", "- image: corp/logs\n  shell: bash\n", /images: \/0\/shell must be an absolute path/],
+  ["empty", "", /images: .*must be a list/],
+])("a file that is %s is a problem that names the file and the place", async (_, text, problem) => {
+  expect(await load(text)).toEqual({ problem: expect.stringMatching(problem) as string });
+});
+
+test("a file that is missing is a problem that names it", async () => {
+  expect(await loadKnownImages(join(folder, "none"))).toEqual({
+    problem: expect.stringMatching(/none: ENOENT/) as string,
+  });
+});

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { JobMirror } from "../../../../src/dispatch/jobs/job-mirror.ts";
+import type { JobsApi, StoredJob, WatchEvent } from "../../../../src/dispatch/jobs/jobs-api.ts";
+import { JOB_LABEL } from "../../../../src/dispatch/jobs/plan-agent-job.ts";
+
+const job: StoredJob = {
+  metadata: { name: "a", uid: "1", creationTimestamp: "2026-01-01T00:00:00Z", labels: { [JOB_LABEL]: "b" } },
+};
+
+type Api = Pick<JobsApi, "list" | "watch">;
+
+/** One list of no Jobs after the other, each followed by a watch that gives these events and ends. */
+class EndingWatches implements Api {
+  lists = 0;
+  readonly #events: readonly WatchEvent[];
+
+  constructor(...events: readonly WatchEvent[]) {
+    this.#events = events;
+  }
+
+  list(): Promise<string> {
+    return Promise.resolve(String(this.lists++));
+  }
+
+  async *watch(): AsyncGenerator<WatchEvent> {
+    await sleep(5);
+    yield* this.#events;
+  }
+}
+
+const mirrorOf = (api: Api, retryMs: number): JobMirror =>
+  new JobMirror(api, { namespace: "n", onFinished: () => undefined, onError: () => undefined, retryMs });
+
+test("a Job whose deletion is told before its creation is answered is forgotten when the watch ends", async () => {
+  const mirror = mirrorOf(new EndingWatches({ type: "ADDED", object: job }, { type: "DELETED", object: job }), 40);
+  const run = mirror.run();
+  await sleep(20);
+  mirror.add(job);
+  expect([...mirror.views()]).toHaveLength(1);
+  while ([...mirror.views()].length > 0) await sleep(5);
+  mirror.stop();
+  await run;
+});
+
+test("watches that end at once are not begun anew without pause", async () => {
+  const api = new EndingWatches();
+  const mirror = mirrorOf(api, 200);
+  const run = mirror.run();
+  await sleep(300);
+  mirror.stop();
+  await run;
+  expect(api.lists).toBeGreaterThan(1);
+  expect(api.lists).toBeLessThan(6);
+});

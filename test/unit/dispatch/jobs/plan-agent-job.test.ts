@@ -1,0 +1,207 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseBuildkiteJob, type BuildkiteJob } from "../../../../src/dispatch/buildkite/job.ts";
+import { describeJobs } from "../../../../src/dispatch/check.ts";
+import type { QueueConfig } from "../../../../src/dispatch/config/parse-config.ts";
+import { toLabelValue } from "../../../../src/dispatch/jobs/label-value.ts";
+import {
+  BUILDKITE_JOB_ANNOTATION,
+  agentJobName,
+  planAgentJob,
+  type AgentJob,
+} from "../../../../src/dispatch/jobs/plan-agent-job.ts";
+import { testConfig } from "../../../support/dispatch/config.ts";
+import { law } from "../../../support/law.ts";
+
+const ID = "01990000-0000-4000-8000-00000000abcd";
+
+interface AgentContainer {
+  readonly name: string;
+  readonly env: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: unknown }[];
+}
+interface PodTemplate {
+  readonly metadata: { readonly labels: object; readonly annotations: object };
+  readonly spec: { readonly containers: readonly AgentContainer[]; readonly priorityClassName?: string };
+}
+
+function plan(
+  queue: Record<string, unknown> = {},
+  job: Partial<BuildkiteJob> = {},
+  attempt = 1,
+  acquisitionToken?: string,
+): AgentJob {
+  const [config] = testConfig(queue).queues;
+  const [template] = config?.templates ?? [];
+  if (!config || !template) throw new Error("no queue");
+  const buildkiteJob = { id: ID, rules: [], priority: 0, ...job };
+  return planAgentJob({
+    queue: config,
+    template,
+    buildkiteJob,
+    attempt,
+    ...(acquisitionToken ? { acquisitionToken } : {}),
+  });
+}
+const podOf = (job: AgentJob): PodTemplate => job.spec["template"] as PodTemplate;
+const containerOf = (job: AgentJob, wanted: string): AgentContainer | undefined =>
+  podOf(job).spec.containers.find(({ name }) => name === wanted);
+const envOf = (job: AgentJob): Record<string, unknown> =>
+  Object.fromEntries((containerOf(job, "agent")?.env ?? []).map((one) => [one.name, one.value ?? one.valueFrom]));
+
+test("is the Job of 2020 where nothing is configured: agent and dind, labelled for Curfew, without the hack", () => {
+  const job = plan();
+  expect(job.metadata.labels).toMatchObject({ "curfew.sh/enabled": "true" });
+  expect(podOf(job).spec.containers.map(({ name }) => name)).toEqual(["dind", "agent"]);
+  expect(JSON.stringify(job)).not.toMatch(/trap|\/usr\/share\/pod/);
+  expect(job.spec).toMatchObject({ backoffLimit: 0, ttlSecondsAfterFinished: 600, activeDeadlineSeconds: 21_600 });
+});
+
+test("has its agent start when Docker is there: kubelet waits for the hook of the container before", () => {
+  const dind = containerOf(plan(), "dind");
+  expect(dind).toHaveProperty("lifecycle.postStart.exec.command", ["sh", "-c", expect.stringContaining("version")]);
+});
+
+test("bears the Buildkite job's UUID as its name, and the attempt where it is not the first", () => {
+  expect(plan().metadata.name).toBe(`buildkite-${ID}`);
+  expect(plan({}, {}, 2).metadata.name).toBe(`buildkite-${ID}-2`);
+  // A Pod's name is the Job's and six characters; a label, the Job's name, is at most 63.
+  expect(agentJobName(ID, 999).length).toBeLessThanOrEqual(57);
+});
+
+test("says on Job and Pod whose it is, made to fit the rules for labels", () => {
+  const job = plan(
+    { name: "default/queue" },
+    { pipeline: "web", branch: "feature/Grüße!", buildUrl: "https://buildkite.com/a/b/builds/1#c" },
+  );
+  const labels = {
+    "curfew.sh/buildkite-job": ID,
+    "curfew.sh/buildkite-queue": "default-queue",
+    "curfew.sh/buildkite-pipeline": "web",
+    "curfew.sh/buildkite-branch": "feature-Gr-e",
+  };
+  const annotations = { "buildkite.com/build-url": "https://buildkite.com/a/b/builds/1#c" };
+  expect(job.metadata).toMatchObject({ labels, annotations });
+  expect(podOf(job).metadata).toMatchObject({ labels, annotations });
+});
+
+test("notes the Buildkite job for the replica that makes the next attempt; one that is too long to note still gets its Job", () => {
+  const noted = (branch: string) => plan({}, { branch }).metadata.annotations[BUILDKITE_JOB_ANNOTATION];
+  expect(parseBuildkiteJob(noted("main") ?? "")).toMatchObject({ id: ID, branch: "main" });
+  expect(noted("x".repeat(1_000))).toBeDefined();
+  expect(noted("x".repeat(10_000))).toBeUndefined();
+});
+
+test("keeps what the template says: labels for Kueue, its own TTL, fields of the future", () => {
+  const template = {
+    metadata: { labels: { "kueue.x-k8s.io/queue-name": "ci" }, annotations: { note: "x" } },
+    spec: {
+      ttlSecondsAfterFinished: 60,
+      suspend: true,
+      template: { metadata: { labels: { team: "a" } }, spec: { containers: [{ name: "agent", x: 1 }] } },
+    },
+  };
+  const job = plan({ template });
+  expect(job.metadata).toMatchObject(template.metadata);
+  expect(job.spec).toMatchObject({ ttlSecondsAfterFinished: 60, suspend: true });
+  expect(podOf(job)).toMatchObject({
+    metadata: { labels: { team: "a" } },
+    spec: { containers: [{ name: "agent", x: 1 }] },
+  });
+});
+
+test("leaves the template as it is: two Jobs of one template share nothing", () => {
+  const [queue] = testConfig().queues;
+  const [template] = queue?.templates ?? [];
+  if (!queue || !template) throw new Error("no queue");
+  const before = structuredClone(template);
+  planAgentJob({ queue, template, attempt: 1, buildkiteJob: { id: ID, rules: [], priority: 0, branch: "b" } });
+  expect(template).toEqual(before);
+});
+
+describe("the agent's environment", () => {
+  test("in queue mode: one job, or none for 50 seconds, then leave; the token from the Secret", () => {
+    expect(envOf(plan())).toEqual({
+      BUILDKITE_AGENT_TOKEN: { secretKeyRef: { name: "buildkite-agent", key: "token" } },
+      DOCKER_HOST: "unix:///run/dind/docker.sock",
+      TINI_SUBREAPER: "true",
+      BUILDKITE_AGENT_TAGS: "queue=kubernetes",
+      BUILDKITE_AGENT_DISCONNECT_AFTER_JOB: "true",
+      BUILDKITE_AGENT_DISCONNECT_AFTER_IDLE_TIMEOUT: "50",
+    });
+  });
+
+  test("in acquire mode: this job and its token, in place of the Secret", () => {
+    const config = testConfig({ mode: "acquire" }, { stacks: { agentToken: { env: "AGENT_TOKEN" } } });
+    const [queue] = config.queues as [QueueConfig];
+    const [template] = queue.templates;
+    if (!template) throw new Error("no template");
+    const job = planAgentJob({
+      queue,
+      template,
+      attempt: 1,
+      acquisitionToken: "bkjat_1",
+      buildkiteJob: { id: ID, rules: [], priority: 0 },
+    });
+    expect(envOf(job)).toEqual({
+      DOCKER_HOST: "unix:///run/dind/docker.sock",
+      TINI_SUBREAPER: "true",
+      BUILDKITE_AGENT_TAGS: "queue=kubernetes",
+      BUILDKITE_AGENT_ACQUIRE_JOB: ID,
+      BUILDKITE_AGENT_TOKEN: "bkjat_1",
+    });
+    expect(containerOf(job, "dind")).not.toHaveProperty("env");
+  });
+
+  test.each([
+    [3, "BUILDKITE_CANCEL_GRACE_PERIOD", "30"],
+    [4, "BUILDKITE_CANCEL_SIGNAL_TIMEOUT", "30s"],
+  ])("names the time between cancel and kill as agent v%i does", (agentVersion, name, value) => {
+    expect(envOf(plan({ agentVersion, cancelGraceSeconds: 30 }))).toMatchObject({ [name]: value });
+  });
+
+  test("is set in the container that is said to be the agent's, and in no other", () => {
+    const containers = [{ name: "proxy" }, { name: "builder", env: [{ name: "A", value: "1" }] }];
+    const job = plan({ agentContainer: "builder", template: { spec: { template: { spec: { containers } } } } });
+    expect(podOf(job).spec.containers[0]).toEqual({ name: "proxy" });
+    expect(podOf(job).spec.containers[1]?.env).toContainEqual({ name: "A", value: "1" });
+    expect(podOf(job).spec.containers[1]?.env).toContainEqual({
+      name: "BUILDKITE_AGENT_TAGS",
+      value: "queue=kubernetes",
+    });
+  });
+});
+
+test.each([
+  [-1, undefined],
+  [0, "low"],
+  [9, "low"],
+  [10, "high"],
+])("turns the priority %i into the PriorityClass %s", (priority, expected) => {
+  const priorityClasses = [
+    { minimum: 0, name: "low" },
+    { minimum: 10, name: "high" },
+  ];
+  expect(podOf(plan({ priorityClasses }, { priority })).spec.priorityClassName).toBe(expected);
+});
+
+test("--check shows the Job of every template of every queue", () => {
+  const job = { spec: { template: { spec: { containers: [{ name: "agent" }] } } } };
+  const jobs = describeJobs(testConfig({ templates: [{ tags: { size: "large" }, template: job }] }));
+  expect(jobs.map((one) => envOf(one)["BUILDKITE_AGENT_TAGS"])).toEqual([
+    "queue=kubernetes,size=large",
+    "queue=kubernetes",
+  ]);
+});
+
+test("makes a label value of what is none, as far as it can", () => {
+  expect(toLabelValue("feature/x")).toBe("feature-x");
+  expect(toLabelValue("---")).toBeUndefined();
+});
+
+law(
+  "makes a label value of any text, or none",
+  fc.property(fc.string({ maxLength: 200, unit: "grapheme" }), (text) => {
+    const value = toLabelValue(text);
+    if (value !== undefined) expect(value).toMatch(/^(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/);
+  }),
+);

@@ -1,0 +1,108 @@
+/** The alerts and the dashboard of manifests/components/monitoring, against the metrics that the code has. */
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { createCertsMetrics } from "../../../certs/metrics.ts";
+import { createAdmissionMetrics } from "../../../src/admission/metrics.ts";
+import { DispatchMetrics } from "../../../src/dispatch/dispatch-metrics.ts";
+import { createRegistry } from "../../../src/process/metrics.ts";
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+interface Groups {
+  readonly groups: readonly { readonly name: string; readonly rules: readonly Rule[] }[];
+}
+interface Panel {
+  readonly title: string;
+  readonly targets?: readonly { readonly expr: string }[];
+}
+
+const root = join(import.meta.dirname, "../../..");
+const read = (file: string): string => readFileSync(join(root, file), "utf8");
+const { spec } = parse(read("manifests/components/monitoring/prometheus-rule.yaml")) as { spec: Groups };
+const dashboard = JSON.parse(read("manifests/components/monitoring/dashboard.json")) as { panels: readonly Panel[] };
+const rules = spec.groups.flatMap((group) => group.rules);
+const expressions = [
+  ...rules.map(({ alert, expr }) => ({ where: alert, expr })),
+  ...dashboard.panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ where: title, expr }))),
+];
+
+/** Each metric by each name under which it is scraped, with its labels. */
+const metrics = new Map<string, readonly string[]>();
+{
+  const registry = createRegistry();
+  createAdmissionMetrics(registry);
+  createCertsMetrics(registry);
+  new DispatchMetrics(registry, [], Date.now);
+  // Without the types of what prom-client keeps of a metric: only labelNames is of interest.
+  for (const { name, labelNames, type } of registry.getMetricsAsArray() as unknown as {
+    name: string;
+    labelNames: readonly string[];
+    type: string;
+  }[]) {
+    metrics.set(name, labelNames);
+    if (type === "histogram") metrics.set(`${name}_bucket`, [...labelNames, "le"]);
+  }
+}
+/** What Prometheus, or the operator's PodMonitor, adds to each series. */
+const TARGET_LABELS = ["namespace", "pod"];
+
+describe.each(expressions)("$where: $expr", ({ expr }) => {
+  test("asks for metrics and labels that are there", () => {
+    const ours = [...expr.matchAll(/\b((?:curfew|process)_\w+)(?:\{([^}]*)\})?/g)];
+    expect(ours.length + [...expr.matchAll(/\bapiserver_admission_webhook_\w+/g)].length).toBeGreaterThan(0);
+    for (const [, name = "", selector = ""] of ours) {
+      expect([...metrics.keys()]).toContain(name);
+      const known = [...(metrics.get(name) ?? []), ...TARGET_LABELS];
+      for (const [, label = ""] of selector.matchAll(/(\w+)(?:=~|!=|!~|=)"/g)) expect(known).toContain(label);
+    }
+  });
+});
+
+test("every metric of Curfew's own is in the dashboard, an alert, or both", () => {
+  const asked = expressions.map(({ expr }) => expr).join("\n");
+  const silent = [...metrics.keys()].filter((name) => name.startsWith("curfew_") && !asked.includes(name));
+  expect(silent.filter((name) => !asked.includes(`${name}_bucket`)).sort()).toEqual([
+    "curfew_dispatch_create_retries_total",
+    "curfew_dispatch_delivery_age_seconds",
+    "curfew_dispatch_delivery_age_seconds_bucket",
+    "curfew_dispatch_jobs_deleted_total",
+    "curfew_dispatch_reconcile_passes_total",
+  ]);
+});
+
+test("every alert says what is the matter and what to do", () => {
+  for (const { annotations } of rules) expect(Object.keys(annotations).sort()).toEqual(["action", "summary"]);
+});
+
+const promtool = spawnSync("promtool", ["--version"]).status === 0;
+test.skipIf(!promtool && process.env["CI"] === undefined)(
+  "promtool takes the rules, and each alert fires when it should and at no other time (skipped without promtool)",
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), "curfew-rules-"));
+    const run = (...args: string[]): string => {
+      const { status, stdout, stderr } = spawnSync("promtool", args, { cwd: folder, encoding: "utf8" });
+      return status === 0 ? "" : stdout + stderr;
+    };
+    try {
+      writeFileSync(join(folder, "whole.yaml"), stringify(spec));
+      expect(run("check", "rules", "whole.yaml")).toBe("");
+      // Its tests compare annotations too, which are prose.
+      const bare = spec.groups.map((group) => ({
+        ...group,
+        rules: group.rules.map((rule) => ({ ...rule, annotations: {} })),
+      }));
+      writeFileSync(join(folder, "rules.yaml"), stringify({ groups: bare }));
+      copyFileSync(join(import.meta.dirname, "alerts.promtool.yaml"), join(folder, "alerts.yaml"));
+      expect(run("test", "rules", "alerts.yaml")).toBe("");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);

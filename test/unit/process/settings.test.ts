@@ -1,0 +1,82 @@
+import { Command } from "commander";
+import { describe, expect, test } from "vitest";
+import {
+  addSettings,
+  oneOf,
+  parseBoolean,
+  parsePort,
+  parseSettings,
+  parseText,
+  secondsUpTo,
+  type Settings,
+} from "../../../src/process/settings.ts";
+
+const SETTINGS = {
+  port: { flag: "--port <number>", env: "T_PORT", help: "a port", fallback: "8443", parse: parsePort },
+  name: { flag: "--name <text>", env: "T_NAME", help: "a name", parse: parseText },
+  logLevel: {
+    flag: "--log-level <level>",
+    env: "T_LEVEL",
+    help: "a level",
+    optional: true,
+    parse: oneOf("info", "debug"),
+  },
+} as const satisfies Settings;
+
+describe("a table of settings", () => {
+  test("takes what is given, else the fallback, and leaves out what is optional", () => {
+    expect(parseSettings(SETTINGS, { name: "a" })).toEqual({ kind: "config", config: { port: 8443, name: "a" } });
+    expect(parseSettings(SETTINGS, { name: "a", port: "0", logLevel: "debug" })).toEqual({
+      kind: "config",
+      config: { port: 0, name: "a", logLevel: "debug" },
+    });
+  });
+
+  test("reports every problem at once, by flag and variable, with the text and the way out", () => {
+    expect(parseSettings(SETTINGS, { port: "80x", logLevel: "loud" })).toEqual({
+      kind: "invalid",
+      problems: [
+        '--port (T_PORT): "80x" is not a port: give a whole number from 0 (any free port) to 65535',
+        "--name (T_NAME) is required",
+        '--log-level (T_LEVEL): "loud" must be one of: info, debug',
+      ],
+    });
+  });
+
+  test("takes an empty text for absent", () => {
+    expect(parseSettings(SETTINGS, { port: "", name: "" })).toEqual({
+      kind: "invalid",
+      problems: ["--name (T_NAME) is required"],
+    });
+  });
+
+  test("becomes options of a command, under the keys of the table, with the variable in the help", () => {
+    const command = addSettings(new Command("test"), SETTINGS);
+    command.parse(["--port", "1", "--name", "b", "--log-level", "info"], { from: "user" });
+    expect(parseSettings(SETTINGS, command.opts())).toEqual({
+      kind: "config",
+      config: { port: 1, name: "b", logLevel: "info" },
+    });
+    expect(command.helpInformation()).toContain('(default: "8443", env: T_PORT)');
+  });
+});
+
+describe("the parsers take one strict form", () => {
+  test.each(["-1", "65536", "1e3", " 80", "0x50", "8.0", "٣"])("no port: %j", (text) => {
+    expect(parsePort(text)).toHaveProperty("problem");
+  });
+
+  test.each(["-1", "61", "1.5", "1s", "1e1", "Infinity"])("no seconds up to 60: %j", (text) => {
+    expect(secondsUpTo(60)(text)).toHaveProperty("problem");
+  });
+
+  test.each(["TRUE", "yes", "1"])("no boolean: %j", (text) => {
+    expect(parseBoolean(text)).toHaveProperty("problem");
+  });
+
+  test("the ends of their ranges are in", () => {
+    expect(parsePort("65535")).toEqual({ value: 65535 });
+    expect(secondsUpTo(60)("60")).toEqual({ value: 60 });
+    expect(parseBoolean("false")).toEqual({ value: false });
+  });
+});
