@@ -100,6 +100,6 @@ export const stoppedAfter = (...mains: readonly string[]): string =>
 
 export const fixture = (name: string, ...args: readonly string[]): string[] => [
   "/bin/sh",
-  fileURLToPath(new URL(`../process/fixtures/${name}.sh`, import.meta.url)),
+  fileURLToPath(new URL(`../../process/fixtures/${name}.sh`, import.meta.url)),
   ...args,
 ];
