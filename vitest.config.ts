@@ -8,6 +8,7 @@ const long = process.env["LONG"] !== undefined;
 /** `npm test`: what needs Node and a shell only. The cluster tests have a configuration of their own. */
 export default defineConfig({
   test: {
+    update: "none", // only `npm run golden` writes goldens
     maxWorkers: long ? 2 : 4, // more than cores: most of them wait for processes and listeners
     projects: [
       // Nothing here is timed: what is right may take long on a busy machine.

@@ -1,56 +1,35 @@
-/**
- * Goldens: each `golden/SITUATION.in.yaml` has a `SITUATION.golden.yaml` with the plan as people are told of it and the object that
- * comes of it. `npm run golden` writes them anew; read what changed. A first line `# options: {…}` gives the planner's options.
- */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+/** Goldens: `npm run golden` writes them anew; read what changed. test/support/injection/goldens.ts says what is in them. */
+import { rmSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { Document, isScalar, parse, parseAllDocuments, visit } from "yaml";
+import { Document, isScalar, visit } from "yaml";
 import { planCronJob } from "../../../src/injection/plan-cron-job.ts";
 import { planJob } from "../../../src/injection/plan-job.ts";
 import type { ContainerPlan, Plan, PlanOptions } from "../../../src/injection/plan.ts";
+import { documentsOf, orphanedGoldens, SITUATIONS } from "../../support/injection/goldens.ts";
 import { applied } from "../../support/injection/json-patch.ts";
-import { abridge, unabridge } from "../../support/injection/placeholder-scripts.ts";
+import { abridge } from "../../support/injection/placeholder-scripts.ts";
 
-const folder = join(import.meta.dirname, "golden");
-const mayWrite = process.env["GOLDEN"] === "write";
-const situationsOf = (suffix: string): string[] =>
-  readdirSync(folder)
-    .filter((file) => file.endsWith(suffix))
-    .map((file) => file.slice(0, -suffix.length));
-const situations = situationsOf(".in.yaml");
-const read = (file: string): string => readFileSync(join(folder, file), "utf8");
+const HINT = "`npm run golden` writes the goldens; read what changed";
 
-if (mayWrite) {
-  for (const situation of situationsOf(".golden.yaml")) {
-    if (!situations.includes(situation)) rmSync(join(folder, `${situation}.golden.yaml`));
-  }
-}
-
-test("each golden belongs to a situation, and each situation has one", () => {
-  if (mayWrite) return;
-  expect(situationsOf(".golden.yaml")).toEqual(situations);
+test("each golden belongs to a situation", () => {
+  // Vitest itself removes no file that a test doesn't name.
+  if (expect.getState().snapshotState.snapshotUpdateState === "all") orphanedGoldens().forEach((file) => rmSync(file));
+  expect(orphanedGoldens(), HINT).toEqual([]);
 });
 
-describe.each(situations)("%s", (situation) => {
-  const text = read(`${situation}.in.yaml`);
-  const object = unabridge(parse(text));
-  const options = JSON.parse(/^# options: (.*)/.exec(text)?.[1] ?? "{}") as PlanOptions;
+describe.each(SITUATIONS)("$name", ({ text, options = {}, goldenFile }) => {
+  const [object] = documentsOf(text);
   const plan = planOf(object, options);
+  const result = plan.kind === "refuse" ? "" : stringify(abridge(applied(object, plan.patch)));
 
-  test("comes out as the golden says", () => {
-    const before = structuredClone(object);
-    const document = stringify(outcome(plan));
-    const result = plan.kind === "refuse" ? "" : `---\n${stringify(abridge(applied(object, plan.patch)))}`;
-    expect(object).toEqual(before);
-    if (mayWrite) writeFileSync(join(folder, `${situation}.golden.yaml`), document + result);
-    expect(read(`${situation}.golden.yaml`)).toBe(document + result);
+  test("comes out as the golden says", async () => {
+    expect(object).toEqual(documentsOf(text)[0]);
+    await expect(`${stringify(outcome(plan))}${result && `---\n${result}`}`, HINT).toMatchFileSnapshot(goldenFile);
   });
 
   if (plan.kind === "refuse") return;
   test("is left by a second plan, without a patch", () => {
-    const golden = parseAllDocuments(read(`${situation}.golden.yaml`))[1];
-    const second = planOf(unabridge(golden?.toJS()), options);
+    const second = planOf(documentsOf(result)[0], options);
     expect(second).toMatchObject({ kind: "leave", patch: [] });
   });
 });

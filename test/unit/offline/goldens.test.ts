@@ -1,17 +1,12 @@
 /** What the planner's goldens hold is what people write: every one of them must survive being edited as text. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { editYaml } from "../../../src/offline/edit-yaml.ts";
 import { manifestsOf, parseManifests } from "../../../src/offline/manifests.ts";
 import { planManifest } from "../../../src/offline/plan-manifests.ts";
 import { createPlanner } from "../../../src/offline/planner-options.ts";
+import { SITUATIONS } from "../../support/injection/goldens.ts";
 
-const folder = join(import.meta.dirname, "../injection/golden");
-const situations = readdirSync(folder).filter((name) => name.endsWith(".in.yaml"));
-
-describe.each(situations)("%s", (name) => {
-  const text = readFileSync(join(folder, name), "utf8");
+describe.each(SITUATIONS)("$name", ({ name, text }) => {
   const parsed = parseManifests(name, text);
   const manifests = parsed.kind === "parsed" ? manifestsOf(parsed.file) : [];
 
