@@ -2,7 +2,7 @@
 import { createAdmissionMetrics } from "../src/admission/metrics.ts";
 import { createPlanner } from "../src/planner/planner.ts";
 import { startAdmissionServer } from "../src/admission/server.ts";
-import { ENABLED_LABEL } from "../src/injection/plan.ts";
+import { ENABLED_LABEL } from "../src/injection/names.ts";
 import { createLogger } from "../src/process/log.ts";
 import { createRegistry } from "../src/process/metrics.ts";
 import { startApiServer, type JobObject } from "../sim/api-server/api-server.ts";

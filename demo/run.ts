@@ -1,7 +1,7 @@
 /** One Job from its creation to its end, or until it is cut off because it has none. */
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
-import { ENABLED_LABEL } from "../src/injection/plan.ts";
+import { ENABLED_LABEL } from "../src/injection/names.ts";
 import type { JobObject } from "../sim/api-server/api-server.ts";
 import type { Container } from "../sim/pods/container.ts";
 import { startPod } from "../sim/pods/pod.ts";

@@ -2,7 +2,8 @@
  * The decision about one review: which planner function is asked, and what its answer means for the request. No HTTP, no I/O.
  */
 import type { LimitId } from "../injection/limits.ts";
-import type { PatchOperation, Plan, Strategy } from "../injection/plan.ts";
+import type { Strategy } from "../injection/names.ts";
+import type { PatchOperation, Plan } from "../injection/plan.ts";
 import type { LeaveReason, RefuseReason } from "../injection/reasons.ts";
 import type { RoleSource } from "../injection/role.ts";
 import type { ReviewRequest } from "./admission-review.ts";

@@ -1,20 +1,21 @@
 /** What a Job's annotations ask for. They are hostile input: each has one strict form, and what is quoted back is cut short. */
 import { nearest } from "./nearest.ts";
-import { INJECTED_ANNOTATION, type Strategy } from "./plan.ts";
+import {
+  COMMAND_PREFIX,
+  GRACE_PERIOD_PREFIX,
+  IGNORE_ANNOTATION,
+  INJECTED_ANNOTATION,
+  MAIN_ANNOTATION,
+  SHELL_PREFIX,
+  SIDECARS_ANNOTATION,
+  START_TIMEOUT_ANNOTATION,
+  STRATEGY_ANNOTATION,
+  type Strategy,
+} from "./names.ts";
 import { quote } from "./quote.ts";
 
-export const MAIN_ANNOTATION = "curfew.sh/main";
-export const SIDECARS_ANNOTATION = "curfew.sh/sidecars";
-export const IGNORE_ANNOTATION = "curfew.sh/ignore";
-export const STRATEGY_ANNOTATION = "curfew.sh/strategy";
-export const START_TIMEOUT_ANNOTATION = "curfew.sh/start-timeout-seconds";
 /** What the dispatcher notes on its Jobs. */
 const NOTES_PREFIX = "curfew.sh/buildkite-";
-/** Before the slash of annotations for one container, whose name follows it. */
-export const COMMAND_PREFIX = "command.curfew.sh/";
-export const GRACE_PERIOD_PREFIX = "grace-period-seconds.curfew.sh/";
-export const SHELL_PREFIX = "shell.curfew.sh/";
-
 export const DEFAULT_START_TIMEOUT_SECONDS = 3600;
 
 /** int32, as Kubernetes has it for most seconds; shells that count in 32 bits manage it too. */

@@ -2,7 +2,9 @@
 import type { Settings } from "./annotations.ts";
 import type { Container } from "./job.ts";
 import type { KnownImage } from "./images/known-images.ts";
-import type { ArgvSource } from "./plan.ts";
+
+/** Where a container's original argv comes from. */
+export type ArgvSource = "manifest" | "annotation" | "known-image" | "wrapped" | "unknown";
 
 export interface Argv {
   readonly elements: readonly string[];

@@ -2,7 +2,7 @@
  * What keeps a strategy from its promises. This table is the whole choice of strategy: the planner asks it, `curfew explain`,
  * refusals and metrics speak in its terms, and a test compares docs/reference.md with it.
  */
-import type { Strategy } from "./plan.ts";
+import type { Strategy } from "./names.ts";
 
 /**
  * What a Job may lose, from the least to the most: the orderly end of a container; its result, such as an exit code, or work that is

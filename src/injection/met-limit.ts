@@ -1,7 +1,16 @@
 import type { Container } from "./job.ts";
 import { LIMITS, type LimitId } from "./limits.ts";
-import type { MetLimit } from "./plan.ts";
 import { quote, showImage, showName } from "./quote.ts";
+
+/**
+ * A limit that a strategy meets in this Job. Without `container` it's the Job's or the cluster's.
+ * `sentencesOf` makes the words: most are never read, so they aren't made in advance.
+ */
+export interface MetLimit {
+  readonly limit: LimitId;
+  readonly container?: string;
+  readonly image?: string;
+}
 
 /** Limits of one kind that several containers meet. */
 type Group = readonly MetLimit[];

@@ -2,9 +2,9 @@
 import { equal } from "./equal.ts";
 import { sidecarEvidence } from "./evidence.ts";
 import type { Container, PodFailurePolicyRule, PodSpec } from "./job.ts";
-import { met } from "./met-limit.ts";
+import { met, type MetLimit } from "./met-limit.ts";
 import { add } from "./patch.ts";
-import type { MetLimit, PatchOperation, PlanOptions } from "./plan.ts";
+import type { PatchOperation, PlanOptions } from "./plan.ts";
 import type { Survey, SurveyedContainer } from "./survey.ts";
 
 /** batch/v1, PodFailurePolicy.rules: "A maximum of 20 rules". */

@@ -1,5 +1,6 @@
 /** The label, read before anything else, so that a Job which did not opt in is left alone whatever its shape. */
-import { ENABLED_LABEL, type LeavePlan, type PlanOptions, type RefusePlan } from "./plan.ts";
+import { ENABLED_LABEL } from "./names.ts";
+import type { LeavePlan, PlanOptions, RefusePlan } from "./plan.ts";
 import { quote } from "./quote.ts";
 import { LEAVE_REASONS, REFUSE_REASONS } from "./reasons.ts";
 

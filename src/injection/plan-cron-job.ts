@@ -1,6 +1,7 @@
 import { namesOf, parseCronJob, type Metadata } from "./job.ts";
 import { leaveUnlabelled, refuseMalformed } from "./opt-in.ts";
-import { ENABLED_LABEL, type Plan, type PlanOptions } from "./plan.ts";
+import { ENABLED_LABEL } from "./names.ts";
+import type { Plan, PlanOptions } from "./plan.ts";
 import { planWorkload } from "./plan-workload.ts";
 import { misplacedAnnotations } from "./settings-advice.ts";
 

@@ -4,18 +4,10 @@ import { equal } from "./equal.ts";
 import { isNativeSidecar, type Container, type Job } from "./job.ts";
 import { imageLookup } from "./images/image-lookup.ts";
 import { LIMITS, SEVERITIES } from "./limits.ts";
-import { sentencesOf } from "./met-limit.ts";
+import { sentencesOf, type MetLimit } from "./met-limit.ts";
 import { nativeLimits, nativePatch } from "./native.ts";
-import type {
-  ContainerPlan,
-  LeavePlan,
-  MetLimit,
-  PatchOperation,
-  Plan,
-  PlanOptions,
-  RefusePlan,
-  Strategy,
-} from "./plan.ts";
+import type { Strategy } from "./names.ts";
+import type { ContainerPlan, LeavePlan, PatchOperation, Plan, PlanOptions, RefusePlan } from "./plan.ts";
 import { LEAVE_REASONS, type LeaveReason, type RefuseReason } from "./reasons.ts";
 import { earlierNative, record } from "./record.ts";
 import {

@@ -3,21 +3,11 @@
  * clock, no Kubernetes client, so that the server, the CLI and a browser run the same code.
  */
 import type { KnownImage } from "./images/known-images.ts";
-import type { LimitId } from "./limits.ts";
+import type { ArgvSource } from "./argv.ts";
+import type { MetLimit } from "./met-limit.ts";
+import type { Strategy } from "./names.ts";
 import type { LeaveReason, RefuseReason } from "./reasons.ts";
 import type { Role, RoleSource } from "./role.ts";
-
-/** The label that opts a Job in, on the Job itself; in a CronJob on `spec.jobTemplate.metadata`. Its value must be "true". */
-export const ENABLED_LABEL = "curfew.sh/enabled";
-
-/** Written on every opted-in Job that is let through, and on its Pod template: `trap`, `native` or `none` (record.ts). */
-export const INJECTED_ANNOTATION = "curfew.sh/injected";
-
-/** Where the shared emptyDir is mounted in every container, as in the hack of 2020. */
-export const MOUNT_PATH = "/usr/share/pod";
-
-/** How sidecars are made to end. trap: shell wrappers and a shared emptyDir. native: restartable init containers (KEP-753). */
-export type Strategy = "trap" | "native";
 
 /**
  * One operation of a JSON Patch (RFC 6902); `path` and `from` are JSON Pointers (RFC 6901). `move` and `copy` keep what they carry
@@ -42,9 +32,6 @@ export interface PlanOptions {
   readonly all?: boolean;
 }
 
-/** Where a container's original argv comes from. */
-export type ArgvSource = "manifest" | "annotation" | "known-image" | "wrapped" | "unknown";
-
 /** One container of `spec.template.spec.containers` as the plan sees it. */
 export interface ContainerPlan {
   readonly name: string;
@@ -57,16 +44,6 @@ export interface ContainerPlan {
   readonly argvSource: ArgvSource;
   /** Seconds between TERM and KILL once the last main container has ended; sidecars only. */
   readonly gracePeriodSeconds?: number;
-}
-
-/**
- * A limit that a strategy meets in this Job. `container` is absent where it is the Job's or the cluster's. `sentencesOf`
- * (met-limit.ts) has the words: most are never read, so they are not made in advance.
- */
-export interface MetLimit {
-  readonly limit: LimitId;
-  readonly container?: string;
-  readonly image?: string;
 }
 
 /** What every plan tells people, whatever its kind. Warnings are whole sentences, fit for `kubectl`'s user. */

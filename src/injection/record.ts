@@ -2,10 +2,10 @@
  * What a plan writes on the Job and on its Pod template: what was done, and the roles that it rests on. Policies prove the Job and its
  * Pods by it, container by container, and a later pass goes on from there.
  */
-import { MAIN_ANNOTATION, SIDECARS_ANNOTATION } from "./annotations.ts";
+import { INJECTED_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION } from "./names.ts";
 import { isNativeSidecar, type Job } from "./job.ts";
 import { annotate } from "./patch.ts";
-import { INJECTED_ANNOTATION, type PatchOperation } from "./plan.ts";
+import type { PatchOperation } from "./plan.ts";
 
 /** Names of containers, in the Pod's order. */
 export interface RecordedRoles {

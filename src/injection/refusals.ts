@@ -1,9 +1,8 @@
 /** What a refused Job's author reads: what is in the way, container by container, and the ways out. */
-import { IGNORE_ANNOTATION, SIDECARS_ANNOTATION, STRATEGY_ANNOTATION } from "./annotations.ts";
+import { IGNORE_ANNOTATION, SIDECARS_ANNOTATION, STRATEGY_ANNOTATION, type Strategy } from "./names.ts";
 import type { Container } from "./job.ts";
 import { LIMITS } from "./limits.ts";
-import { byLimit, sentenceOf, wayOutOf } from "./met-limit.ts";
-import type { MetLimit, Strategy } from "./plan.ts";
+import { byLimit, sentenceOf, wayOutOf, type MetLimit } from "./met-limit.ts";
 import { quote } from "./quote.ts";
 
 /** Enough to act on; the API server's answer should stay readable. */

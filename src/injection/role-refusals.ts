@@ -1,6 +1,5 @@
 /** What the author of a Job reads whose roles can't be found: which containers are in doubt, and the annotations to paste. */
-import { IGNORE_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION } from "./annotations.ts";
-import { ENABLED_LABEL } from "./plan.ts";
+import { ENABLED_LABEL, IGNORE_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION } from "./names.ts";
 import { listQuoted, quote } from "./quote.ts";
 import { ROLE_SOURCES, type RoleAssignment } from "./role.ts";
 

@@ -1,7 +1,7 @@
 /** Annotations that are well formed and still do not say what their author may think. */
-import { GRACE_PERIOD_PREFIX, isCurfews, SHELL_PREFIX } from "./annotations.ts";
+import { isCurfews } from "./annotations.ts";
 import { gracePeriodOf } from "./job.ts";
-import { ENABLED_LABEL, INJECTED_ANNOTATION } from "./plan.ts";
+import { ENABLED_LABEL, GRACE_PERIOD_PREFIX, INJECTED_ANNOTATION, SHELL_PREFIX } from "./names.ts";
 import { quote, showName } from "./quote.ts";
 import { RECORD_ANNOTATIONS } from "./record.ts";
 import type { Survey } from "./survey.ts";

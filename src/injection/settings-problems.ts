@@ -1,17 +1,16 @@
 /** Mistakes in annotations: values that can't be read, and settings that contradict the Job or each other. All of them at once. */
+import type { ParsedAnnotations, Settings } from "./annotations.ts";
+import { isNativeSidecar, type Job } from "./job.ts";
 import {
   COMMAND_PREFIX,
   GRACE_PERIOD_PREFIX,
   IGNORE_ANNOTATION,
+  INJECTED_ANNOTATION,
   MAIN_ANNOTATION,
   SHELL_PREFIX,
   SIDECARS_ANNOTATION,
-  type ParsedAnnotations,
-  type Settings,
-} from "./annotations.ts";
-import { isNativeSidecar, type Job } from "./job.ts";
+} from "./names.ts";
 import { nearest } from "./nearest.ts";
-import { INJECTED_ANNOTATION } from "./plan.ts";
 import type { RefuseReason } from "./reasons.ts";
 import { listQuoted, quote } from "./quote.ts";
 import type { Unwrapped } from "./wrapper/wrapper.ts";

@@ -3,7 +3,8 @@ import { argvOf, shellOf, type Argv, type Shell } from "./argv.ts";
 import type { Settings } from "./annotations.ts";
 import { gracePeriodOf, type Container, type Job, type PodSpec } from "./job.ts";
 import type { KnownImage } from "./images/known-images.ts";
-import type { ContainerPlan, Strategy } from "./plan.ts";
+import type { Strategy } from "./names.ts";
+import type { ContainerPlan } from "./plan.ts";
 import type { Assigned, Role, RoleAssignment, RoleSource } from "./role.ts";
 import type { Unwrapped } from "./wrapper/wrapper.ts";
 

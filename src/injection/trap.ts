@@ -8,10 +8,11 @@ import {
   type Volume,
   type VolumeMount,
 } from "./job.ts";
-import { met } from "./met-limit.ts";
+import { met, type MetLimit } from "./met-limit.ts";
 import { add, append } from "./patch.ts";
 import { isInitSystem, signalsItself } from "./pid-1.ts";
-import { MOUNT_PATH, type MetLimit, type PatchOperation, type PlanOptions } from "./plan.ts";
+import { MOUNT_PATH } from "./names.ts";
+import type { PatchOperation, PlanOptions } from "./plan.ts";
 import type { Role } from "./role.ts";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "./wrapper/scripts.generated.ts";
 import { sidecarGracePeriod, type Survey, type SurveyedContainer } from "./survey.ts";

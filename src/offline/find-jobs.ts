@@ -1,5 +1,5 @@
 /** Where Jobs lie in a manifest: as themselves, in a CronJob, in a List. */
-import { ENABLED_LABEL } from "../injection/plan.ts";
+import { ENABLED_LABEL } from "../injection/names.ts";
 
 export interface FoundJob {
   readonly kind: "Job" | "CronJob";

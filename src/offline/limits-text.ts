@@ -1,7 +1,8 @@
 /** Limits in words: each with its strategy, what is in the way, and what can be done about it. */
 import { LIMITS, type LimitId } from "../injection/limits.ts";
-import { byLimit, wayOutOf } from "../injection/met-limit.ts";
-import type { MetLimit, Plan, Strategy } from "../injection/plan.ts";
+import { byLimit, wayOutOf, type MetLimit } from "../injection/met-limit.ts";
+import type { Strategy } from "../injection/names.ts";
+import type { Plan } from "../injection/plan.ts";
 import { showImage, showName } from "../injection/quote.ts";
 
 /** A limit that one container meets, or the whole Job. */

@@ -1,6 +1,6 @@
 /** What was read where no Job or CronJob was, and why nothing is done: most likely somebody expected something else. */
 import { nearest } from "../injection/nearest.ts";
-import { ENABLED_LABEL } from "../injection/plan.ts";
+import { ENABLED_LABEL } from "../injection/names.ts";
 import { showName } from "../injection/quote.ts";
 import { findObjects, get } from "./find-jobs.ts";
 import { manifestsOf, type ManifestFile } from "./manifests.ts";

@@ -1,6 +1,6 @@
 /** What people write where they mean the label: it enables nothing, so whoever wrote it must hear of it. */
 import { nearest } from "../injection/nearest.ts";
-import { ENABLED_LABEL } from "../injection/plan.ts";
+import { ENABLED_LABEL } from "../injection/names.ts";
 import { quote } from "../injection/quote.ts";
 import { get, type FoundJob } from "./find-jobs.ts";
 

@@ -1,6 +1,7 @@
 /** What a patched Job must look like: an oracle that knows Kubernetes and the contracts, not how the planner goes about it. */
 import { expect } from "vitest";
-import { MOUNT_PATH, type ContainerPlan, type PatchPlan, type Plan } from "../../../src/injection/plan.ts";
+import { MOUNT_PATH } from "../../../src/injection/names.ts";
+import type { ContainerPlan, PatchPlan, Plan } from "../../../src/injection/plan.ts";
 import { unwrap } from "../../../src/injection/wrapper/wrapper.ts";
 import { withoutNulls } from "./apply.ts";
 import type { GeneratedContainer } from "./arbitrary-container.ts";

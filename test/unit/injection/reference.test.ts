@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import * as annotations from "../../../src/injection/annotations.ts";
+import { DEFAULT_START_TIMEOUT_SECONDS } from "../../../src/injection/annotations.ts";
 import { EVIDENCE } from "../../../src/injection/evidence.ts";
 import { LIMITS } from "../../../src/injection/limits.ts";
-import { INJECTED_ANNOTATION } from "../../../src/injection/plan.ts";
+import * as names from "../../../src/injection/names.ts";
 import { LEAVE_REASONS, REFUSE_REASONS } from "../../../src/injection/reasons.ts";
 import { ROLE_SOURCES } from "../../../src/injection/role.ts";
 import { rowsUnder as rowsOf } from "../../support/markdown-table.ts";
@@ -28,17 +28,17 @@ test.each([
 });
 
 test("docs/reference.md has each annotation", () => {
-  const names = Object.entries(annotations).flatMap(([name, value]) => {
-    if (typeof value !== "string") return [];
-    return [name.endsWith("_PREFIX") ? `\`${value}<container>\`` : `\`${value}\``];
+  const keys = Object.entries(names).flatMap(([name, value]) => {
+    if (name.endsWith("_ANNOTATION")) return [`\`${value}\``];
+    return name.endsWith("_PREFIX") ? [`\`${value}<container>\``] : [];
   });
   const documented = rowsUnder("Annotations").map(([name]) => name);
-  expect(documented.toSorted()).toEqual([...names, `\`${INJECTED_ANNOTATION}\``].toSorted());
+  expect(documented.toSorted()).toEqual(keys.toSorted());
 });
 
 test("docs/reference.md tells the start timeout's default", () => {
-  const row = rowsUnder("Annotations").find(([name]) => name === `\`${annotations.START_TIMEOUT_ANNOTATION}\``);
-  expect(row?.[2]).toBe(String(annotations.DEFAULT_START_TIMEOUT_SECONDS));
+  const row = rowsUnder("Annotations").find(([name]) => name === `\`${names.START_TIMEOUT_ANNOTATION}\``);
+  expect(row?.[2]).toBe(String(DEFAULT_START_TIMEOUT_SECONDS));
 });
 
 test("docs/reference.md has each row of the evidence, as the code has it", () => {

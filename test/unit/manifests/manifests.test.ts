@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { ENABLED_LABEL, INJECTED_ANNOTATION, MOUNT_PATH } from "../../../src/injection/plan.ts";
+import { ENABLED_LABEL, INJECTED_ANNOTATION, MOUNT_PATH } from "../../../src/injection/names.ts";
 import packageJson from "../../../package.json" with { type: "json" };
 
 interface Resource {
