@@ -1,4 +1,4 @@
-/** The metrics of `curfew certs`. docs/reference.md lists them. */
+/** The metrics of `curfew certs`. docs/metrics.md lists them. */
 import { Counter, Gauge, type Registry } from "prom-client";
 import { servingCertificate, signingAuthority, type Step } from "./plan.ts";
 import type { Round } from "./reconcile.ts";

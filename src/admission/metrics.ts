@@ -1,4 +1,4 @@
-/** The admission server's metrics. docs/admission-server.md lists them. */
+/** The admission server's metrics. docs/metrics.md lists them. */
 import { Counter, Gauge, Histogram, type Registry } from "../process/prometheus.ts";
 import { LATENCY_BUCKETS_SECONDS } from "../process/metrics.ts";
 import type { InvalidReview, Operation } from "./admission-review.ts";

@@ -5,7 +5,7 @@ import { explain, type Explanation } from "../../src/offline/explain.ts";
 import { manifestsOf, parseManifests } from "../../src/offline/manifests.ts";
 import { planManifest } from "../../src/offline/plan-manifests.ts";
 import { createPlanner } from "../../src/offline/planner-options.ts";
-import { rowsUnder } from "../support/markdown-table.ts";
+import { rowsUnder } from "../support/markdown.ts";
 
 const folder = join(import.meta.dirname, "../../examples");
 const files = globSync("**/*.yaml", { cwd: folder }).sort();

@@ -5,7 +5,7 @@ import { CERTS_SETTINGS } from "../../certs/settings.ts";
 import { ADMISSION_SETTINGS } from "../../src/admission/settings.ts";
 import type { Settings } from "../../src/process/settings.ts";
 import { DISPATCH_SETTINGS } from "../../src/dispatch/settings.ts";
-import { rowsUnder } from "../support/markdown-table.ts";
+import { rowsUnder } from "../support/markdown.ts";
 
 const reference = readFileSync(join(import.meta.dirname, "../../docs/reference.md"), "utf8");
 

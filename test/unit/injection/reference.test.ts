@@ -7,7 +7,7 @@ import { LIMITS } from "../../../src/injection/limits.ts";
 import * as names from "../../../src/injection/names.ts";
 import { LEAVE_REASONS, REFUSE_REASONS } from "../../../src/injection/reasons.ts";
 import { ROLE_SOURCES } from "../../../src/injection/role.ts";
-import { rowsUnder as rowsOf } from "../../support/markdown-table.ts";
+import { rowsUnder as rowsOf } from "../../support/markdown.ts";
 
 const reference = readFileSync(join(import.meta.dirname, "../../../docs/reference.md"), "utf8");
 

@@ -1,0 +1,41 @@
+/** Links in every page lead to files and headings that are there. */
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { sectionsOf } from "../../support/markdown.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const read = (file: string): string => readFileSync(join(root, file), "utf8");
+const pages = globSync(["*.md", "docs/**/*.md", "manifests/**/*.md", "examples/**/*.md"], { cwd: root }).sort();
+
+test("there are pages to check", () => {
+  expect(pages).toEqual(expect.arrayContaining(["README.md", "docs/reference.md", "manifests/README.md"]));
+});
+
+describe.each(pages)("%s", (page) => {
+  test("links to files and headings that exist", () => {
+    for (const [, target = "", anchor] of withoutCode(read(page)).matchAll(
+      /\]\((?!https?:)([^)#\s]*)(?:#([^)]+))?\)/g,
+    )) {
+      const path = target === "" ? page : join(dirname(page), target);
+      expect(existsSync(join(root, path)), `${page} links to ${path}`).toBe(true);
+      if (anchor !== undefined) expect(anchorsOf(path), `${page} links to ${path}#${anchor}`).toContain(anchor);
+    }
+  });
+});
+
+/** Text without fenced code, whose lines are as long as its language has them. */
+function withoutCode(markdown: string): string {
+  return markdown.replaceAll(/^( *)```[^]*?^\1```$/gm, "");
+}
+
+/** As GitHub makes anchors of headings. */
+function anchorsOf(file: string): readonly string[] {
+  return sectionsOf(read(file)).map(({ heading }) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+      .replaceAll(/[^\p{L}\p{N}_\- ]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
