@@ -1,7 +1,7 @@
 /**
  * What shows that a container is a sidecar although nobody says so. Curfew stops no container without it, so each row must hold for
  * every container that it fits. The planner, `curfew explain`, refusals and metrics read this table, and a test compares
- * docs/reference.md with it. docs/architecture.md says what was left out, and why.
+ * docs/reference.md with it. docs/decisions/0007-evidence-is-narrow.md says what was left out, and why.
  */
 import { basename } from "./argv.ts";
 import type { Container } from "./job.ts";
