@@ -1,7 +1,14 @@
 import { defineConfig } from "vitest/config";
 
 const FAULTS = "test/cluster/node/faults.test.ts";
-const node = { globalSetup: "test/cluster/support/installed-webhook.ts", testTimeout: 240_000, hookTimeout: 240_000 };
+// A test that needs more gives a poll more.
+const expect = { poll: { timeout: 75_000, interval: 200 } };
+const node = {
+  globalSetup: "test/cluster/support/installed-webhook.ts",
+  testTimeout: 240_000,
+  hookTimeout: 240_000,
+  expect,
+};
 
 /** `npm run test:cluster`: what needs a real API server (api) or a real kubelet too (node). CONTRIBUTING.md says how to run it. */
 export default defineConfig({
@@ -14,6 +21,7 @@ export default defineConfig({
           globalSetup: "test/cluster/support/local-webhook.ts",
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect,
           fileParallelism: false, // the webhook configuration is the cluster's, and some tests change it
         },
       },

@@ -1,9 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import type { Container } from "../../sim/pods/container.ts";
 import { script } from "../support/wrappers/arbitrary-script.ts";
 import { long, promise } from "../support/wrappers/shells.ts";
@@ -90,7 +89,8 @@ promise(
       const say = (text: string): string => `echo ${text} >>/proc/1/fd/1; echo ${text} >>/proc/1/fd/2`;
       const sidecar = logged.sidecar(sh(`trap '${say("end")}; exit 0' TERM; ${say("side")}; sleep 60 & wait`));
       const main = logged.main(sh(`trap '${say("term")}; exit 3' TERM; ${say("main")}; sleep 60 & wait`));
-      while (readFileSync(log, "utf8").split("\n").length <= 4) await sleep(10);
+      const isAllSaid = (): boolean => readFileSync(log, "utf8").split("\n").length > 4;
+      await vi.waitUntil(isAllSaid, { timeout: 60_000, message: "not all is said" });
       main.kill("SIGTERM");
       expect((await main.exited).code).toBe(3);
       expect((await sidecar.exited).code).toBe(0);

@@ -3,7 +3,6 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
 import { startCluster } from "../../demo/cluster.ts";
 import { startRun, type Ending } from "../../demo/run.ts";
@@ -52,10 +51,10 @@ test.concurrent(
   },
 );
 
-test.concurrent("curfew demo ends at Ctrl-C and leaves no process and no file behind", async () => {
+test.concurrent("curfew demo ends at Ctrl-C and leaves no process and no file behind", async ({ expect }) => {
   const { demo, folder } = startDemo();
   const output = textOf(demo.stdout);
-  while (descendants(demo.pid ?? 0).length < 14) await sleep(20);
+  await expect.poll(() => descendants(demo.pid ?? 0).length, { timeout: 60_000 }).toBeGreaterThanOrEqual(14);
   const processes = descendants(demo.pid ?? 0);
   expect(readdirSync(folder)).not.toEqual([]);
   demo.kill("SIGINT");
@@ -63,9 +62,7 @@ test.concurrent("curfew demo ends at Ctrl-C and leaves no process and no file be
   expect(demo.exitCode).toBe(130);
   expect(await output).not.toContain("How long");
   expect(readdirSync(folder)).toEqual([]);
-  const deadline = performance.now() + 5_000;
-  while (processes.some((pid) => existsSync(`/proc/${pid}`)) && performance.now() < deadline) await sleep(20);
-  expect(processes.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
+  await expect.poll(() => processes.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
 });
 
 test("curfew demo whose output nobody reads any more ends and leaves no file behind", async () => {

@@ -13,7 +13,6 @@ import { readSecret } from "../support/certificate-watch.ts";
 import { kubectl, kubectlOutput } from "../support/kubectl.ts";
 import { LocalCerts, type RotationSeen } from "../support/local-certs.ts";
 import { asList, renamedManifests } from "../support/renamed-manifests.ts";
-import { until } from "../support/until.ts";
 
 const namespace = "cert-manager-test";
 const manifests = path.join(import.meta.dirname, "../../../manifests");
@@ -156,7 +155,7 @@ describe("cert-manager itself", () => {
   /** As `cmctl renew` does it. cert-manager may write the status at the same moment. */
   async function renew(certificate: string): Promise<void> {
     const location = `/apis/cert-manager.io/v1/namespaces/${live}/certificates/${certificate}`;
-    await until(`${certificate} is to be renewed`, async () => {
+    const askForRenewal = async (): Promise<number> => {
       const object = accepted(await request<KubernetesObject & { status: { conditions: object[] } }>("GET", location));
       const lastTransitionTime = new Date().toISOString();
       object.status.conditions.push({
@@ -165,9 +164,9 @@ describe("cert-manager itself", () => {
         reason: "ManuallyTriggered",
         lastTransitionTime,
       });
-      const { status } = await request("PUT", `${location}/status`, object);
-      return status === 200;
-    });
+      return (await request("PUT", `${location}/status`, object)).status;
+    };
+    await expect.poll(askForRenewal).toBe(200);
   }
 
   async function certificates(): Promise<{ authority: string; serving: string }> {
@@ -195,7 +194,7 @@ describe("cert-manager itself", () => {
     await Promise.race([firstLook.promise, watching]);
     const before = await certificates();
     await renew("curfew-ca");
-    await until("the authority is renewed", async () => (await certificates()).authority !== before.authority);
+    await expect.poll(async () => (await certificates()).authority).not.toBe(before.authority);
     await renew("curfew-admission");
     const seen = await watching;
     expect(seen.failures).toEqual([]);

@@ -4,7 +4,6 @@ import { accepted, request } from "../support/api.ts";
 import { configurationPath, readCaBundles, secretPath } from "../support/certificate-watch.ts";
 import { isApiServerReady, signalControlPlane } from "../support/control-plane.ts";
 import { LocalCerts, type RotationSeen } from "../support/local-certs.ts";
-import { until } from "../support/until.ts";
 
 // Two installations, so that one goes through its life while the other does.
 const one = new LocalCerts("certs-test");
@@ -71,15 +70,14 @@ describe("curfew certs, when what it keeps is broken", () => {
     const wipe = [0, 1, 2].map((index) => ({ op: "remove", path: `/webhooks/${index}/clientConfig/caBundle` }));
     accepted(await request("PATCH", configurationPath(one.configuration), wipe, "application/json-patch+json"));
   };
-  const untilBack = async (seconds?: number): Promise<void> => {
-    const areBack = async () => (await readCaBundles(one.configuration)).every((bundle) => bundle !== "");
-    await until("every caBundle is back", areBack, seconds);
+  const untilBack = async (options = {}): Promise<void> => {
+    await expect.poll(() => readCaBundles(one.configuration), options).not.toContain("");
     await one.untilAnswered(); // the API server may see them a moment later
   };
 
   it("puts a wiped caBundle back within seconds", async () => {
     await wipeCaBundles();
-    await untilBack(10);
+    await untilBack({ timeout: 10_000 });
   });
 
   it("goes on by itself after the API server was killed and is back", async () => {
@@ -89,8 +87,8 @@ describe("curfew certs, when what it keeps is broken", () => {
       return issued.size > 0 && [...issued].every((certificate) => presented.has(certificate));
     });
     signalControlPlane("kube-apiserver", "SIGKILL");
-    await until("the API server is gone", async () => !(await isApiServerReady()));
-    await until("the API server is ready again", isApiServerReady);
+    await expect.poll(isApiServerReady).toBe(false);
+    await expect.poll(isApiServerReady).toBe(true);
     await wipeCaBundles();
     await untilBack();
     const after = await one.createJobsUntil("a certificate is issued", ({ issued }) => issued.size >= 2);

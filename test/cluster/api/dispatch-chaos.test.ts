@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { stringify } from "yaml";
 import { randomFrom, scheduleInBadWeek } from "../../support/dispatch/bad-week.ts";
 import { createAgents } from "../../../sim/buildkite/agents.ts";
@@ -20,7 +20,6 @@ import type { Job } from "../support/jobs.ts";
 import { testNamespace } from "../support/namespace.ts";
 import { playKubelet } from "../support/pods-without-kubelet.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
-import { until } from "../support/until.ts";
 
 const JOBS = 300;
 const SECRET = "the webhook's token";
@@ -33,7 +32,7 @@ describe.concurrent.for(["queue", "acquire"] as const)("in %s mode", (mode) => {
   it(
     `runs each of ${JOBS} jobs exactly once, and every Job ends`,
     { timeout: 240_000 },
-    async ({ onTestFailed, onTestFinished }) => {
+    async ({ expect, onTestFailed, onTestFinished }) => {
       const began = performance.now();
       const fake = await new FakeBuildkite().listen();
       const random = randomFrom(SEED);
@@ -85,10 +84,12 @@ describe.concurrent.for(["queue", "acquire"] as const)("in %s mode", (mode) => {
       const [week] = await Promise.all([scheduleInBadWeek(fake, options), mishaps()]);
 
       const jobs = [...fake.jobs.values()];
-      await until("every job has run", () => Promise.resolve(jobs.every(({ state }) => state === "finished")), 120);
+      const isLeft = ({ state }: FakeJob): boolean => state !== "finished";
+      await expect.poll(() => jobs.filter(isLeft), { timeout: 120_000 }).toEqual([]);
       await week.over;
-      await until("every agent has left", () => Promise.resolve(agents.counts.running === 0));
-      const created = await until("no Job is unfinished", () => countIfAllEnded(namespace));
+      await expect.poll(() => agents.counts.running).toBe(0);
+      await expect.poll(async () => (await jobsOf(namespace)).filter((job) => !hasEnded(job))).toEqual([]);
+      const created = (await jobsOf(namespace)).length;
       const seconds = Math.round((performance.now() - began) / 1000);
       const figures = { webhooks: week.webhooks, created, agents: agents.counts, seconds };
       console.log(`${mode} mode, ${JOBS} jobs: ${JSON.stringify(figures)}`);
@@ -109,11 +110,12 @@ function configuration(mode: string, namespace: string, endpoint: string): strin
 }
 
 /** How many Jobs there are, once each is Complete or Failed. */
-async function countIfAllEnded(namespace: string): Promise<number | undefined> {
-  const { items } = accepted(await request<{ items: Job[] }>("GET", pathOf("Job", namespace)));
-  const hasEnded = ({ status }: Job): boolean =>
-    status.conditions?.some((one) => /^(Complete|Failed)$/.test(one.type) && one.status === "True") ?? false;
-  return items.every(hasEnded) ? items.length : undefined;
+async function jobsOf(namespace: string): Promise<readonly Job[]> {
+  return accepted(await request<{ items: Job[] }>("GET", pathOf("Job", namespace))).items;
+}
+
+function hasEnded({ status }: Job): boolean {
+  return status.conditions?.some((one) => /^(Complete|Failed)$/.test(one.type) && one.status === "True") ?? false;
 }
 
 /** Writes a kubeconfig like the tests' own, for a door before the API server. */

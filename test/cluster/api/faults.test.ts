@@ -6,14 +6,13 @@ import { isApiServerReady, signalControlPlane } from "../support/control-plane.t
 import { createJobs, describeLoad } from "../support/job-load.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
-import { until } from "../support/until.ts";
 
 describe.each([
   [
     "the API server is killed, and comes back",
     async () => {
       signalControlPlane("kube-apiserver", "SIGKILL");
-      await until("the API server is gone", async () => !(await isApiServerReady()));
+      await expect.poll(isApiServerReady).toBe(false);
     },
   ],
   [
@@ -36,11 +35,11 @@ describe.each([
 
   it("no Job that was created is lost, and none is there without its patch", async () => {
     const load = createJobs(namespace);
-    await until("some Jobs are created", () => Promise.resolve(load.created() >= 20));
+    await expect.poll(load.created).toBeGreaterThanOrEqual(20);
     await inflict();
-    await until("the API server is ready again", isApiServerReady);
+    await expect.poll(isApiServerReady).toBe(true);
     const before = load.created();
-    await until("Jobs are created again", () => Promise.resolve(load.created() >= before + 20));
+    await expect.poll(load.created).toBeGreaterThanOrEqual(before + 20);
     const result = await load.stop();
     console.log(describeLoad(fault, result));
     expect(result).toMatchObject({ lost: [], unpatched: [] });
@@ -68,7 +67,7 @@ describe("while the admission server hangs", () => {
       process.kill(pid, "SIGCONT");
     }
     const load = createJobs(namespace);
-    await until("Jobs are created", () => Promise.resolve(load.created() >= 20));
+    await expect.poll(load.created).toBeGreaterThanOrEqual(20);
     expect(await load.stop()).toMatchObject({ failures: [], lost: [] });
   });
 });

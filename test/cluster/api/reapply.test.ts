@@ -1,10 +1,9 @@
 /** A Job's template is immutable, and Curfew changes it: what becomes of the manifest when it is applied again, with the real kubectl. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { getJob, type Job } from "../support/jobs.ts";
 import { kubectl, kubectlOutput } from "../support/kubectl.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
-import { until } from "../support/until.ts";
 
 const namespace = testNamespace("reapply");
 const inNamespace = ["-n", namespace, "-f", "-"];
@@ -17,6 +16,15 @@ const argvForms = {
 type Manifest = ReturnType<typeof job>;
 
 const stored = (name: string): Promise<Job> => getJob(namespace, name);
+
+/** The Job once its controller has seen that it is suspended. */
+async function untilSuspended(name: string): Promise<Job> {
+  const look = async (): Promise<Job | false> => {
+    const job = await stored(name);
+    return job.status.conditions !== undefined && job;
+  };
+  return await vi.waitUntil(look, { timeout: 75_000, interval: 200, message: `${name} isn't suspended` });
+}
 
 /** The manifest with its main container changed. */
 function withMain(manifest: Manifest, change: object): Manifest {
@@ -37,10 +45,7 @@ for (const strategy of ["trap", "native"] as const) {
       const main = { name: "main", image: "busybox:1", ...argv };
       const manifest = job(`${strategy}-${name}`, [main, politeSidecar()], { annotations, spec: { suspend: true } });
       await kubectlOutput(["apply", ...flags, ...inNamespace], JSON.stringify(manifest));
-      const suspended = await until("the Job is suspended", async () => {
-        const job = await stored(manifest.metadata.name);
-        return job.status.conditions !== undefined && job;
-      });
+      const suspended = await untilSuspended(manifest.metadata.name);
       expect(suspended.metadata.annotations).toMatchObject({ "curfew.sh/injected": strategy });
       return manifest;
     }
@@ -154,11 +159,7 @@ describe.concurrent("a suspended Job", () => {
           },
         );
       await kubectlOutput(["apply", ...inNamespace], JSON.stringify(manifestWith("100m")));
-      await until(
-        "the Job is suspended",
-        async () => (await stored(`resources-${strategy}`)).status.conditions !== undefined,
-      );
-      const before = (await stored(`resources-${strategy}`)).spec.template.spec;
+      const before = (await untilSuspended(`resources-${strategy}`)).spec.template.spec;
       for (const [flags, cpu] of [
         [[], "200m"],
         [["--server-side", "--force-conflicts"], "300m"],

@@ -1,12 +1,11 @@
 /** `kubectl delete job` while it runs: main is as it would be without Curfew, the sidecar outlives it, and the grace period holds. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { request, pathOf } from "../support/api.ts";
 import { followLogs, SLACK_MS, timeOf, type LogLine } from "../support/follow-logs.ts";
 import { createJob, untilLogged } from "../support/jobs.ts";
 import { kubectlOutput } from "../support/kubectl.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
-import { until } from "../support/until.ts";
 
 const namespace = testNamespace("deletion");
 const GRACE_SECONDS = 20;
@@ -32,7 +31,8 @@ async function deleteMidRun(name: string, strategy: string, main: string): Promi
   const [mainLines, sidecarLines] = await Promise.all([mainLog(), sidecarLog()]);
   const seconds = (Date.now() - start) / 1000;
   const path = pathOf("Pod", namespace, pod.metadata.name);
-  await until("the Pod is gone", async () => (await request("GET", path)).status === 404);
+  const isGone = async (): Promise<boolean> => (await request("GET", path)).status === 404;
+  await vi.waitUntil(isGone, { timeout: 75_000, interval: 200, message: "the Pod stays" });
   return { main: mainLines, sidecar: sidecarLines, seconds };
 }
 

@@ -1,10 +1,9 @@
 /** From a signed webhook to the build's exit status, with every part real but Buildkite itself. */
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { logOf, type FakeJob } from "../../../sim/buildkite/buildkite.ts";
 import { BUILDS, dispatcherLogs, installedDispatcher } from "../support/installed-dispatcher.ts";
 import { logsOf, untilEnded, type EndedJob } from "../support/jobs.ts";
 import { reachableBuildkite } from "../support/reachable-buildkite.ts";
-import { until } from "../support/until.ts";
 
 const buildkite = reachableBuildkite();
 const send = installedDispatcher(buildkite);
@@ -35,7 +34,7 @@ describe.concurrent.for([
   const schedule = (command: string): FakeJob => buildkite.schedule({ queue, command });
   /** In queue mode the agent of one build's Job may run another's. */
   const untilRun = (build: FakeJob): Promise<boolean> =>
-    until("it has run", () => Promise.resolve(build.state === "finished"), 120);
+    vi.waitUntil(() => build.state === "finished", { timeout: 120_000, message: "it hasn't run" });
   const ended = (job: FakeJob): Promise<EndedJob> => untilEnded(BUILDS, `buildkite-${job.id}`);
 
   it("a webhook becomes a Job whose agent runs the build with Docker, and nothing is left running", async () => {

@@ -3,7 +3,7 @@
  * runs after the other files of this tier, whose Jobs would be refused meanwhile.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { accepted, create, pathOf, request } from "../support/api.ts";
 import { createJobs, describeLoad, type JobLoad } from "../support/job-load.ts";
 import { endOf, runJob, statusOf, type Pod } from "../support/jobs.ts";
@@ -11,7 +11,6 @@ import { kubectlOutput } from "../support/kubectl.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
 import { killContainer, startNodeShell } from "../support/node-shell.ts";
-import { until } from "../support/until.ts";
 
 const namespace = testNamespace("pod-faults");
 const system = "curfew-system";
@@ -35,7 +34,7 @@ async function onePod(): Promise<{ readonly pod: Pod; readonly again: () => Prom
 
 async function more(load: JobLoad, jobs = 20): Promise<void> {
   const before = load.created();
-  await until(`${jobs} more Jobs are created`, () => Promise.resolve(load.created() >= before + jobs));
+  await expect.poll(load.created).toBeGreaterThanOrEqual(before + jobs);
 }
 
 const REFUSAL =
@@ -47,14 +46,12 @@ describe("of two admission Pods", () => {
     await more(load);
     const { pod, again } = await onePod();
     await killContainer(namespace, pod, "admission");
-    await until("it is ready again", async () => {
+    const restarts = (of: Pod): number => statusOf(of, "admission")?.restartCount ?? 0;
+    const isReadyAgain = async (): Promise<boolean> => {
       const now = await again();
-      return (
-        isReady(now) &&
-        now !== undefined &&
-        (statusOf(now, "admission")?.restartCount ?? 0) > (statusOf(pod, "admission")?.restartCount ?? 0)
-      );
-    });
+      return isReady(now) && now !== undefined && restarts(now) > restarts(pod);
+    };
+    await expect.poll(isReadyAgain).toBe(true);
     await more(load);
     const result = await load.stop();
     console.log(describeLoad("SIGKILL of one of two admission Pods", result));
@@ -68,7 +65,7 @@ describe("of two admission Pods", () => {
     const { pod, again } = await onePod();
     await killContainer(namespace, pod, "admission", "STOP");
     try {
-      await until("it is not ready", async () => !isReady(await again()));
+      await expect.poll(async () => isReady(await again())).toBe(false);
       // Reviews that wait for it end by the webhook's timeout.
       await sleep(6_000);
       const result = await load.stop();
@@ -76,18 +73,20 @@ describe("of two admission Pods", () => {
       expect(result).toMatchObject({ lost: [], unpatched: [] });
       for (const failure of result.failures) expect(failure).toMatch(REFUSAL);
       // The API server may keep a connection to it from before, and finds out only by a Job that times out.
-      await until("a hundred Jobs are created, and none is refused", async () => {
+      const isNoneRefused = async (): Promise<boolean> => {
         const later = createJobs(namespace);
         await more(later, 100);
         const { failures, lost, unpatched } = await later.stop();
         expect({ lost, unpatched }).toEqual({ lost: [], unpatched: [] });
         for (const failure of failures) expect(failure).toMatch(REFUSAL);
         return failures.length === 0;
-      });
+      };
+      // Not expect.poll, which would try again after a Job that was lost.
+      await vi.waitUntil(isNoneRefused, { timeout: 120_000, interval: 200, message: "a hundred Jobs and no refusal" });
     } finally {
       await killContainer(namespace, pod, "admission", "CONT");
     }
-    await until("it is ready again", async () => isReady(await again()));
+    await expect.poll(async () => isReady(await again())).toBe(true);
   });
 });
 
@@ -95,12 +94,11 @@ it("new Pods have too little memory to start: the old ones serve on, no Job is r
   const load = createJobs(namespace);
   await kubectlOutput(["set", "resources", ...deployment, "--limits=memory=8Mi", "--requests=memory=8Mi"]);
   try {
-    await until("a new Pod has failed to start", async () =>
-      (await admissionPods()).some((pod) => {
-        const status = statusOf(pod, "admission");
-        return (status?.state.terminated ?? status?.lastState.terminated) !== undefined;
-      }),
-    );
+    const hasFailed = (pod: Pod): boolean => {
+      const status = statusOf(pod, "admission");
+      return (status?.state.terminated ?? status?.lastState.terminated) !== undefined;
+    };
+    await expect.poll(async () => (await admissionPods()).some(hasFailed)).toBe(true);
     await more(load, 100);
   } finally {
     await kubectlOutput(["rollout", "undo", ...deployment]);
@@ -116,7 +114,7 @@ it("the webhook's Service has no endpoints: opted-in Jobs are refused, all other
   await more(load);
   await kubectlOutput(["scale", ...deployment, "--replicas=0"]);
   try {
-    await until("no admission Pod is left", async () => (await admissionPods()).length === 0);
+    await expect.poll(admissionPods).toEqual([]);
     const containers = [script("main", "true"), politeSidecar()];
     const { status, body } = await create(namespace, job("refused", containers));
     expect(status).toBe(500);

@@ -4,7 +4,6 @@ import { accepted, create, pathOf, request } from "../support/api.ts";
 import { createJob, endOf, getJob, logsOf, podsOf, runJob, statusOf, untilEnded, outputOf } from "../support/jobs.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
-import { until } from "../support/until.ts";
 
 const namespace = testNamespace("job-features");
 
@@ -14,17 +13,17 @@ for (const strategy of ["trap", "native"] as const) {
     job(`${strategy}-${name}`, [script("main", main), politeSidecar()], { annotations, spec, ...options });
 
   describe.concurrent(`under ${strategy}`, () => {
-    it("activeDeadlineSeconds fails the Job and removes its Pod", async () => {
+    it("activeDeadlineSeconds fails the Job and removes its Pod", async ({ expect }) => {
       const name = `${strategy}-deadline`;
       const { outcome, reason } = await runJob(namespace, named("deadline", "sleep 600", { activeDeadlineSeconds: 8 }));
       expect([outcome, reason]).toEqual(["Failed", "DeadlineExceeded"]);
-      await until("the Pod is gone", async () => (await podsOf(namespace, name)).length === 0);
+      await expect.poll(() => podsOf(namespace, name)).toEqual([]);
     });
 
-    it("suspend and resume: nothing runs before, everything after", async () => {
+    it("suspend and resume: nothing runs before, everything after", async ({ expect }) => {
       const name = `${strategy}-suspended`;
       await createJob(namespace, named("suspended", "true", { suspend: true }));
-      await until("the Job is suspended", async () => (await getJob(namespace, name)).status.conditions?.length);
+      await expect.poll(async () => (await getJob(namespace, name)).status.conditions ?? []).not.toEqual([]);
       expect(await podsOf(namespace, name)).toEqual([]);
       accepted(
         await request(
@@ -109,16 +108,9 @@ for (const strategy of ["trap", "native"] as const) {
         spec: { schedule: "* * * * *", jobTemplate },
       };
       accepted(await create(namespace, cronJob));
-      await until(
-        "a Job of the CronJob completed",
-        async () => {
-          const { status } = (await request("GET", pathOf("CronJob", namespace, name))).body as unknown as {
-            status: object;
-          };
-          return "lastSuccessfulTime" in status;
-        },
-        150,
-      );
+      const location = pathOf("CronJob", namespace, name);
+      const status = async () => (await request<{ status: object }>("GET", location)).body.status;
+      await expect.poll(status, { timeout: 150_000 }).toHaveProperty("lastSuccessfulTime");
     });
   });
 }

@@ -1,6 +1,6 @@
 /** What people and clusters do to running Pods works on wrapped ones: exec, logs, attach, shared namespaces, eviction. */
 import { spawn } from "node:child_process";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { accepted, pathOf, request } from "../support/api.ts";
 import { followLogs, timeOf } from "../support/follow-logs.ts";
 import {
@@ -17,7 +17,6 @@ import {
 import { exec, kubectlOutput } from "../support/kubectl.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
-import { until } from "../support/until.ts";
 
 const namespace = testNamespace("people");
 const waitingMain = script("main", "echo working; until [ -e /tmp/go ]; do sleep 0.2; done; echo worked on");
@@ -126,10 +125,11 @@ async function evict({ metadata: { name } }: Pod): Promise<Pod> {
   try {
     const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name, namespace } };
     accepted(await request("POST", `${path}/eviction`, eviction));
-    return await until("the evicted Pod has ended", async () => {
+    const failed = async (): Promise<Pod | false> => {
       const pod = accepted(await request<Pod>("GET", path));
       return pod.status.phase === "Failed" && pod;
-    });
+    };
+    return await vi.waitUntil(failed, { timeout: 75_000, interval: 200, message: "the evicted Pod runs on" });
   } finally {
     await patch({ "$deleteFromPrimitiveList/finalizers": [finalizer] });
   }
@@ -139,12 +139,12 @@ async function evict({ metadata: { name } }: Pod): Promise<Pod> {
 async function sandboxRefusal(jobName: string): Promise<string | undefined> {
   const { metadata } = await untilPod(namespace, jobName, "there", () => true);
   const query = `?fieldSelector=involvedObject.name%3D${metadata.name},reason%3DFailedCreatePodSandBox`;
-  const seen = await until("the sandbox is made or refused", async () => {
+  const look = async (): Promise<{ message: string | undefined } | false> => {
     const events = await request<{ items: { message: string }[] }>("GET", `${pathOf("Event", namespace)}${query}`);
     const message = events.body.items[0]?.message;
     if (message !== undefined) return { message };
     const pod = await untilPod(namespace, jobName, "there", () => true);
     return pod.status.phase !== "Pending" && { message };
-  });
-  return seen.message;
+  };
+  return (await vi.waitUntil(look, { timeout: 75_000, interval: 200, message: "no sandbox, and no refusal" })).message;
 }

@@ -3,7 +3,6 @@ import { expect, it } from "vitest";
 import { createJobs, describeLoad } from "../support/job-load.ts";
 import { kubectlOutput } from "../support/kubectl.ts";
 import { testNamespace } from "../support/namespace.ts";
-import { until } from "../support/until.ts";
 
 const namespace = testNamespace("rollout");
 const JOBS = 500;
@@ -14,7 +13,7 @@ it("while the admission Pods are replaced, each of 500 labelled Jobs is created,
   const load = createJobs(namespace);
   // Until both have been seen: the whole rollout, and 500 Jobs.
   await kubectlOutput(["rollout", "status", ...deployment, "--timeout=180s"]);
-  await until("500 Jobs are created", () => Promise.resolve(load.created() >= JOBS), 180);
+  await expect.poll(load.created, { timeout: 180_000 }).toBeGreaterThanOrEqual(JOBS);
   const result = await load.stop();
   console.log(describeLoad("rollout of both admission Pods", result));
   expect(result).toMatchObject({ failures: [], lost: [], unpatched: [] });

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { generateKeys } from "../../../certs/issue.ts";
 import { KubernetesCluster } from "../../../certs/kubernetes.ts";
 import { keepCertificates, type KeepOptions } from "../../../certs/run.ts";
@@ -56,14 +56,11 @@ function start(options: Partial<KeepOptions> = {}): void {
   };
 }
 
-const until = async (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 20 });
 const bundles = (): string[] => (api.webhooks?.webhooks ?? []).map(({ clientConfig }) => decode(clientConfig.caBundle));
 const decode = (base64 = ""): string => Buffer.from(base64, "base64").toString();
 
 async function installed(): Promise<void> {
-  await until(() => {
-    expect(api.secret?.data).toHaveProperty(["tls.crt"]);
-  });
+  await expect.poll(() => api.secret?.data).toHaveProperty(["tls.crt"]);
 }
 
 describe("curfew certs", () => {
@@ -90,9 +87,7 @@ describe("curfew certs", () => {
     const { webhooks } = api;
     api.webhooks = undefined;
     start({ pollMs: 50 });
-    await until(() => {
-      expect(logged).toContain('"reason":"no-webhook"');
-    });
+    await expect.poll(() => logged).toContain('"reason":"no-webhook"');
     expect(api.secret).toBeUndefined();
     api.webhooks = webhooks;
     await installed();
@@ -101,15 +96,11 @@ describe("curfew certs", () => {
   test("puts a wiped caBundle back as soon as the watch tells", async () => {
     start({ pollMs: 3_600_000 });
     await installed();
-    await until(() => {
-      expect(api.requests).toContainEqual(expect.stringMatching(/^WATCH .*webhookconfigurations$/));
-    });
+    await expect.poll(() => api.requests).toContainEqual(expect.stringMatching(/^WATCH .*webhookconfigurations$/));
     api.changeWebhooks((webhooks) => {
       for (const { clientConfig } of webhooks) delete clientConfig.caBundle;
     });
-    await until(() => {
-      expect(bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
-    });
+    await expect.poll(() => bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
   });
 
   test("puts it back, if later, where the watch has stalled", async () => {
@@ -119,9 +110,7 @@ describe("curfew certs", () => {
     api.changeWebhooks((webhooks) => {
       for (const { clientConfig } of webhooks) delete clientConfig.caBundle;
     });
-    await until(() => {
-      expect(bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
-    });
+    await expect.poll(() => bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
   });
 
   test("does not flood an API server that ends each watch at once", async () => {
@@ -158,9 +147,7 @@ describe("curfew certs", () => {
   test("says on /readyz what the API server denies it, and goes on once it may", async () => {
     api.fault = () => ({ code: 403, message: 'secrets "curfew-certificates" is forbidden' });
     start();
-    await until(() => {
-      expect(logged).toContain("forbidden");
-    });
+    await expect.poll(() => logged).toContain("forbidden");
     const refused = await fetch(`http://127.0.0.1:${opsPort}/readyz`);
     expect([refused.status, await refused.text()]).toEqual([503, expect.stringContaining("is forbidden")]);
     api.fault = () => undefined;
@@ -174,9 +161,7 @@ describe("curfew certs", () => {
       { name: "none" },
     );
     start({ kubeConfig });
-    await until(() => {
-      expect(logged).toContain("cannot bring the certificates into place");
-    });
+    await expect.poll(() => logged).toContain("cannot bring the certificates into place");
     const reason = await (await fetch(`http://127.0.0.1:${opsPort}/readyz`)).text();
     expect(reason).toMatch(/cannot read the .+: .*ECONNREFUSED 127\.0\.0\.1:\d+/);
   });
@@ -184,9 +169,7 @@ describe("curfew certs", () => {
   test("serves its metrics", async () => {
     start();
     await installed();
-    await until(() => {
-      expect(logged).toContain("settled");
-    });
+    await expect.poll(() => logged).toContain("settled");
     const metrics = await (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
     expect(metrics).toContain('curfew_certs_steps_total{step="publish",reason="authority-unpublished"} 1');
     expect(metrics).toMatch(/curfew_certs_rounds_total\{outcome="ok"\} [1-9]/);

@@ -11,7 +11,6 @@ import {
   testBuildkite,
   testConfig,
   testDispatcher,
-  until,
   type TestDispatcher,
 } from "../../support/dispatch/dispatcher.ts";
 import { simulateAgents } from "../../../sim/buildkite/agents.ts";
@@ -67,10 +66,10 @@ test.for(["queue", "acquire"] as const)(
     await mishaps;
 
     const jobs = [...fake.jobs.values()];
-    await until("every job has run", () => jobs.every(({ state }) => state === "finished"), 20_000);
+    await expect.poll(() => jobs.filter(({ state }) => state !== "finished"), { timeout: 20_000 }).toEqual([]);
     await sleep(600);
     await week.over;
-    await until("every agent has left", () => agents.running === 0, 10_000);
+    await expect.poll(() => agents.running).toBe(0);
     expect(jobs.filter(({ runs, exitStatus }) => runs !== 1 || exitStatus !== 0)).toEqual([]);
     expect(api.jobs().filter(({ status }) => status?.conditions === undefined)).toEqual([]);
     expect(agents).toMatchObject({ ran: JOBS, killed: 0 });

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
-import { testApiServer, until } from "../../support/dispatch/dispatcher.ts";
+import { testApiServer } from "../../support/dispatch/dispatcher.ts";
 import { deliver, webhookPayload } from "../../../sim/buildkite/webhook.ts";
 
 const CLI = join(import.meta.dirname, "../../../src/cli.ts");
@@ -69,7 +69,7 @@ test("serves until SIGTERM, ends what it began, and exits with 0", async () => {
       .find((text) => text.includes('"ready"'));
     return line === undefined ? undefined : (JSON.parse(line) as { port: number; opsPort: number });
   };
-  await until("it is ready", () => ready() !== undefined, 20_000);
+  await expect.poll(ready, { timeout: 60_000 }).toBeDefined();
   const { port = 0, opsPort = 0 } = ready() ?? {};
   const ops = `http://127.0.0.1:${opsPort}`;
   expect((await fetch(`${ops}/healthz`)).status).toBe(200);
@@ -85,10 +85,10 @@ test("serves until SIGTERM, ends what it began, and exits with 0", async () => {
     "s3cret",
     webhookPayload("job.scheduled", { id: randomUUID() }),
   );
-  await until("the creation is on its way", () => creating);
+  await expect.poll(() => creating).toBe(true);
   expect(await (await fetch(`${ops}/metrics`)).text()).toContain("curfew_dispatch_delivery_age_seconds_count 1");
   child.kill("SIGTERM");
   expect(await answer).toEqual({ status: 200, body: { outcome: "created" } });
   expect(await exit).toBe(0);
   expect(api.jobs()).toHaveLength(1);
-});
+}, 90_000);

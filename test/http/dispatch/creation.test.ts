@@ -15,7 +15,6 @@ import {
   testBuildkite,
   testConfig,
   testDispatcher,
-  until,
 } from "../../support/dispatch/dispatcher.ts";
 
 const QUOTA = `jobs.batch "x" is forbidden: exceeded quota: jobs, requested: count/jobs.batch=1, used: count/jobs.batch=9, limited: 9`;
@@ -79,11 +78,11 @@ describe("a Job that is refused", () => {
     api.fault = ({ verb }) => (verb === "create" ? { kind: "status", code: 422, message: REFUSAL } : undefined);
     const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
     const job = fake.schedule();
-    await until("the job is finished", () => job.state === "finished");
+    await expect.poll(() => job.state).toBe("finished");
     expect(job).toMatchObject({ exitStatus: -1, runs: 0 });
     expect(job.detail).toContain(REFUSAL);
     // Once is enough: it is over.
-    await until("two more passes", async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 4);
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(4);
     expect(fake.calls.filter((call) => call.endsWith("/finish"))).toHaveLength(1);
   });
 });
@@ -95,14 +94,11 @@ test("does not fail a Buildkite job for what the dispatcher itself may not do", 
   api.fault = ({ verb }) => (verb === "create" ? { kind: "status", code: 403, message } : undefined);
   const dispatcher = await testDispatcher(api, testConfig({}, stacksOf(fake)));
   const job = fake.schedule();
-  await until(
-    "it was tried twice",
-    async () => (await dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "forbidden" })) > 1,
-  );
+  await expect.poll(() => dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "forbidden" })).toBeGreaterThan(1);
   expect(job.state).toBe("scheduled");
   expect(dispatcher.log()).toContain("may not create Jobs");
   api.fault = () => undefined;
-  await until("it works once it may", () => api.jobs().length === 1);
+  await expect.poll(() => api.jobs()).toHaveLength(1);
 });
 
 test("finishes the creations that were begun when it is told to stop", async () => {
@@ -114,7 +110,7 @@ test("finishes the creations that were begun when it is told to stop", async () 
     return { kind: "delay", milliseconds: 200 };
   };
   const answers = Promise.all([1, 2, 3].map(() => dispatcher.send("job.scheduled", { id: randomUUID() })));
-  await until("all are on their way", () => creating === 3);
+  await expect.poll(() => creating).toBe(3);
   await dispatcher.drain(0, 5000);
   expect((await answers).map(({ status }) => status)).toEqual([200, 200, 200]);
   expect(api.jobs()).toHaveLength(3);

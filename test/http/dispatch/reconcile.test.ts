@@ -8,7 +8,6 @@ import {
   testBuildkite,
   testConfig,
   testDispatcher,
-  until,
 } from "../../support/dispatch/dispatcher.ts";
 import { simulateAgents } from "../../../sim/buildkite/agents.ts";
 
@@ -23,7 +22,8 @@ describe.each(MODES)("in %s mode", (mode) => {
     simulateAgents(api, fake, AGENTS);
     for (let index = 0; index < 1100; index++) fake.schedule();
     await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
-    await until("all have run", () => [...fake.jobs.values()].every(({ state }) => state === "finished"), 60_000);
+    const left = (): number => [...fake.jobs.values()].filter(({ state }) => state !== "finished").length;
+    await expect.poll(left, { timeout: 60_000 }).toBe(0);
     expect([...fake.jobs.values()].every(({ runs }) => runs === 1)).toBe(true);
     expect(fake.calls.filter((call) => call === "GET /scheduled-jobs").length).toBeGreaterThan(1);
   }, 90_000);
@@ -41,7 +41,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     };
     const jobs = Array.from({ length: 12 }, (_, index) => fake.schedule({ priority: index % 3 }));
     await testDispatcher(api, testConfig({ mode, maxInFlight: 2 }, stacksOf(fake)));
-    await until("all have run", () => jobs.every(({ state }) => state === "finished"));
+    await expect.poll(() => jobs.filter(({ state }) => state !== "finished")).toEqual([]);
     expect(most).toBe(2);
     const priorities = order.map((id) => fake.jobs.get(id)?.priority ?? 0);
     expect(priorities).toEqual(priorities.toSorted((a, b) => b - a));
@@ -55,16 +55,13 @@ describe.each(MODES)("in %s mode", (mode) => {
       fake.pausedField = field;
       const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake, 0.05)));
       const jobs = [fake.schedule(), fake.schedule()];
-      await until("it knows", () => dispatcher.log().includes("the queue is paused"));
+      await expect.poll(() => dispatcher.log()).toContain("the queue is paused");
       const answer = await dispatcher.send("job.scheduled", jobs[0] ?? { id: randomUUID() });
       expect(answer).toEqual({ status: 200, body: { outcome: "deferred", reason: "paused" } });
-      await until(
-        "three more passes",
-        async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 4,
-      );
+      await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(4);
       expect(api.jobs()).toEqual([]);
       fake.paused = false;
-      await until("both are created", () => api.jobs().length === 2);
+      await expect.poll(() => api.jobs()).toHaveLength(2);
     },
   );
 
@@ -75,7 +72,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     const job = fake.schedule();
     const dispatcher = await testDispatcher(api, testConfig({ mode, retrySeconds: 0.05 }, stacksOf(fake)));
     await dispatcher.send("job.scheduled", job);
-    await until("it has run", () => job.state === "finished");
+    await expect.poll(() => job.state).toBe("finished");
     expect(job.runs).toBe(1);
     expect(counts.died).toBe(2);
     const ended = new Set(api.jobs().map(({ metadata }) => metadata.name));
@@ -92,17 +89,17 @@ describe.each(MODES)("in %s mode", (mode) => {
     fake.fault = () => (faults-- > 0 ? fault : undefined);
     const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
     fake.schedule();
-    await until("it is created", () => api.jobs().length === 1);
-    await until("it says so", () => dispatcher.log().includes("reconciling again"));
+    await expect.poll(() => api.jobs()).toHaveLength(1);
+    await expect.poll(() => dispatcher.log()).toContain("reconciling again");
   });
 
   test("registers again where Buildkite has forgotten the stack", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
-    await until("it is known", () => fake.stacks.size === 1);
+    await expect.poll(() => fake.stacks.size).toBe(1);
     fake.stacks.clear();
     fake.schedule();
-    await until("it is created", () => api.jobs().length === 1);
+    await expect.poll(() => api.jobs()).toHaveLength(1);
     expect([...fake.stacks]).toEqual(["curfew-kubernetes"]);
   });
 
@@ -112,9 +109,9 @@ describe.each(MODES)("in %s mode", (mode) => {
     await testDispatcher(api, testConfig({ mode, maxInFlight: 1 }, stacksOf(fake)));
     for (const forget of [false, true]) {
       const jobs = [fake.schedule(), fake.schedule()];
-      await until("one is created", () => counts.running + counts.ran > 0);
+      await expect.poll(() => counts.running + counts.ran).toBeGreaterThan(0);
       api.dropWatches(forget);
-      await until("both have run", () => jobs.every(({ state }) => state === "finished"));
+      await expect.poll(() => jobs.filter(({ state }) => state !== "finished")).toEqual([]);
     }
   });
 
@@ -124,7 +121,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     const config = testConfig({ mode }, { webhook: { requestBudgetSeconds: 20 }, ...stacksOf(fake) });
     const dispatcher = await testDispatcher(api, config);
     const job = fake.schedule({ scheduledAt: Date.now() - 3_600_000 });
-    await until("it is brought", () => api.jobs().length === 1);
+    await expect.poll(() => api.jobs()).toHaveLength(1);
     fake.acquire(job.id);
     api.remove("buildkite", `buildkite-${job.id}`);
     const reason = mode === "queue" ? "over" : "not-reserved";
@@ -140,7 +137,7 @@ describe("in queue mode", () => {
     const dispatcher = await testDispatcher(api, testConfig({}, stacksOf(fake)));
     const jobs = [fake.schedule(), fake.schedule()];
     await dispatcher.send("job.scheduled", jobs[0] ?? { id: "" });
-    await until("both are created", () => api.jobs().length === 2);
+    await expect.poll(() => api.jobs()).toHaveLength(2);
     expect(fake.calls.some((call) => call.includes("reserve"))).toBe(false);
     expect(jobs.map(({ state }) => state)).toEqual(["scheduled", "scheduled"]);
   });
@@ -162,7 +159,7 @@ describe("in queue mode", () => {
     await dispatcher.send("job.scheduled", job);
     fake.cancel(job.id);
     await dispatcher.send("job.finished", job);
-    await until("five passes", async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 5);
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(5);
     expect(api.jobs()).toHaveLength(1);
   });
 });
@@ -186,8 +183,8 @@ describe("in acquire mode", () => {
     const job = fake.schedule();
     await dispatcher.send("job.scheduled", job);
     fake.cancel(job.id);
-    await until("it is gone", () => api.jobs().length === 0);
-    await until("it is counted", async () => (await dispatcher.metric("curfew_dispatch_jobs_deleted_total")) === 1);
+    await expect.poll(() => api.jobs()).toHaveLength(0);
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_jobs_deleted_total")).toBe(1);
   });
 
   test("brings other jobs their Jobs where one that is over may not be deleted", async () => {
@@ -198,9 +195,9 @@ describe("in acquire mode", () => {
     const cancelled = fake.schedule();
     await dispatcher.send("job.scheduled", cancelled);
     fake.cancel(cancelled.id);
-    await until("it was tried", () => dispatcher.log().includes("a policy says no"));
+    await expect.poll(() => dispatcher.log()).toContain("a policy says no");
     const missed = fake.schedule();
-    await until("the next has its Job", () => api.timesCreated(`buildkite-${missed.id}`) === 1);
+    await expect.poll(() => api.timesCreated(`buildkite-${missed.id}`)).toBe(1);
   });
 
   test("leaves a Job alone whose agent has started, whatever became of its job", async () => {
@@ -209,12 +206,9 @@ describe("in acquire mode", () => {
     const job = fake.schedule();
     await dispatcher.send("job.scheduled", job);
     api.setStatus("buildkite", `buildkite-${job.id}`, { ready: 1 });
-    await until("it was seen", async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 2);
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(2);
     fake.cancel(job.id);
-    await until(
-      "five more passes",
-      async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 7,
-    );
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(7);
     expect(api.jobs()).toHaveLength(1);
   });
 
@@ -226,10 +220,10 @@ describe("in acquire mode", () => {
     const dispatcher = await testDispatcher(api, config, now);
     const passes = (): Promise<number> => dispatcher.metric("curfew_dispatch_reconcile_passes_total");
     const job = fake.schedule();
-    await until("it is created", () => api.jobs().length === 1);
+    await expect.poll(() => api.jobs()).toHaveLength(1);
     for (let minute = 1; minute <= 6; minute++) {
       const before = await passes();
-      await until("a pass has begun and ended", async () => (await passes()) > before + 1);
+      await expect.poll(passes).toBeGreaterThan(before + 1);
       later += 60_000;
       expect(fake.stateOf(job)).toBe("reserved");
     }
@@ -240,14 +234,14 @@ describe("in acquire mode", () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const config = testConfig({ mode: "acquire" }, { webhook: { requestBudgetSeconds: 1 }, ...stacksOf(fake) });
     const dispatcher = await testDispatcher(api, config);
-    await until("it reconciles", async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 0);
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(0);
     api.fault = () => ({ kind: "hang-up" });
     const job = fake.schedule();
     const answer = await dispatcher.send("job.scheduled", job);
     expect(answer.status).toBe(503);
     expect(job.state).toBe("reserved");
     api.fault = () => undefined;
-    await until("it is created, long before the reservation ends", () => api.jobs().length === 1);
+    await expect.poll(() => api.jobs()).toHaveLength(1);
   });
 
   test("replaces a Pod that died whose dispatcher is gone, long before the reservation ends", async () => {
@@ -260,7 +254,7 @@ describe("in acquire mode", () => {
     await testDispatcher(api, config);
     const conditions = [{ type: "Failed", status: "True", lastTransitionTime: new Date().toISOString() }];
     api.setStatus("buildkite", `buildkite-${job.id}`, { conditions });
-    await until("there is a second", () => api.timesCreated(`buildkite-${job.id}-2`) === 1);
+    await expect.poll(() => api.timesCreated(`buildkite-${job.id}-2`)).toBe(1);
     expect(fake.stateOf(job)).toBe("reserved");
   });
 
@@ -269,7 +263,7 @@ describe("in acquire mode", () => {
     simulateAgents(api, fake, { ...AGENTS, dies: () => true });
     await testDispatcher(api, testConfig({ mode: "acquire", maxAttempts: 3, retrySeconds: 0.02 }, stacksOf(fake)));
     const job = fake.schedule();
-    await until("it is finished", () => job.state === "finished");
+    await expect.poll(() => job.state).toBe("finished");
     expect(job.detail).toContain("3 agents ended without taking this job");
     expect(api.jobs()).toHaveLength(3);
   });
@@ -277,10 +271,7 @@ describe("in acquire mode", () => {
   test("makes a burst's calls to the Stacks API together", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake, 100)));
-    await until(
-      "the first pass is over",
-      async () => (await dispatcher.metric("curfew_dispatch_reconcile_passes_total")) > 0,
-    );
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(0);
     const jobs = Array.from({ length: 100 }, () => fake.schedule());
     await Promise.all(jobs.map((job) => dispatcher.send("job.scheduled", job)));
     expect(api.jobs()).toHaveLength(100);

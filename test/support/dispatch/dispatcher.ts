@@ -83,12 +83,3 @@ export async function testDispatcher(api: ApiServer, config: DispatchConfig, now
 function metricNames(metrics: readonly { name: string; values: readonly unknown[] }[]): string[] {
   return metrics.flatMap((metric) => metric.values.map(() => metric.name));
 }
-
-/** Waits until `holds`, looking every few milliseconds. @throws with `what` after `timeoutMs`. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 8000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -38,7 +38,7 @@ test("a Job whose deletion is told before its creation is answered is forgotten 
   await sleep(20);
   mirror.add(job);
   expect([...mirror.views()]).toHaveLength(1);
-  while ([...mirror.views()].length > 0) await sleep(5);
+  await expect.poll(() => [...mirror.views()]).toEqual([]);
   mirror.stop();
   await run;
 });
