@@ -5,7 +5,7 @@ import { explanationText } from "./explain-text.ts";
 import { manifestsOf } from "./manifests.ts";
 import { nothingFound } from "./nothing-found.ts";
 import { planManifest } from "./plan-manifests.ts";
-import { offlineCommand, prepare, type OfflineOptions } from "./planner-options.ts";
+import { offlineCommand, prepare, type OfflineOptions } from "./offline-command.ts";
 
 const HELP = `
 For each Job and CronJob: the strategy and what decided it, each container's

@@ -2,7 +2,7 @@ import { Option, type Command } from "commander";
 import { injectSummary } from "./inject-summary.ts";
 import { inject, type OutputFormat } from "./inject.ts";
 import { nothingFound } from "./nothing-found.ts";
-import { offlineCommand, prepare, type OfflineOptions } from "./planner-options.ts";
+import { offlineCommand, prepare, type OfflineOptions } from "./offline-command.ts";
 
 const HELP = `
 Everything but what Curfew adds stays as it is, comments too. Several files

@@ -2,7 +2,8 @@
 import { applyPatch, editYaml } from "./edit-yaml.ts";
 import { groupLimits, refusalOf } from "./limits-text.ts";
 import { BYTE_ORDER_MARK, manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
-import { describeJob, planManifest, type PlannedJob, type Planner } from "./plan-manifests.ts";
+import type { Planner } from "../planner/planner.ts";
+import { describeJob, planManifest, type PlannedJob } from "./plan-manifests.ts";
 import { renderYaml } from "./yaml-dialect.ts";
 import { lineEndOf } from "./yaml-text.ts";
 

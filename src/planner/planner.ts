@@ -1,23 +1,23 @@
 import { planCronJob } from "../injection/plan-cron-job.ts";
 import { planJob } from "../injection/plan-job.ts";
-import { planUpdate } from "../injection/plan-update.ts";
-import type { PatchOperation, Plan, PlanOptions } from "../injection/plan.ts";
+import { planUpdate, type UpdatePlan } from "../injection/plan-update.ts";
+import type { Plan, PlanOptions } from "../injection/plan.ts";
 
-/** The planner's functions with the operator's options already in them; tests pass fakes. */
+/** What a caller may decide for a single Job, besides the operator's options. */
+export type PlanScope = Pick<PlanOptions, "all">;
+
+/** The planner's functions with the operator's options filled in. Tests pass fakes. */
 export interface Planner {
-  readonly planJob: (job: unknown) => Plan;
-  readonly planCronJob: (cronJob: unknown) => Plan;
-  readonly planUpdate: (
-    oldJob: unknown,
-    newJob: unknown,
-  ) => { readonly patch: readonly PatchOperation[]; readonly warnings: readonly string[] };
+  readonly planJob: (job: unknown, scope?: PlanScope) => Plan;
+  readonly planCronJob: (cronJob: unknown, scope?: PlanScope) => Plan;
+  readonly planUpdate: (oldJob: unknown, newJob: unknown) => UpdatePlan;
 }
 
-/** The planner with the operator's options in it. */
+/** Makes the planner that admission, `curfew inject` and `curfew explain` share. */
 export function createPlanner(options: PlanOptions): Planner {
   return {
-    planJob: (job) => planJob(job, options),
-    planCronJob: (cronJob) => planCronJob(cronJob, options),
+    planJob: (job, scope) => planJob(job, scope ? { ...options, ...scope } : options),
+    planCronJob: (cronJob, scope) => planCronJob(cronJob, scope ? { ...options, ...scope } : options),
     planUpdate,
   };
 }

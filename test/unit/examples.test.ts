@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { explain, type Explanation } from "../../src/offline/explain.ts";
 import { manifestsOf, parseManifests } from "../../src/offline/manifests.ts";
 import { planManifest } from "../../src/offline/plan-manifests.ts";
-import { createPlanner } from "../../src/offline/planner-options.ts";
+import { createPlanner } from "../../src/planner/planner.ts";
 import { rowsUnder } from "../support/markdown.ts";
 
 const folder = join(import.meta.dirname, "../../examples");

@@ -14,7 +14,6 @@ import { explain } from "../../../src/offline/explain.ts";
 import { inject } from "../../../src/offline/inject.ts";
 import { manifestsOf, parseManifests, type ManifestFile } from "../../../src/offline/manifests.ts";
 import { planManifest } from "../../../src/offline/plan-manifests.ts";
-import { createPlanner as createOfflinePlanner } from "../../../src/offline/planner-options.ts";
 import { text } from "../injection/arbitrary-container.ts";
 import { SECRET, testConfig } from "../dispatch/config.ts";
 import { signatureOf } from "../../../sim/buildkite/webhook.ts";
@@ -25,7 +24,6 @@ import { problemsOf } from "./problems.ts";
 import { hold, target } from "./target.ts";
 
 const planner = createPlanner({});
-const offline = createOfflinePlanner({});
 
 /** Of one container that is wrapped: its script, settings and mount, as base64. */
 const BYTES_PER_CONTAINER = 12_000;
@@ -123,8 +121,8 @@ function annotated([index, annotations, onTemplate]: readonly [number, object, o
 function checkManifest(bytes: Uint8Array): void {
   const file = parsed(Buffer.from(bytes).toString("utf8"));
   if (file === undefined) return;
-  for (const manifest of manifestsOf(file)) planManifest(manifest, offline, { unlabelled: "plan" }).map(explain);
-  const first = inject([file], offline);
+  for (const manifest of manifestsOf(file)) planManifest(manifest, planner, { unlabelled: "plan" }).map(explain);
+  const first = inject([file], planner);
   if (first.kind === "refused") {
     hold(
       first.refusals.every((refusal) => refusal.length < 20_000),
@@ -134,7 +132,7 @@ function checkManifest(bytes: Uint8Array): void {
   }
   const again = parsed(first.output);
   if (again === undefined) throw new Error("what was injected is no manifest any more");
-  const second = inject([again], offline);
+  const second = inject([again], planner);
   hold(second.kind === "injected" && second.output === first.output, "injecting a second time changes something");
 }
 

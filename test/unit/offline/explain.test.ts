@@ -5,7 +5,7 @@ import { explain } from "../../../src/offline/explain.ts";
 import { explanationText } from "../../../src/offline/explain-text.ts";
 import { manifestsOf, parseManifests } from "../../../src/offline/manifests.ts";
 import { planManifest, type Scope } from "../../../src/offline/plan-manifests.ts";
-import { createPlanner } from "../../../src/offline/planner-options.ts";
+import { createPlanner } from "../../../src/planner/planner.ts";
 
 const job = (containers: string, rest = "") => `apiVersion: batch/v1
 kind: Job

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { editYaml } from "../../../src/offline/edit-yaml.ts";
 import { manifestsOf, parseManifests } from "../../../src/offline/manifests.ts";
 import { planManifest } from "../../../src/offline/plan-manifests.ts";
-import { createPlanner } from "../../../src/offline/planner-options.ts";
+import { createPlanner } from "../../../src/planner/planner.ts";
 import { SITUATIONS } from "../../support/injection/goldens.ts";
 
 describe.each(SITUATIONS)("$name", ({ name, text }) => {

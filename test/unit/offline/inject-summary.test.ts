@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { injectSummary } from "../../../src/offline/inject-summary.ts";
 import { inject } from "../../../src/offline/inject.ts";
 import { parseManifests } from "../../../src/offline/manifests.ts";
-import { createPlanner } from "../../../src/offline/planner-options.ts";
+import { createPlanner } from "../../../src/planner/planner.ts";
 
 const job = (label: string | undefined, images = ["buildkite/agent:3", "docker:27-dind"]) =>
   JSON.stringify({

@@ -2,7 +2,7 @@ import { parse, parseAllDocuments } from "yaml";
 import { describe, expect, test } from "vitest";
 import { inject } from "../../../src/offline/inject.ts";
 import { parseManifests, type ManifestFile } from "../../../src/offline/manifests.ts";
-import { createPlanner } from "../../../src/offline/planner-options.ts";
+import { createPlanner } from "../../../src/planner/planner.ts";
 
 const JOB = `apiVersion: batch/v1
 kind: Job

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Manifest } from "../../../src/offline/manifests.ts";
 import { planManifest, type Scope } from "../../../src/offline/plan-manifests.ts";
-import { createPlanner } from "../../../src/offline/planner-options.ts";
+import { createPlanner } from "../../../src/planner/planner.ts";
 
 type Metadata = Readonly<Record<"labels" | "annotations", Readonly<Record<string, unknown>>>>;
 

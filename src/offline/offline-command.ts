@@ -1,12 +1,12 @@
-/** The options that inject and explain share: which manifests, and what the cluster's operator has decided for the webhook. */
+/**
+ * What inject and explain have in common: which manifests they read, and the options that the
+ * cluster's operator has set for the webhook.
+ */
 import { Command } from "commander";
 import { addSettings, parseSettings } from "../process/settings.ts";
-import { planCronJob } from "../injection/plan-cron-job.ts";
-import { planJob } from "../injection/plan-job.ts";
-import type { PlanOptions } from "../injection/plan.ts";
+import { createPlanner, type Planner } from "../planner/planner.ts";
 import { loadKnownImages, PLANNER_SETTINGS } from "../planner/settings.ts";
 import type { ManifestFile } from "./manifests.ts";
-import type { Planner } from "./plan-manifests.ts";
 import { readFiles } from "./read-files.ts";
 
 export interface OfflineOptions extends Readonly<Record<string, unknown>> {
@@ -28,7 +28,7 @@ export function offlineCommand(name: string): Command {
   return addSettings(command, PLANNER_SETTINGS);
 }
 
-/** Reads the manifests and builds the planner; every problem with either is reported at once. */
+/** Reads the manifests and makes the planner. Every problem with either is reported at once. */
 export async function prepare(paths: readonly string[], options: OfflineOptions): Promise<Prepared> {
   const settings = parseSettings(PLANNER_SETTINGS, options);
   const { knownImages: path } = options;
@@ -44,10 +44,4 @@ export async function prepare(paths: readonly string[], options: OfflineOptions)
     ...(read.kind === "unreadable" ? read.problems : []),
   ];
   return { kind: "unusable", problems };
-}
-
-/** The functions that the webhook calls, with what its operator has decided. */
-export function createPlanner(options: PlanOptions): Planner {
-  const plans = { Job: planJob, CronJob: planCronJob };
-  return (kind, object, scope) => plans[kind](object, { ...options, ...scope });
 }
