@@ -14,7 +14,7 @@ export function logReview(log: Logger, request: ReviewRequest, decision: Decisio
   // Always of one shape, which is faster; what is undefined is left out of the line.
   log[level](
     {
-      namespace: bound(request.namespace),
+      namespace: cutName(request.namespace),
       name,
       generateName,
       kind: request.kind,
@@ -35,14 +35,14 @@ function isOfInterest({ outcome, reason, warnings }: Decision): boolean {
 
 /** A Job with generateName has no name yet when it is reviewed. */
 function nameOf({ name, object }: ReviewRequest): { readonly name?: string; readonly generateName?: string } {
-  if (name !== "") return { name: bound(name) };
+  if (name !== "") return { name: cutName(name) };
   const metadata = isRecord(object) && isRecord(object["metadata"]) ? object["metadata"] : {};
   const { generateName } = metadata;
   return typeof generateName === "string"
-    ? { generateName: bound(generateName) }
-    : { name: bound(typeof metadata["name"] === "string" ? metadata["name"] : "") };
+    ? { generateName: cutName(generateName) }
+    : { name: cutName(typeof metadata["name"] === "string" ? metadata["name"] : "") };
 }
 
-function bound(name: string): string {
+function cutName(name: string): string {
   return name.slice(0, MAX_NAME_LENGTH);
 }

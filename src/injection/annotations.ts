@@ -21,7 +21,7 @@ export const DEFAULT_START_TIMEOUT_SECONDS = 3600;
 /** int32, as Kubernetes has it for most seconds; shells that count in 32 bits manage it too. */
 const MAX_SECONDS = 2 ** 31 - 1;
 
-export interface Settings {
+export interface JobSettings {
   /** Undefined: not said, as with the next one. */
   readonly mains: readonly string[] | undefined;
   readonly sidecars: readonly string[] | undefined;
@@ -35,9 +35,9 @@ export interface Settings {
 }
 
 export interface ParsedAnnotations {
-  /** False: there's no annotation that says anything, so the settings are the defaults. */
-  readonly says: boolean;
-  readonly settings: Settings;
+  /** False: the Job has no annotation of Curfew's, so the settings are the defaults. */
+  readonly hasAny: boolean;
+  readonly settings: JobSettings;
   /** Sentences about values that can't be read. Where there is one, the settings are incomplete and must not be used. */
   readonly problems: readonly string[];
   /** Sentences about annotations that have no effect. */
@@ -47,13 +47,13 @@ export interface ParsedAnnotations {
 /** Parses all annotations of Curfew's. Never throws: what is wrong is in `problems`. */
 export function parseAnnotations(annotations: Readonly<Record<string, string>> | null | undefined): ParsedAnnotations {
   // Most Jobs say nothing but the label.
-  return annotations && Object.keys(annotations).some(isCurfews) ? parseSome(annotations) : NOTHING_SAID;
+  return annotations && Object.keys(annotations).some(isCurfewAnnotation) ? parseSome(annotations) : NOTHING_SAID;
 }
 
 type Draft = {
-  -readonly [Key in keyof Settings]: Settings[Key] extends ReadonlyMap<infer Name, infer Value>
+  -readonly [Key in keyof JobSettings]: JobSettings[Key] extends ReadonlyMap<infer Name, infer Value>
     ? Map<Name, Value>
-    : Settings[Key];
+    : JobSettings[Key];
 };
 
 /** One form of annotation: what its value must be, and how it is kept. */
@@ -131,17 +131,17 @@ function parseSome(annotations: Readonly<Record<string, string>>): ParsedAnnotat
   };
   const problems: string[] = [];
   const warnings: string[] = [];
-  let says = false;
+  let hasAny = false;
   for (const key in annotations) {
     const value = annotations[key];
-    if (value === undefined || key === INJECTED_ANNOTATION || !isCurfews(key)) continue;
-    says = true;
+    if (value === undefined || key === INJECTED_ANNOTATION || !isCurfewAnnotation(key)) continue;
+    hasAny = true;
     const slash = key.indexOf("/") + 1;
     const found = OF_THE_JOB[key] ?? OF_A_CONTAINER[key.slice(0, slash)];
     if (!found) warnings.push(unknownKey(key, warnings.length < MAX_SEARCHES));
     else if (!found.keep(settings, value, key.slice(slash))) problems.push(misfit(key, value, found));
   }
-  return { says, settings, problems, warnings };
+  return { hasAny, settings, problems, warnings };
 }
 
 const NOTHING_SAID = parseSome({});
@@ -168,7 +168,7 @@ function nearestKey(key: string): string | undefined {
 }
 
 /** Whether an annotation is in Curfew's domain, known or not. What the dispatcher notes on its Jobs is no setting. */
-export function isCurfews(key: string): boolean {
+export function isCurfewAnnotation(key: string): boolean {
   return (key.startsWith("curfew.sh/") && !key.startsWith(NOTES_PREFIX)) || key.includes(".curfew.sh/");
 }
 

@@ -1,5 +1,5 @@
 /** What a container runs, as Kubernetes puts it together: `command` replaces ENTRYPOINT and CMD, `args` alone replaces CMD. */
-import type { Settings } from "./annotations.ts";
+import type { JobSettings } from "./annotations.ts";
 import type { Container } from "./job.ts";
 import type { KnownImage } from "./images/known-images.ts";
 
@@ -16,7 +16,7 @@ export interface Argv {
 }
 
 /** Undefined: nobody knows without asking a registry, which Curfew never does. */
-export function argvOf(container: Container, settings: Settings, known: KnownImage | undefined): Argv | undefined {
+export function argvOf(container: Container, settings: JobSettings, known: KnownImage | undefined): Argv | undefined {
   const args = container.args ?? [];
   if (container.command && container.command.length > 0) return argv(container.command, args, true, "manifest");
   const annotated = settings.commands.get(container.name);
@@ -78,7 +78,7 @@ export function basename(path: string): string {
 export function shellOf(
   container: Container,
   elements: readonly string[],
-  settings: Settings,
+  settings: JobSettings,
   known: KnownImage | undefined,
 ): Shell {
   const annotated = settings.shells.get(container.name);

@@ -16,7 +16,7 @@ export interface MetLimit {
 type Group = readonly MetLimit[];
 
 /** A limit as this container meets it; without a container, as the whole Job does. */
-export function met(limit: LimitId, container?: Container): MetLimit {
+export function metLimit(limit: LimitId, container?: Container): MetLimit {
   return container ? { limit, container: container.name, image: container.image ?? "" } : { limit };
 }
 

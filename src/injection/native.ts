@@ -2,7 +2,7 @@
 import { equal } from "./equal.ts";
 import { sidecarEvidence } from "./evidence.ts";
 import type { Container, PodFailurePolicyRule, PodSpec } from "./job.ts";
-import { met, type MetLimit } from "./met-limit.ts";
+import { metLimit, type MetLimit } from "./met-limit.ts";
 import { add } from "./patch.ts";
 import type { PatchOperation, PlanOptions } from "./plan.ts";
 import type { Survey, SurveyedContainer } from "./survey.ts";
@@ -11,23 +11,23 @@ import type { Survey, SurveyedContainer } from "./survey.ts";
 const MAX_RULES = 20;
 
 export function nativeLimits(survey: Survey, { nativeSidecars = true }: PlanOptions): readonly MetLimit[] {
-  const limits: MetLimit[] = nativeSidecars ? [] : [met("old-nodes")];
+  const limits: MetLimit[] = nativeSidecars ? [] : [metLimit("old-nodes")];
   const rules = survey.job.spec.podFailurePolicy?.rules ?? [];
   const counted = countedNames(rules);
   const awaited = birthDependencies(survey.spec);
   for (const sidecar of survey.sidecars) {
     const { container, roleSource, known } = sidecar;
-    if (hasOwnRestarts(container)) limits.push(met("own-restart-policy", container));
-    if (awaited.has(container.name)) limits.push(met("birth-deps", container));
-    if (holdsMainBack(survey, sidecar)) limits.push(met("holds-main-back", container));
-    if (counted === "all" || counted.has(container.name)) limits.push(met("failure-counts", container));
+    if (hasOwnRestarts(container)) limits.push(metLimit("own-restart-policy", container));
+    if (awaited.has(container.name)) limits.push(metLimit("birth-deps", container));
+    if (holdsMainBack(survey, sidecar)) limits.push(metLimit("holds-main-back", container));
+    if (counted === "all" || counted.has(container.name)) limits.push(metLimit("failure-counts", container));
     // Whom curfew.sh/sidecars names runs until it's stopped: that is what the annotation says.
     if (roleSource === "not-in-main" && sidecarEvidence(container, known, survey.names) === undefined)
-      limits.push(met("may-end-by-itself", container));
-    if (survey.settings.gracePeriods.has(container.name)) limits.push(met("grace-period", container));
+      limits.push(metLimit("may-end-by-itself", container));
+    if (survey.settings.gracePeriods.has(container.name)) limits.push(metLimit("grace-period", container));
   }
   const added = rules.filter(countsSidecars).length * (remainingNames(survey).length - 1);
-  if (added > 0 && rules.length + added > MAX_RULES) limits.push(met("pod-failure-policy-rules"));
+  if (added > 0 && rules.length + added > MAX_RULES) limits.push(metLimit("pod-failure-policy-rules"));
   return limits;
 }
 

@@ -3,7 +3,7 @@
  * hold what was injected. So an update gets back what the old object has, where the new one says what the original said; all else
  * is left to the API server's own verdict. Nothing is planned afresh, so this holds across versions of the wrapper.
  */
-import { isCurfews } from "./annotations.ts";
+import { isCurfewAnnotation } from "./annotations.ts";
 import { equal } from "./equal.ts";
 import { isNativeSidecar, parseJob, type Container, type Job, type Volume } from "./job.ts";
 import { areNamedRules } from "./native.ts";
@@ -147,7 +147,7 @@ function lateSettings(before: Job, after: Job): readonly string[] {
 }
 
 function isSetting(key: string): boolean {
-  return isCurfews(key) && key !== INJECTED_ANNOTATION;
+  return isCurfewAnnotation(key) && key !== INJECTED_ANNOTATION;
 }
 
 function changedSidecar({ name }: Container): string {

@@ -9,7 +9,7 @@ import { nativeLimits, nativePatch } from "./native.ts";
 import type { Strategy } from "./names.ts";
 import type { ContainerPlan, LeavePlan, PatchOperation, Plan, PlanOptions, RefusePlan } from "./plan.ts";
 import { LEAVE_REASONS, type LeaveReason, type RefuseReason } from "./reasons.ts";
-import { earlierNative, record } from "./record.ts";
+import { earlierNative, recordPatch } from "./record.ts";
 import {
   addedTwice,
   brokenWrapper,
@@ -23,7 +23,13 @@ import { shorten } from "./quote.ts";
 import { assignRoles, DEFAULT_CONTAINER_ANNOTATION } from "./roles.ts";
 import { misplacedAnnotations, uselessSettings } from "./settings-advice.ts";
 import { settingsProblems } from "./settings-problems.ts";
-import { containerPlans, surveyContainer, unassigned, type Survey, type SurveyedContainer } from "./survey.ts";
+import {
+  containerPlans,
+  surveyContainer,
+  unassignedContainerPlans,
+  type Survey,
+  type SurveyedContainer,
+} from "./survey.ts";
 import { sharedVolume, trapLimits, trapPatch, type SharedVolume } from "./trap.ts";
 import { unwrap, type Unwrapped } from "./wrapper/wrapper.ts";
 
@@ -63,10 +69,10 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
     containers: readonly ContainerPlan[] = [],
   ): Plan => {
     if (earlier) {
-      const mark = record(base, job, "native", { mains, sidecars: [...earlier.sidecars] });
+      const mark = recordPatch(base, job, "native", { mains, sidecars: [...earlier.sidecars] });
       return leave("already-injected", warnings, mark, containers);
     }
-    const mark = record(base, job, "none", spec.containers.length > 1 ? { mains, sidecars: [] } : undefined);
+    const mark = recordPatch(base, job, "none", spec.containers.length > 1 ? { mains, sidecars: [] } : undefined);
     return leave(reason, hasNativeSidecars ? warnings : [...warnings, warning], mark, containers);
   };
   const [only, ...others] = spec.containers;
@@ -83,7 +89,7 @@ export function planWorkload(base: string, job: Job, names: readonly string[], o
     settings,
   );
   if (roles.kind === "refuse") {
-    const containers = unassigned(roles.assignments, unwrapped, settings, known);
+    const containers = unassignedContainerPlans(roles.assignments, unwrapped, settings, known);
     return refuse(roles.reason, roles.message, warnings, containers);
   }
   const containers = roles.assignments.map((assignment, index) =>
@@ -137,7 +143,7 @@ function choose(survey: Survey, begun: Begun | undefined, options: PlanOptions, 
   const patch = strategy === "trap" ? trapPatch(survey, shared, options) : nativePatch(survey);
   const mains = containerNames(survey.mains);
   const sidecars = [...new Set([...(begun?.moved ?? []), ...containerNames(survey.sidecars)])];
-  const mark = record(survey.base, survey.job, strategy, { mains, sidecars });
+  const mark = recordPatch(survey.base, survey.job, strategy, { mains, sidecars });
   const told = own.length === 0 ? warnings : [...warnings, ...sentencesOf(own)];
   if (patch.length === 0) return leave("already-injected", told, mark, containerPlans(survey));
   return {

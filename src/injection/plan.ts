@@ -47,13 +47,13 @@ export interface ContainerPlan {
 }
 
 /** What every plan tells people, whatever its kind. Warnings are whole sentences, fit for `kubectl`'s user. */
-interface Told {
+interface PlanBase {
   readonly warnings: readonly string[];
   /** Empty where the plan did not get as far as roles. */
   readonly containers: readonly ContainerPlan[];
 }
 
-export interface PatchPlan extends Told {
+export interface PatchPlan extends PlanBase {
   readonly kind: "patch";
   readonly strategy: Strategy;
   /** `job`: the Job asked for this strategy; `server`: the operator's default did; `auto`: the limits decided; `earlier`: a pass before. */
@@ -64,7 +64,7 @@ export interface PatchPlan extends Told {
 }
 
 /** Nothing to do. An opted-in Job still gets its marker, so `patch` may hold that; it is empty for a Job that is patched already. */
-export interface LeavePlan extends Told {
+export interface LeavePlan extends PlanBase {
   readonly kind: "leave";
   readonly reason: LeaveReason;
   readonly message: string;
@@ -72,7 +72,7 @@ export interface LeavePlan extends Told {
 }
 
 /** The Job must not be created as it is. `message` says what to do, for the person who created it. */
-export interface RefusePlan extends Told {
+export interface RefusePlan extends PlanBase {
   readonly kind: "refuse";
   readonly reason: RefuseReason;
   readonly message: string;

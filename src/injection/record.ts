@@ -17,7 +17,7 @@ export interface RecordedRoles {
 export const RECORD_ANNOTATIONS = [INJECTED_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION] as const;
 
 /** Records what was done. `roles` is absent where there's only one container. No operation for what is recorded already. */
-export function record(
+export function recordPatch(
   base: string,
   job: Job,
   done: "trap" | "native" | "none",

@@ -31,6 +31,6 @@ export interface RoleAssignment {
   readonly source: RoleSource;
 }
 
-export interface Assigned extends RoleAssignment {
+export interface AssignedRole extends RoleAssignment {
   readonly role: Role;
 }

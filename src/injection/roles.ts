@@ -1,16 +1,16 @@
 /** Which containers a Job is about (main), which Curfew stops after them (sidecar), and which it doesn't touch (ignored). */
-import type { Settings } from "./annotations.ts";
+import type { JobSettings } from "./annotations.ts";
 import { sidecarEvidence } from "./evidence.ts";
 import type { Container } from "./job.ts";
 import type { KnownImage } from "./images/known-images.ts";
 import type { RefuseReason } from "./reasons.ts";
 import type { EarlierNative } from "./record.ts";
-import type { Assigned, RoleAssignment } from "./role.ts";
+import type { AssignedRole, RoleAssignment } from "./role.ts";
 import { mainIsMissing, rolesAreUnclear } from "./role-refusals.ts";
 import type { Unwrapped } from "./wrapper/wrapper.ts";
 
 export type Roles =
-  | { readonly kind: "assigned"; readonly assignments: readonly Assigned[] }
+  | { readonly kind: "assigned"; readonly assignments: readonly AssignedRole[] }
   | {
       readonly kind: "refuse";
       readonly reason: RefuseReason;
@@ -37,9 +37,9 @@ export interface RoleClues {
 
 /**
  * Finds each container's role by itself; if then one alone has none, and no other is main, that one is main. Nothing becomes a sidecar
- * but by its author's word or by evidence (evidence.ts). Settings must have passed `settingsProblems`.
+ * but by its author's word or by evidence (evidence.ts). `settings` must have passed `settingsProblems`.
  */
-export function assignRoles(clues: RoleClues, settings: Settings): Roles {
+export function assignRoles(clues: RoleClues, settings: JobSettings): Roles {
   const assignments = clues.containers.map((container, index) => assign(clues, settings, container, index));
   let hasMain = false;
   let inDoubt = 0;
@@ -51,18 +51,18 @@ export function assignRoles(clues: RoleClues, settings: Settings): Roles {
     const assigned = assignments.map((each) =>
       each.role === "unclear" ? { container: each.container, role: "main", source: "only-one-left" } : each,
     );
-    return { kind: "assigned", assignments: assigned as Assigned[] };
+    return { kind: "assigned", assignments: assigned as AssignedRole[] };
   }
   if (inDoubt > 0) {
     return { kind: "refuse", reason: "roles-unclear", message: rolesAreUnclear(assignments), assignments };
   }
   if (!hasMain) return { kind: "refuse", reason: "no-main", message: mainIsMissing(assignments), assignments };
-  return { kind: "assigned", assignments: assignments as Assigned[] };
+  return { kind: "assigned", assignments: assignments as AssignedRole[] };
 }
 
 function assign(
   { unwrapped, earlier, known, defaultContainer, names }: RoleClues,
-  { mains, sidecars, ignored }: Settings,
+  { mains, sidecars, ignored }: JobSettings,
   container: Container,
   index: number,
 ): RoleAssignment {

@@ -1,5 +1,5 @@
 /** Annotations that are well formed and still do not say what their author may think. */
-import { isCurfews } from "./annotations.ts";
+import { isCurfewAnnotation } from "./annotations.ts";
 import { gracePeriodOf } from "./job.ts";
 import { ENABLED_LABEL, GRACE_PERIOD_PREFIX, INJECTED_ANNOTATION, SHELL_PREFIX } from "./names.ts";
 import { quote, showName } from "./quote.ts";
@@ -12,7 +12,7 @@ export function misplacedAnnotations(annotations: unknown, bearer: "Pod template
   // What stands beside the marker, an earlier pass has recorded.
   const recorded: readonly string[] = INJECTED_ANNOTATION in annotations ? RECORD_ANNOTATIONS : [];
   return Object.keys(annotations)
-    .filter((key) => isCurfews(key) && !recorded.includes(key))
+    .filter((key) => isCurfewAnnotation(key) && !recorded.includes(key))
     .slice(0, 3)
     .map((key) => `${quote(key)} has no effect on the ${bearer}: put it beside the label ${ENABLED_LABEL}.`);
 }

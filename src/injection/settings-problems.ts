@@ -1,5 +1,5 @@
 /** Mistakes in annotations: values that can't be read, and settings that contradict the Job or each other. All of them at once. */
-import type { ParsedAnnotations, Settings } from "./annotations.ts";
+import type { JobSettings, ParsedAnnotations } from "./annotations.ts";
 import { isNativeSidecar, type Job } from "./job.ts";
 import {
   COMMAND_PREFIX,
@@ -29,12 +29,12 @@ export function settingsProblems(
   job: Job,
   unwrapped: readonly (Unwrapped | undefined)[],
 ): SettingsProblems | undefined {
-  const { says, settings, problems: malformed } = parsed;
-  if (!says) return undefined;
+  const { hasAny, settings, problems: malformed } = parsed;
+  if (!hasAny) return undefined;
   const unknown = unknownContainers(settings, job);
-  const invalid = [...malformed, ...namedTwice(settings), ...commandTwice(settings, job, unwrapped)];
+  const invalid = [...malformed, ...namedTwice(settings), ...commandsSetTwice(settings, job, unwrapped)];
   // With a name that was mistyped, what is left over isn't what its author means.
-  if (unknown.length === 0 && malformed.length === 0) invalid.push(...leftOver(settings, job));
+  if (unknown.length === 0 && malformed.length === 0) invalid.push(...unnamedContainers(settings, job));
   const problems = [...invalid, ...unknown];
   if (problems.length === 0) return undefined;
   const shown = problems.slice(0, MAX_SHOWN);
@@ -47,7 +47,7 @@ export function settingsProblems(
 }
 
 /** Names that no container has that could be meant. */
-function unknownContainers(settings: Settings, job: Job): string[] {
+function unknownContainers(settings: JobSettings, job: Job): string[] {
   const { containers, initContainers } = job.spec.template.spec;
   const known = new Set<string>();
   for (const { name } of containers) known.add(name);
@@ -80,7 +80,7 @@ function unknownContainers(settings: Settings, job: Job): string[] {
 }
 
 /** A container is one thing: main, a sidecar, or ignored. */
-function namedTwice({ mains = [], sidecars = [], ignored }: Settings): string[] {
+function namedTwice({ mains = [], sidecars = [], ignored }: JobSettings): string[] {
   return [
     ...inBoth(MAIN_ANNOTATION, mains, SIDECARS_ANNOTATION, sidecars),
     ...inBoth(MAIN_ANNOTATION, mains, IGNORE_ANNOTATION, ignored),
@@ -100,7 +100,7 @@ function inBoth(one: string, first: readonly string[], other: string, second: re
 }
 
 /** With both `main` and `sidecars` set, each container must be named. */
-function leftOver({ mains, sidecars, ignored }: Settings, job: Job): string[] {
+function unnamedContainers({ mains, sidecars, ignored }: JobSettings, job: Job): string[] {
   if (!mains || !sidecars) return [];
   const named = new Set([...mains, ...sidecars, ...ignored]);
   const left = job.spec.template.spec.containers.map(({ name }) => name).filter((name) => !named.has(name));
@@ -112,7 +112,11 @@ function leftOver({ mains, sidecars, ignored }: Settings, job: Job): string[] {
 }
 
 /** A command by annotation beside one in the manifest: either may be meant. */
-function commandTwice({ commands }: Settings, job: Job, unwrapped: readonly (Unwrapped | undefined)[]): string[] {
+function commandsSetTwice(
+  { commands }: JobSettings,
+  job: Job,
+  unwrapped: readonly (Unwrapped | undefined)[],
+): string[] {
   if (commands.size === 0) return [];
   return job.spec.template.spec.containers.flatMap(({ name, command }, index) =>
     unwrapped[index] || !commands.has(name) || (command ?? []).length === 0

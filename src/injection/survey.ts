@@ -1,11 +1,11 @@
 /** What a plan needs to know of a Job, gathered once: both strategies and `explain` read it. */
 import { argvOf, shellOf, type Argv, type Shell } from "./argv.ts";
-import type { Settings } from "./annotations.ts";
+import type { JobSettings } from "./annotations.ts";
 import { gracePeriodOf, type Container, type Job, type PodSpec } from "./job.ts";
 import type { KnownImage } from "./images/known-images.ts";
 import type { Strategy } from "./names.ts";
 import type { ContainerPlan } from "./plan.ts";
-import type { Assigned, Role, RoleAssignment, RoleSource } from "./role.ts";
+import type { AssignedRole, Role, RoleAssignment, RoleSource } from "./role.ts";
 import type { Unwrapped } from "./wrapper/wrapper.ts";
 
 export interface SurveyedContainer {
@@ -27,7 +27,7 @@ export interface Survey {
   readonly base: string;
   readonly job: Job;
   readonly spec: PodSpec;
-  readonly settings: Settings;
+  readonly settings: JobSettings;
   /** Names of the Job, and of the CronJob that made it. */
   readonly names: readonly string[];
   readonly containers: readonly SurveyedContainer[];
@@ -36,10 +36,10 @@ export interface Survey {
 }
 
 export function surveyContainer(
-  { container, role, source: roleSource }: Assigned,
+  { container, role, source: roleSource }: AssignedRole,
   index: number,
   original: Unwrapped | undefined,
-  settings: Settings,
+  settings: JobSettings,
   known: KnownImage | undefined,
 ): SurveyedContainer {
   const what = { container, index, role, roleSource, known, original };
@@ -74,10 +74,10 @@ export function containerPlans(survey: Survey, strategy?: Strategy): readonly Co
 }
 
 /** The same where not all of them have a role. `unwrapped` and `known` are as in `RoleClues` (roles.ts). */
-export function unassigned(
+export function unassignedContainerPlans(
   assignments: readonly RoleAssignment[],
   unwrapped: readonly (Unwrapped | undefined)[],
-  settings: Settings,
+  settings: JobSettings,
   known: readonly (KnownImage | undefined)[],
 ): readonly ContainerPlan[] {
   return assignments.map(({ container, role, source }, index) => {

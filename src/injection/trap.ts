@@ -8,7 +8,7 @@ import {
   type Volume,
   type VolumeMount,
 } from "./job.ts";
-import { met, type MetLimit } from "./met-limit.ts";
+import { metLimit, type MetLimit } from "./met-limit.ts";
 import { add, append } from "./patch.ts";
 import { isInitSystem, signalsItself } from "./pid-1.ts";
 import { MOUNT_PATH } from "./names.ts";
@@ -31,26 +31,26 @@ const EMPTY_DIRS = { memory: { medium: "Memory", sizeLimit: "1Mi" }, disk: {} };
 const HOLD_MARGIN_SECONDS = 2;
 
 export function trapLimits(survey: Survey, shared: SharedVolume): readonly MetLimit[] {
-  const limits: MetLimit[] = isWindows(survey.spec) ? [met("windows")] : [];
+  const limits: MetLimit[] = isWindows(survey.spec) ? [metLimit("windows")] : [];
   const policies = restartPoliciesOfMains(survey);
   if (policies.includes("Never") && (policies.some((policy) => policy !== "Never") || hasRestartRules(survey)))
-    limits.push(met("main-restarts"));
+    limits.push(metLimit("main-restarts"));
   for (const { container, role, argv, shell } of survey.containers) {
-    if (shared.problems.has(container)) limits.push(met("mount-path-taken", container));
+    if (shared.problems.has(container)) limits.push(metLimit("mount-path-taken", container));
     if (role === "ignored") continue;
-    if (!argv) limits.push(met("argv-unknown", container));
-    else if (isInitSystem(argv.elements)) limits.push(met("needs-pid-1", container));
-    else if (signalsItself(argv.elements)) limits.push(met("signals-itself", container));
-    if (!shell) limits.push(met("no-shell", container));
+    if (!argv) limits.push(metLimit("argv-unknown", container));
+    else if (isInitSystem(argv.elements)) limits.push(metLimit("needs-pid-1", container));
+    else if (signalsItself(argv.elements)) limits.push(metLimit("signals-itself", container));
+    if (!shell) limits.push(metLimit("no-shell", container));
     // What would run isn't known, so whether that shows a shell isn't either.
-    else if (argv && !shell.evident) limits.push(met("shell-not-evident", container));
-    if (cannotSignal(survey.spec, container)) limits.push(met("cannot-signal", container));
-    if (container.tty === true) limits.push(met("tty", container));
-    if (isOfNoUse(container.lifecycle?.stopSignal, role)) limits.push(met("stop-signal", container));
+    else if (argv && !shell.evident) limits.push(metLimit("shell-not-evident", container));
+    if (cannotSignal(survey.spec, container)) limits.push(metLimit("cannot-signal", container));
+    if (container.tty === true) limits.push(metLimit("tty", container));
+    if (isOfNoUse(container.lifecycle?.stopSignal, role)) limits.push(metLimit("stop-signal", container));
     if (role === "main") continue;
-    if (restartsAfterSuccess(container)) limits.push(met("restart-rules", container));
-    if (container.lifecycle?.preStop != null) limits.push(met("pre-stop", container));
-    if (container.livenessProbe != null || container.startupProbe != null) limits.push(met("probes", container));
+    if (restartsAfterSuccess(container)) limits.push(metLimit("restart-rules", container));
+    if (container.lifecycle?.preStop != null) limits.push(metLimit("pre-stop", container));
+    if (container.livenessProbe != null || container.startupProbe != null) limits.push(metLimit("probes", container));
   }
   return limits;
 }

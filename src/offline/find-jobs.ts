@@ -33,10 +33,10 @@ export function findJobs(manifest: unknown): FoundJob[] {
   return findObjects(manifest).flatMap(({ value, pointer }) => {
     const { kind, apiVersion } = value;
     if (apiVersion !== "batch/v1" || (kind !== "Job" && kind !== "CronJob")) return [];
-    const job = kind === "Job" ? value : get(value, "spec", "jobTemplate");
-    const name = get(value, "metadata", "name") ?? get(value, "metadata", "generateName");
-    const namespace = get(value, "metadata", "namespace");
-    const label = get(job, "metadata", "labels", ENABLED_LABEL) ?? undefined;
+    const job = kind === "Job" ? value : valueAt(value, "spec", "jobTemplate");
+    const name = valueAt(value, "metadata", "name") ?? valueAt(value, "metadata", "generateName");
+    const namespace = valueAt(value, "metadata", "namespace");
+    const label = valueAt(job, "metadata", "labels", ENABLED_LABEL) ?? undefined;
     return [
       {
         kind,
@@ -52,7 +52,7 @@ export function findJobs(manifest: unknown): FoundJob[] {
 }
 
 /** What lies at `path` in a value of whatever shape. */
-export function get(value: unknown, ...path: string[]): unknown {
+export function valueAt(value: unknown, ...path: string[]): unknown {
   return path.reduce((current, key) => (isObject(current) ? current[key] : undefined), value);
 }
 

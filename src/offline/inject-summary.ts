@@ -1,12 +1,12 @@
 /** One line for standard error that says what `curfew inject` did, as its output alone doesn't show what it passed by. */
 import type { PlannedJob } from "./plan-manifests.ts";
 
-type Fate = "patched" | "injected already" | "without sidecars" | "unlabelled" | "opted out" | "refused";
+type JobOutcome = "patched" | "injected already" | "without sidecars" | "unlabelled" | "opted out" | "refused";
 
 /** Of at least one Job. Where there is none, nothing-found.ts speaks. */
 export function injectSummary(jobs: readonly PlannedJob[]): string {
-  const counts = Map.groupBy(jobs, fateOf);
-  const count = (fate: Fate) => counts.get(fate)?.length ?? 0;
+  const counts = Map.groupBy(jobs, outcomeOf);
+  const count = (outcome: JobOutcome) => counts.get(outcome)?.length ?? 0;
   const [patched, refused] = [count("patched"), count("refused")];
   if (refused > 0) {
     const which = jobs.length === 1 ? `the ${nounOf(jobs)}` : `${refused} of ${jobs.length} ${nounOf(jobs)}`;
@@ -22,8 +22,10 @@ export function injectSummary(jobs: readonly PlannedJob[]): string {
           ? `the ${nounOf(jobs)} isn't patched`
           : `none of ${whole} patched`;
   const others = (["unlabelled", "opted out", "injected already", "without sidecars"] as const)
-    .filter((fate) => count(fate) > 0)
-    .map((fate) => (jobs.length === 1 ? `it ${PHRASES[fate][0]}` : `${count(fate)} ${phrase(fate, count(fate))}`));
+    .filter((outcome) => count(outcome) > 0)
+    .map((outcome) =>
+      jobs.length === 1 ? `it ${PHRASES[outcome][0]}` : `${count(outcome)} ${phrase(outcome, count(outcome))}`,
+    );
   return others.length > 0 ? `${head}${patched > 0 ? ";" : ":"} ${others.join(", ")}` : head;
 }
 
@@ -33,13 +35,13 @@ const PHRASES = {
   "opted out": ["has a label other than true", "have a label other than true"],
   "injected already": ["is injected already", "are injected already"],
   "without sidecars": ["has no sidecars to stop", "have no sidecars to stop"],
-} as const satisfies Partial<Record<Fate, readonly [string, string]>>;
+} as const satisfies Partial<Record<JobOutcome, readonly [string, string]>>;
 
-function phrase(fate: keyof typeof PHRASES, count: number): string {
-  return PHRASES[fate][count === 1 ? 0 : 1];
+function phrase(outcome: keyof typeof PHRASES, count: number): string {
+  return PHRASES[outcome][count === 1 ? 0 : 1];
 }
 
-function fateOf({ plan, label }: PlannedJob): Fate {
+function outcomeOf({ plan, label }: PlannedJob): JobOutcome {
   if (plan.kind === "patch") return "patched";
   if (plan.kind === "refuse") return "refused";
   switch (plan.reason) {

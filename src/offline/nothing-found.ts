@@ -2,7 +2,7 @@
 import { nearest } from "../injection/nearest.ts";
 import { ENABLED_LABEL } from "../injection/names.ts";
 import { showName } from "../injection/quote.ts";
-import { findObjects, get } from "./find-jobs.ts";
+import { findObjects, valueAt } from "./find-jobs.ts";
 import { manifestsOf, type ManifestFile } from "./manifests.ts";
 
 /** With what stands before it, a line of a terminal holds it. */
@@ -38,10 +38,10 @@ function listKinds(found: readonly unknown[]): string {
 function describe(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value !== "object") return "plain text";
-  const kind = get(value, "kind");
+  const kind = valueAt(value, "kind");
   if (typeof kind !== "string") return "an object without a kind";
   if (kind !== "Job" && kind !== "CronJob") return show(kind);
-  const apiVersion = get(value, "apiVersion");
+  const apiVersion = valueAt(value, "apiVersion");
   return typeof apiVersion === "string" ? `${kind} of ${show(apiVersion)}` : `${kind} without apiVersion`;
 }
 
@@ -55,10 +55,10 @@ function reasonFor(value: unknown): string | undefined {
 }
 
 function reasonForObject(object: unknown): string | undefined {
-  const kind = get(object, "kind");
+  const kind = valueAt(object, "kind");
   if (typeof kind !== "string") return undefined;
-  const label = get(object, "metadata", "labels", ENABLED_LABEL) === "true" ? "; its label has no effect" : "";
-  if (kind === "Job" || kind === "CronJob") return reasonForVersion(kind, get(object, "apiVersion"));
+  const label = valueAt(object, "metadata", "labels", ENABLED_LABEL) === "true" ? "; its label has no effect" : "";
+  if (kind === "Job" || kind === "CronJob") return reasonForVersion(kind, valueAt(object, "apiVersion"));
   const meant = nearest(kind.toLowerCase(), ["job", "cronjob"]);
   if (meant !== undefined)
     return `kind: ${show(kind)} is unknown to Kubernetes: did you mean ${meant === "job" ? "Job" : "CronJob"}?`;
@@ -82,7 +82,9 @@ function reasonForVersion(kind: "Job" | "CronJob", apiVersion: unknown): string 
 
 /** Of whatever kind: somebody may think that its Pods end as a Job's do. */
 function hasPodTemplate(object: unknown): boolean {
-  return ["template", "templates", "jobTemplate", "podTemplate"].some((key) => get(object, "spec", key) !== undefined);
+  return ["template", "templates", "jobTemplate", "podTemplate"].some(
+    (key) => valueAt(object, "spec", key) !== undefined,
+  );
 }
 
 /** Longer than any kind or apiVersion that is meant. */

@@ -2,7 +2,7 @@
 import { nearest } from "../injection/nearest.ts";
 import { ENABLED_LABEL } from "../injection/names.ts";
 import { quote } from "../injection/quote.ts";
-import { get, type FoundJob } from "./find-jobs.ts";
+import { valueAt, type FoundJob } from "./find-jobs.ts";
 
 export interface LookAlike {
   readonly key: string;
@@ -23,7 +23,7 @@ export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
     [...job, "spec", "template", "metadata", "annotations"],
   ];
   return places.flatMap((place, index) =>
-    Object.entries(get(object, ...place) ?? {})
+    Object.entries(valueAt(object, ...place) ?? {})
       .filter(([key, value]) => looksAlike(key, value))
       .filter(([key]) => !(kind === "CronJob" && index === 0 && key === ENABLED_LABEL))
       .map(([key]) => {

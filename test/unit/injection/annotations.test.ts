@@ -9,7 +9,7 @@ const settingsOf = (annotations: Record<string, string>) => {
 
 test("no annotation, no settings", () => {
   expect(parseAnnotations({ "corp.example/main": "x", "notcurfew.sh/main": "x" })).toEqual({
-    says: false,
+    hasAny: false,
     settings: {
       mains: undefined,
       sidecars: undefined,

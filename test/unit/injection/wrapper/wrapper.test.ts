@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { argvOf, shellOf } from "../../../../src/injection/argv.ts";
-import { parseAnnotations, type Settings } from "../../../../src/injection/annotations.ts";
+import { parseAnnotations, type JobSettings } from "../../../../src/injection/annotations.ts";
 import type { KnownImage } from "../../../../src/injection/images/known-images.ts";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../../../src/injection/wrapper/scripts.generated.ts";
 import { unwrap, wrap } from "../../../../src/injection/wrapper/wrapper.ts";
 import { expand } from "../../../../sim/pods/expand.ts";
 import { law } from "../../../support/law.ts";
 
-const settingsOf = (annotations: Record<string, string> = {}): Settings => parseAnnotations(annotations).settings;
+const settingsOf = (annotations: Record<string, string> = {}): JobSettings => parseAnnotations(annotations).settings;
 const annotated = settingsOf({ "command.curfew.sh/c": '["/annotated", "x"]', "shell.curfew.sh/s": "/opt/ash" });
 const image: KnownImage = { image: "i", entrypoint: ["/entry", "$(HOME)"], cmd: ["run", "$$"], shell: "/bin/ash" };
 
