@@ -1,12 +1,19 @@
-/** Requests through client-node: bounded in time, expected answers as values, the API server's own words in errors. */
+/**
+ * Makes requests through client-node: with a timeout, expected answers as values, and the API
+ * server's own words in errors.
+ */
 import { ApiException } from "@kubernetes/client-node";
 import { rejectAfter } from "../src/process/deadline.ts";
-import type { WriteOutcome } from "./reconcile.ts";
+import type { WriteOutcome } from "./cluster.ts";
 
-/** Far longer than an API server that is well takes for an object by name. */
+/** Far longer than a healthy API server takes to answer for one object. */
 const TIMEOUT_MS = 15_000;
 
-/** @throws Error `cannot WHAT: WHY`, or the ApiException itself where the object is missing or has changed. */
+/**
+ * Waits for an answer, but not for ever.
+ * @throws Error `cannot WHAT: WHY`, or the ApiException itself if the object doesn't exist (404) or
+ * has changed (409).
+ */
 export async function ask<T>(what: string, request: Promise<T>): Promise<T> {
   try {
     return await rejectAfter(TIMEOUT_MS, request);
@@ -16,15 +23,18 @@ export async function ask<T>(what: string, request: Promise<T>): Promise<T> {
   }
 }
 
-/** The API server's own sentence where it sent one: `secrets "x" is forbidden: User …`. Else the first cause: `connect ECONNREFUSED …`. */
+/**
+ * The message of the API server if it sent one: `secrets "x" is forbidden: User …`. Otherwise the
+ * root cause: `connect ECONNREFUSED …`.
+ */
 function reasonOf(error: unknown): string {
   if (error instanceof ApiException) return statusMessage(error.body) ?? `HTTP ${error.code}`;
   if (!(error instanceof Error)) return String(error);
-  // fetch itself says no more than "fetch failed".
+  // fetch itself only says "fetch failed".
   return error.cause instanceof Error ? `${error.message}: ${reasonOf(error.cause)}` : error.message;
 }
 
-/** client-node leaves the body of an answer that it does not expect as text. */
+/** client-node doesn't parse the body of an answer that it doesn't expect. */
 function statusMessage(body: unknown): string | undefined {
   try {
     const status: unknown = typeof body === "string" ? JSON.parse(body) : body;
@@ -35,6 +45,7 @@ function statusMessage(body: unknown): string | undefined {
   }
 }
 
+/** The answer, or undefined if the object doesn't exist. */
 export async function unlessMissing<T>(request: Promise<T>): Promise<T | undefined> {
   try {
     return await request;
@@ -44,7 +55,10 @@ export async function unlessMissing<T>(request: Promise<T>): Promise<T | undefin
   }
 }
 
-/** Conflicts are expected: somebody was faster, or the object went away in between. */
+/**
+ * The outcome of a write. Conflicts are expected: somebody else wrote first, or deleted the object
+ * in between.
+ */
 export async function unlessConflict(request: Promise<unknown>): Promise<WriteOutcome> {
   try {
     await request;

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { generateKeys, issue, type Keys, type Validity } from "./issue.ts";
-import type { KeyPair } from "./x509.ts";
+import type { CertificateAndKey } from "./x509.ts";
 
 /**
- * A new certificate authority that may sign serving certificates and nothing else. Each has a name of its own, so that no verifier
- * confuses the two of an overlap.
+ * Makes a certificate authority that may sign serving certificates and nothing else. Each has its
+ * own name, so that a TLS client can tell two of them apart while it trusts both.
  */
-export function issueAuthority(validity: Validity, keys: Keys = generateKeys()): KeyPair {
+export function issueAuthority(validity: Validity, keys: Keys = generateKeys()): CertificateAndKey {
   return issue({
     ...validity,
     keys,

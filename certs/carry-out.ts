@@ -1,13 +1,17 @@
 import { issueAuthority } from "./authority.ts";
-import type { Keys } from "./issue.ts";
-import type { CertificateSecret, Step } from "./plan.ts";
+import { formatKey, type Keys } from "./issue.ts";
+import type { Step } from "./plan.ts";
+import type { SecretTexts } from "./secret.ts";
 import { issueServing } from "./serving.ts";
+import { formatBundle } from "./x509.ts";
 
+/** How long new certificates live. */
 export interface Lifetimes {
   readonly authorityMs: number;
   readonly certificateMs: number;
 }
 
+/** What it takes to issue a certificate, besides the step. */
 export interface Issuing {
   readonly now: Date;
   readonly lifetimes: Lifetimes;
@@ -18,24 +22,23 @@ export interface Issuing {
 /** A step that changes the Secret. */
 export type SecretStep = Exclude<Step, { kind: "publish" }>;
 
-const EMPTY: CertificateSecret = { bundle: "", authorityKey: "", cert: "", key: "" };
-
-/** The Secret after a step. The key of an authority that no longer signs is gone with the step that replaces it. */
-export function carryOut(
-  step: SecretStep,
-  secret: CertificateSecret = EMPTY,
-  { now, lifetimes, keys }: Issuing,
-): CertificateSecret {
+/**
+ * What a step changes in the Secret. A new authority's key replaces the old one's, which is never
+ * needed again. tls.crt is absent until the first certificate is issued, so kubelet waits for it
+ * instead of mounting an empty file.
+ */
+export function carryOut(step: SecretStep, { now, lifetimes, keys }: Issuing): Partial<SecretTexts> {
   switch (step.kind) {
     case "create-authority": {
-      const authority = issueAuthority({ now, lifetimeMs: lifetimes.authorityMs }, keys);
-      return { ...secret, bundle: authority.cert + step.trust, authorityKey: authority.key };
+      const { certificate, key } = issueAuthority({ now, lifetimeMs: lifetimes.authorityMs }, keys);
+      return { bundle: formatBundle([certificate, ...step.trust]), authorityKey: formatKey(key) };
     }
     case "issue-certificate": {
-      const authority = { cert: secret.bundle, key: secret.authorityKey };
-      return { ...secret, ...issueServing(authority, step.names, { now, lifetimeMs: lifetimes.certificateMs }, keys) };
+      const validity = { now, lifetimeMs: lifetimes.certificateMs };
+      const { certificate, key } = issueServing(step.issuer, step.names, validity, keys);
+      return { cert: certificate.toString(), key: formatKey(key) };
     }
     case "retire-authorities":
-      return { ...secret, bundle: step.bundle };
+      return { bundle: formatBundle(step.bundle) };
   }
 }

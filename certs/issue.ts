@@ -1,47 +1,62 @@
-/** What the authority's and the serving certificate have in common: RSA-2048, since node-forge signs with nothing else, and SHA-256. */
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+/**
+ * What authorities and serving certificates have in common. Keys are RSA-2048, the only kind that
+ * node-forge signs with, and signatures use SHA-256.
+ */
+import { generateKeyPairSync, randomBytes, X509Certificate, type KeyObject } from "node:crypto";
 import forge from "node-forge";
-import type { KeyPair } from "./x509.ts";
+import type { CertificateAndKey } from "./x509.ts";
 
-/** Node's generator takes a tenth of a second, node-forge's own several. */
+/** The keys of a certificate that is yet to be made. */
 export interface Keys {
-  readonly publicKey: string;
-  readonly privateKey: string;
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
 }
 
+/** When a certificate is made, and how long it lives from then on. */
 export interface Validity {
   readonly now: Date;
   readonly lifetimeMs: number;
 }
 
+/** What {@link issue} makes a certificate from. */
 export interface CertificateRequest extends Validity {
   readonly keys: Keys;
   readonly commonName: string;
+  /** As node-forge takes them. */
   readonly extensions: readonly object[];
-  /** Who signs; absent: itself. */
-  readonly issuer?: KeyPair;
+  /** Who signs. By default the certificate signs itself. */
+  readonly issuer?: CertificateAndKey;
 }
 
+/** New RSA keys. Node makes them in a tenth of a second, node-forge in several. */
 export function generateKeys(): Keys {
-  return generateKeyPairSync("rsa", {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: "spki", format: "pem" },
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-  });
+  return generateKeyPairSync("rsa", { modulusLength: 2048 });
+}
+
+/** The private key as PEM, PKCS #8. */
+export function formatKey(key: KeyObject): string {
+  return key.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
 /**
- * Builds and signs a certificate (RFC 5280), and returns it with its private key. It does not outlive its issuer: its life is shorter
- * then. It is valid from a whole life ago, so that a clock that is ahead by less than that makes certificates that are good all the same.
+ * Builds and signs a certificate (RFC 5280). Its lifetime is cut short if it would outlive its
+ * issuer. Its validity starts one lifetime ago, so that it's valid for verifiers whose clocks are
+ * behind by up to that much.
  */
-export function issue(request: CertificateRequest): KeyPair {
-  const { now, lifetimeMs, keys, commonName, extensions, issuer } = request;
+export function issue({
+  now,
+  lifetimeMs,
+  keys,
+  commonName,
+  extensions,
+  issuer,
+}: CertificateRequest): CertificateAndKey {
   const certificate = forge.pki.createCertificate();
-  certificate.publicKey = forge.pki.publicKeyFromPem(keys.publicKey);
-  // The first octet makes it positive, and a DER integer whatever follows: one that begins with two zero octets is refused.
+  certificate.publicKey = forge.pki.publicKeyFromPem(formatPublicKey(keys.publicKey));
+  // 0x40 keeps the number positive and its DER minimal, whatever random octets follow.
   certificate.serialNumber = `40${randomBytes(15).toString("hex")}`;
 
-  const signer = issuer && forge.pki.certificateFromPem(issuer.cert);
+  const signer = issuer && forge.pki.certificateFromPem(issuer.certificate.toString());
   const lifeMs = signer ? Math.min(lifetimeMs, signer.validity.notAfter.getTime() - now.getTime()) : lifetimeMs;
   certificate.validity.notBefore = new Date(now.getTime() - lifeMs);
   certificate.validity.notAfter = new Date(now.getTime() + lifeMs);
@@ -58,6 +73,11 @@ export function issue(request: CertificateRequest): KeyPair {
     { name: "subjectKeyIdentifier" },
     { name: "authorityKeyIdentifier", keyIdentifier: signerKeyIdentifier },
   ]);
-  certificate.sign(forge.pki.privateKeyFromPem(issuer?.key ?? keys.privateKey), forge.md.sha256.create());
-  return { cert: forge.pki.certificateToPem(certificate).replaceAll("\r", ""), key: keys.privateKey };
+  const signingKey = forge.pki.privateKeyFromPem(formatKey(issuer?.key ?? keys.privateKey));
+  certificate.sign(signingKey, forge.md.sha256.create());
+  return { certificate: new X509Certificate(forge.pki.certificateToPem(certificate)), key: keys.privateKey };
+}
+
+function formatPublicKey(key: KeyObject): string {
+  return key.export({ type: "spki", format: "pem" }).toString();
 }

@@ -1,4 +1,7 @@
-/** The cluster of {@link Cluster}, through its API server: one Secret and one MutatingWebhookConfiguration, both by name. */
+/**
+ * The {@link Cluster} behind an API server: one Secret and one MutatingWebhookConfiguration, both
+ * read by name.
+ */
 import {
   AdmissionregistrationV1Api,
   CoreV1Api,
@@ -11,24 +14,30 @@ import {
   type V1MutatingWebhook,
 } from "@kubernetes/client-node";
 import { ask, unlessConflict, unlessMissing } from "./ask.ts";
-import type { CertificateSecret, Webhook } from "./plan.ts";
+import type { Cluster, Observed, Webhook, WriteOutcome } from "./cluster.ts";
 import { askServers, presentedBy, type Endpoint, type Server } from "./presented.ts";
-import type { Cluster, Observed, WriteOutcome } from "./reconcile.ts";
+import { parseSecret, type SecretTexts } from "./secret.ts";
+import { formatBundle, parseBundle, type Bundle } from "./x509.ts";
 
+/** Which objects in the cluster are ours. */
 export interface Names {
   readonly namespace: string;
   readonly secret: string;
   readonly webhookConfiguration: string;
 }
 
-/** Whose fields these are in `managedFields`: Argo CD, Flux and server-side apply leave a manager's fields to it. */
+/**
+ * Marks the fields as ours in `managedFields`, so that Argo CD, Flux and server-side apply leave
+ * them alone.
+ */
 const FIELD_MANAGER = "curfew-certs";
 
-/** As in a Secret of type kubernetes.io/tls, and as cert-manager has them; `ca.key` is the authority's own. */
+/** The same keys as in a Secret of type kubernetes.io/tls or by cert-manager, plus `ca.key`. */
 const SECRET_KEYS = { bundle: "ca.crt", authorityKey: "ca.key", cert: "tls.crt", key: "tls.key" } as const;
 
 const LABELS = { "app.kubernetes.io/part-of": "curfew", "app.kubernetes.io/component": "certs" };
 
+/** Reads and writes through client-node. Errors read `cannot WHAT: WHY`. */
 export class KubernetesCluster implements Cluster {
   readonly #names: Names;
   readonly #core: CoreV1Api;
@@ -54,15 +63,15 @@ export class KubernetesCluster implements Cluster {
       ),
     ]);
     return {
-      secret: secret && { ...decode(secret.data ?? {}), version: secret.metadata?.resourceVersion ?? "" },
+      secret: secret && { ...parseSecret(decode(secret.data ?? {})), version: secret.metadata?.resourceVersion ?? "" },
       webhooks: (configuration?.webhooks ?? []).flatMap((webhook) => ourWebhook(webhook, namespace)),
       webhooksVersion: configuration?.metadata?.resourceVersion,
     };
   }
 
-  async writeSecret(secret: CertificateSecret, version: string | undefined): Promise<WriteOutcome> {
+  async writeSecret(change: Partial<SecretTexts>, version: string | undefined): Promise<WriteOutcome> {
     const { namespace, secret: name } = this.#names;
-    const data = encode(secret);
+    const data = encode(change);
     if (version === undefined) {
       const body = Object.assign(new V1Secret(), { metadata: { name, labels: LABELS }, type: "Opaque", data });
       const create = this.#core.createNamespacedSecret({ namespace, body, fieldManager: FIELD_MANAGER });
@@ -76,9 +85,13 @@ export class KubernetesCluster implements Cluster {
     return unlessConflict(ask("write the Secret", patch));
   }
 
-  async publish(caBundles: ReadonlyMap<string, string>, version: string): Promise<WriteOutcome> {
-    const webhooks = [...caBundles].map(([name, bundle]) => ({ name, clientConfig: { caBundle: base64(bundle) } }));
-    // A strategic merge finds the entries by their names and leaves the others, and whatever else is in these, alone.
+  async publish(caBundles: ReadonlyMap<string, Bundle>, version: string): Promise<WriteOutcome> {
+    const webhooks = [...caBundles].map(([name, bundle]) => ({
+      name,
+      clientConfig: { caBundle: base64(formatBundle(bundle)) },
+    }));
+    // A strategic merge finds entries by name. It leaves other entries, and other fields of these,
+    // alone.
     const patch = this.#admission.patchMutatingWebhookConfiguration(
       {
         name: this.#names.webhookConfiguration,
@@ -94,7 +107,7 @@ export class KubernetesCluster implements Cluster {
     return presentedBy(await this.servers(webhooks));
   }
 
-  /** The Pods behind `webhooks`, and what they present. */
+  /** The Pods behind `webhooks`, and which certificates they present. */
   async servers(webhooks: readonly Webhook[]): Promise<readonly Server[]> {
     const hosts = [...new Set(webhooks.map(({ host }) => host))];
     const endpoints = await Promise.all(hosts.map((host) => this.#endpoints(host)));
@@ -110,16 +123,19 @@ export class KubernetesCluster implements Cluster {
   }
 }
 
-/** The name that the API server asks for when it calls a Service. */
+/** The name that the API server expects in the certificate when it calls a Service. */
 export function hostOf(service: string, namespace: string): string {
   return `${service}.${namespace}.svc`;
 }
 
-/** Empty for an entry that calls a URL, or another namespace's Service: its certificate is somebody else's. */
+/**
+ * Empty for an entry that calls a URL or a Service in another namespace: its certificate isn't
+ * ours.
+ */
 function ourWebhook({ name, clientConfig }: V1MutatingWebhook, namespace: string): Webhook[] {
   const { service, caBundle = "" } = clientConfig;
   if (service?.namespace !== namespace) return [];
-  return [{ name, host: hostOf(service.name, namespace), caBundle: text(caBundle) }];
+  return [{ name, host: hostOf(service.name, namespace), caBundle: parseBundle(text(caBundle)) }];
 }
 
 function endpointsOf({ endpoints, ports }: V1EndpointSlice, host: string): Endpoint[] {
@@ -132,18 +148,15 @@ function endpointsOf({ endpoints, ports }: V1EndpointSlice, host: string): Endpo
   );
 }
 
-function decode(data: Readonly<Record<string, string>>): CertificateSecret {
-  const read = (key: keyof CertificateSecret): string => text(data[SECRET_KEYS[key]] ?? "");
+function decode(data: Readonly<Record<string, string>>): SecretTexts {
+  const read = (key: keyof SecretTexts): string => text(data[SECRET_KEYS[key]] ?? "");
   return { bundle: read("bundle"), authorityKey: read("authorityKey"), cert: read("cert"), key: read("key") };
 }
 
-/** Without the keys that have nothing yet, so that kubelet waits for a certificate instead of mounting an empty file. */
-function encode(secret: CertificateSecret): Record<string, string> {
-  const entries = Object.entries(SECRET_KEYS).map(([field, key]): [string, string] => [
-    key,
-    base64(secret[field as keyof CertificateSecret]),
-  ]);
-  return Object.fromEntries(entries.filter(([, value]) => value !== ""));
+function encode(change: Partial<SecretTexts>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(change).map(([key, value]) => [SECRET_KEYS[key as keyof SecretTexts], base64(value)]),
+  );
 }
 
 function base64(plain: string): string {

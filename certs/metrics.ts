@@ -1,16 +1,19 @@
 /** The metrics of `curfew certs`. docs/metrics.md lists them. */
 import { Counter, Gauge, type Registry } from "prom-client";
-import { servingCertificate, signingAuthority, type Step } from "./plan.ts";
-import type { Round } from "./reconcile.ts";
+import type { Step } from "./plan.ts";
 import type { StepReason } from "./reasons.ts";
-import { parseBundle } from "./x509.ts";
+import type { Round } from "./reconcile.ts";
+import { EMPTY_SECRET } from "./secret.ts";
 
+/** What `curfew certs` counts. */
 export interface CertsMetrics {
   readonly stepTaken: (step: Step["kind"], because: StepReason) => void;
+  /** A round ended without an error. */
   readonly roundEnded: (round: Round) => void;
   readonly roundFailed: () => void;
 }
 
+/** Registers the metrics in `registry`, which may not have them yet. */
 export function createCertsMetrics(registry: Registry): CertsMetrics {
   const registers = [registry];
   const steps = new Counter({
@@ -21,7 +24,7 @@ export function createCertsMetrics(registry: Registry): CertsMetrics {
   });
   const rounds = new Counter({
     name: "curfew_certs_rounds_total",
-    help: "Looks at the cluster that ended with nothing left to do but wait (ok), or with an error (failed).",
+    help: "Rounds that ended with nothing left to do but wait (ok), or with an error (failed).",
     labelNames: ["outcome"] as const,
     registers,
   });
@@ -33,7 +36,7 @@ export function createCertsMetrics(registry: Registry): CertsMetrics {
   });
   const trusted = new Gauge({
     name: "curfew_certs_trusted_authorities",
-    help: "Authorities in the Secret: more than one during a rotation only.",
+    help: "Authorities in the Secret. More than one only during a rotation.",
     registers,
   });
   for (const outcome of ["ok", "failed"]) rounds.inc({ outcome }, 0);
@@ -43,11 +46,9 @@ export function createCertsMetrics(registry: Registry): CertsMetrics {
     },
     roundEnded({ observed: { secret } }) {
       rounds.inc({ outcome: "ok" });
-      const authorities = parseBundle(secret?.bundle ?? "");
-      const leaf = secret && servingCertificate(secret, authorities);
-      const authority = signingAuthority(secret);
-      trusted.set(authorities.length);
-      if (authority) expiry.set({ certificate: "authority" }, authority.validToDate.getTime() / 1000);
+      const { bundle, authority, leaf } = secret ?? EMPTY_SECRET;
+      trusted.set(bundle.length);
+      if (authority) expiry.set({ certificate: "authority" }, authority.certificate.validToDate.getTime() / 1000);
       if (leaf) expiry.set({ certificate: "serving" }, leaf.validToDate.getTime() / 1000);
     },
     roundFailed() {

@@ -1,48 +1,33 @@
 /**
- * What to do next about the certificates, from what is there. Pure but for the certificates it takes apart: no clock, no randomness,
- * no API server. It returns one step; whoever carries it out reads everything again and asks for the next, so an interruption
- * anywhere, and a second process beside it, do no harm.
+ * Decides what to do next about the certificates. Pure: no clock, no randomness, no API server. It
+ * returns one step. Whoever carries it out then reads everything again and asks for the next one,
+ * so it's safe to stop anywhere, and to run twice at once.
  *
- * The law that keeps every request alive: trust is added at once and removed late. An authority is in every caBundle before it
- * signs, and leaves the caBundles long after the last Pod that presented a certificate of its predecessor.
+ * The rule that keeps every request working: add trust at once, remove it late. An authority is in
+ * every caBundle before it signs, and stays there until long after the last Pod has stopped
+ * presenting a certificate that it signed.
  */
 import type { X509Certificate } from "node:crypto";
+import type { Webhook } from "./cluster.ts";
 import type { StepReason, WaitReason } from "./reasons.ts";
+import { EMPTY_SECRET, type ParsedSecret } from "./secret.ts";
 import {
   covers,
   dnsNames,
-  formatBundle,
   includes,
-  isKeyOf,
   isSignedBy,
   needsRenewal,
-  parseBundle,
   renewalTime,
   sameSet,
   union,
+  type Bundle,
+  type CertificateAndKey,
 } from "./x509.ts";
 
-/** The Secret's texts, PEM; empty where a key is missing. What they hold may be anything: people edit Secrets. */
-export interface CertificateSecret {
-  /** ca.crt: the authority that signs, then those that are still trusted. */
-  readonly bundle: string;
-  /** ca.key: of the first in `bundle`. */
-  readonly authorityKey: string;
-  /** tls.crt, tls.key. */
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** An entry of the webhook configuration that calls a Service of ours. */
-export interface Webhook {
-  readonly name: string;
-  /** The name that the API server expects in the certificate: SERVICE.NAMESPACE.svc. */
-  readonly host: string;
-  /** PEM. */
-  readonly caBundle: string;
-}
-
-/** For how long something has been so without a break, in milliseconds of a clock that never jumps. 0: it is not so. */
+/**
+ * How long something has been true without a break, in milliseconds of a clock that never jumps. 0
+ * if it isn't true now.
+ */
 export interface Agreement {
   /** Every webhook trusts the authority that signs. */
   readonly webhooksForMs: number;
@@ -50,111 +35,107 @@ export interface Agreement {
   readonly podsForMs: number;
 }
 
+/** How long {@link Agreement} must have lasted before a step that relies on it. */
 export interface Delays {
-  /** How long API servers may take to see a change of a caBundle. */
+  /** The longest that API servers may take to see a changed caBundle. */
   readonly publishMs: number;
-  /** Far more than kubelet takes to bring a Secret to a Pod, 30 to 100 s. */
+  /** Far longer than kubelet takes to update a Secret in a Pod, which is 30 to 100 s. */
   readonly rolloutMs: number;
 }
 
+/** A change to the Secret or, for `publish`, to the webhook configuration. */
 export type Step =
-  | { readonly kind: "create-authority"; readonly because: StepReason; readonly trust: string }
-  | { readonly kind: "publish"; readonly because: StepReason; readonly caBundles: ReadonlyMap<string, string> }
-  | { readonly kind: "issue-certificate"; readonly because: StepReason; readonly names: readonly string[] }
-  | { readonly kind: "retire-authorities"; readonly because: StepReason; readonly bundle: string };
+  | { readonly kind: "create-authority"; readonly because: StepReason; readonly trust: Bundle }
+  | {
+      readonly kind: "publish";
+      readonly because: StepReason;
+      readonly caBundles: ReadonlyMap<string, Bundle>;
+    }
+  | {
+      readonly kind: "issue-certificate";
+      readonly because: StepReason;
+      readonly issuer: CertificateAndKey;
+      readonly names: readonly string[];
+    }
+  | { readonly kind: "retire-authorities"; readonly because: StepReason; readonly bundle: Bundle };
 
+/** The next step, or how long to wait before planning again. */
 export type Plan = Step | { readonly kind: "wait"; readonly because: WaitReason; readonly milliseconds: number };
 
+/** Everything that a plan depends on. */
 export interface Situation {
   readonly now: Date;
-  readonly secret: CertificateSecret | undefined;
+  readonly secret: ParsedSecret | undefined;
   readonly webhooks: readonly Webhook[];
   readonly agreement: Agreement;
   readonly delays: Delays;
 }
 
-/** Far more than an overlap needs. Two processes whose clocks are a year apart would else add authorities without end. */
+/**
+ * Far more than a rotation needs. Without a limit, two processes whose clocks are a year apart
+ * would add authorities for ever.
+ */
 const MAX_TRUSTED = 8;
 
+/**
+ * The next step towards certificates that are valid, trusted by every webhook and presented by
+ * every Pod.
+ */
 export function planCertificates({ now, secret, webhooks, agreement, delays }: Situation): Plan {
   if (secret === undefined && webhooks.length === 0) return wait("no-webhook", Infinity);
 
-  const trusted = parseBundle(secret?.bundle ?? "");
-  const published = webhooks.map(({ name, caBundle }) => ({ name, trusts: parseBundle(caBundle) }));
-  const authority = signingAuthority(secret);
-  if (authority === undefined || needsRenewal(authority, now)) {
-    // Pods may present a certificate of any authority that was ever published, be the Secret new.
-    const trust = published.reduce((all, { trusts }) => union(all, trusts), trusted);
-    const because = authority === undefined ? "authority-missing" : "authority-due";
-    return { kind: "create-authority", because, trust: formatBundle(trust.slice(0, MAX_TRUSTED - 1)) };
+  const { bundle, authority, leaf } = secret ?? EMPTY_SECRET;
+  if (authority === undefined || needsRenewal(authority.certificate, now)) {
+    // Even if the Secret is new, Pods may present a certificate of any authority that was ever
+    // published.
+    const trust = webhooks.reduce((all, { caBundle }) => union(all, caBundle), bundle).slice(0, MAX_TRUSTED - 1);
+    return { kind: "create-authority", because: authority ? "authority-due" : "authority-missing", trust };
   }
 
-  const leaf = secret && servingCertificate(secret, trusted);
-  const isRolledOut = leaf !== undefined && isSignedBy(leaf, authority) && agreement.podsForMs >= delays.rolloutMs;
-  const isExact = isRolledOut && trusted.length === 1;
-  const caBundles = published.flatMap(({ name, trusts }): [string, string][] => {
-    const wanted = (isExact ? trusted : union(trusted, trusts)).slice(0, MAX_TRUSTED);
-    return sameSet(trusts, wanted) ? [] : [[name, formatBundle(wanted)]];
-  });
-  if (caBundles.length > 0) {
-    const isAdded = published.some(({ trusts }) => trusted.some((certificate) => !includes(trusts, certificate)));
-    const because = isAdded ? "authority-unpublished" : "authority-superseded";
-    return { kind: "publish", because, caBundles: new Map(caBundles) };
+  const isCurrent = leaf !== undefined && isSignedBy(leaf, authority.certificate);
+  const isRolledOut = isCurrent && agreement.podsForMs >= delays.rolloutMs;
+  const isRotating = bundle.length > 1;
+
+  const wantedFor = (caBundle: Bundle): Bundle =>
+    isRolledOut && !isRotating ? bundle : union(bundle, caBundle).slice(0, MAX_TRUSTED);
+  const outdated = webhooks.filter(({ caBundle }) => !sameSet(caBundle, wantedFor(caBundle)));
+  if (outdated.length > 0) {
+    const isMissing = outdated.some(({ caBundle }) => bundle.some((trusted) => !includes(caBundle, trusted)));
+    const because = isMissing ? "authority-unpublished" : "authority-superseded";
+    const caBundles = new Map(outdated.map(({ name, caBundle }) => [name, wantedFor(caBundle)]));
+    return { kind: "publish", because, caBundles };
   }
 
   const hosts = [...new Set(webhooks.map(({ host }) => host))].sort();
   const names = hosts.length > 0 || leaf === undefined ? hosts : dnsNames(leaf);
-  const because = reasonToIssue(leaf, authority, names, now);
+  const because = reasonToIssue(leaf, isCurrent, names, now);
   if (because !== undefined) {
     if (names.length === 0) return wait("no-webhook", Infinity);
-    // Nobody can be served yet where nothing else was ever trusted and there is no certificate: a first installation.
-    const isFirst = leaf === undefined && trusted.length === 1;
+    // In a first installation no Pod can serve yet, so there is nothing to wait for.
+    const isFirst = leaf === undefined && !isRotating;
     if (!isFirst && agreement.webhooksForMs < delays.publishMs)
       return wait("publishing", delays.publishMs - agreement.webhooksForMs);
-    return { kind: "issue-certificate", because, names };
+    return { kind: "issue-certificate", because, issuer: authority, names };
   }
 
-  if (isRolledOut && trusted.length > 1)
-    return { kind: "retire-authorities", because: "authority-superseded", bundle: formatBundle([authority]) };
+  if (isRolledOut && isRotating)
+    return { kind: "retire-authorities", because: "authority-superseded", bundle: [authority.certificate] };
 
-  const untilRenewal =
-    Math.min(...[leaf, authority].map((it) => (it ? renewalTime(it).getTime() : Infinity))) - now.getTime();
-  const hasSuperseded = published.some(({ trusts }) => trusts.length > 1) || trusted.length > 1;
-  return hasSuperseded
+  const renewals = [authority.certificate, leaf].flatMap((it) => (it ? [renewalTime(it).getTime()] : []));
+  const untilRenewal = Math.min(...renewals) - now.getTime();
+  return isRotating || webhooks.some(({ caBundle }) => caBundle.length > 1)
     ? wait("rolling-out", Math.min(untilRenewal, delays.rolloutMs - agreement.podsForMs))
     : wait("settled", untilRenewal);
 }
 
-/** Whether every webhook trusts the authority that signs: what {@link Agreement} measures, and what is read back after a publish. */
-export function isPublished(secret: CertificateSecret | undefined, webhooks: readonly Webhook[]): boolean {
-  const authority = signingAuthority(secret);
-  return authority !== undefined && webhooks.every(({ caBundle }) => includes(parseBundle(caBundle), authority));
-}
-
-/** The first authority of the Secret, if it is one and its key is there. */
-export function signingAuthority(secret: CertificateSecret | undefined): X509Certificate | undefined {
-  const [first] = parseBundle(secret?.bundle ?? "");
-  return first?.ca === true && isKeyOf(secret?.authorityKey ?? "", first) ? first : undefined;
-}
-
-/** The Secret's serving certificate, if its key is there and one of `trusted` signed it. */
-export function servingCertificate(
-  { cert, key }: CertificateSecret,
-  trusted: readonly X509Certificate[],
-): X509Certificate | undefined {
-  const [leaf] = parseBundle(cert);
-  const isOurs = leaf !== undefined && isKeyOf(key, leaf) && trusted.some((authority) => isSignedBy(leaf, authority));
-  return isOurs ? leaf : undefined;
-}
-
 function reasonToIssue(
   leaf: X509Certificate | undefined,
-  authority: X509Certificate,
+  isCurrent: boolean,
   names: readonly string[],
   now: Date,
 ): StepReason | undefined {
   if (leaf === undefined) return "certificate-missing";
-  if (!isSignedBy(leaf, authority)) return "authority-replaced";
+  if (!isCurrent) return "authority-replaced";
   if (!covers(leaf, names)) return "service-unnamed";
   return needsRenewal(leaf, now) ? "certificate-due" : undefined;
 }

@@ -1,31 +1,11 @@
-/** Carries plans out, one step after the other, until there is nothing to do but wait. */
+/** Carries out plans, one step at a time, until all that's left is to wait. */
 import { carryOut, type Lifetimes } from "./carry-out.ts";
+import type { Cluster, Observed, WriteOutcome } from "./cluster.ts";
 import type { Keys } from "./issue.ts";
-import { isPublished, planCertificates, servingCertificate, signingAuthority } from "./plan.ts";
-import type { CertificateSecret, Delays, Plan, Step, Webhook } from "./plan.ts";
+import { planCertificates, type Agreement, type Delays, type Plan, type Step } from "./plan.ts";
+import { EMPTY_SECRET } from "./secret.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { parseBundle } from "./x509.ts";
-
-/** What is there, each with the resourceVersion that a write must still meet. */
-export interface Observed {
-  readonly secret: (CertificateSecret & { readonly version: string }) | undefined;
-  readonly webhooks: readonly Webhook[];
-  /** Of the webhook configuration; undefined where there is none. */
-  readonly webhooksVersion: string | undefined;
-}
-
-/** `conflict`: somebody was faster, so the plan no longer holds; nothing was written. */
-export type WriteOutcome = "written" | "conflict";
-
-/** The cluster as far as certificates go. Every method rejects when the API server cannot be asked. */
-export interface Cluster {
-  observe(): Promise<Observed>;
-  /** Creates the Secret where `version` is undefined. */
-  writeSecret(secret: CertificateSecret, version: string | undefined): Promise<WriteOutcome>;
-  publish(caBundles: ReadonlyMap<string, string>, version: string): Promise<WriteOutcome>;
-  /** SHA-256 fingerprints of what the Pods behind `webhooks` present; undefined if one that serves cannot be asked. */
-  presented(webhooks: readonly Webhook[]): Promise<readonly string[] | undefined>;
-}
+import { includes } from "./x509.ts";
 
 export interface ReconcilerOptions {
   readonly cluster: Cluster;
@@ -34,19 +14,28 @@ export interface ReconcilerOptions {
   /** Tests pass keys that are made already. */
   readonly keys?: () => Keys;
   readonly now?: () => Date;
+  /** Milliseconds of a clock that never jumps. */
   readonly monotonic?: () => number;
+  /** Called after every step. */
   readonly onStep?: (step: Step, outcome: WriteOutcome) => void;
 }
 
-/** Where a round ended. */
+/** How a round ended: why and how long to wait, and what there is. */
 export interface Round {
   readonly plan: Extract<Plan, { kind: "wait" }>;
   readonly observed: Observed;
 }
 
-/** More than a whole life takes, so that a bug, or somebody who undoes each step, cannot make it spin. */
+/**
+ * More than a complete rotation takes. It keeps a bug, or somebody who undoes every step, from
+ * causing an endless loop.
+ */
 const MAX_STEPS = 12;
 
+/**
+ * Brings the certificates into place, round by round. It remembers how long webhooks and Pods have
+ * agreed with the Secret.
+ */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #published: Stopwatch;
@@ -58,7 +47,11 @@ export class Reconciler {
     this.#rolledOut = new Stopwatch(options.monotonic);
   }
 
-  /** Reads, plans and acts until the plan is to wait. Each step is planned anew from what can be read after the one before. */
+  /**
+   * Reads, plans and acts until the plan is to wait. Everything is read again after each step.
+   * @throws Error if the API server doesn't answer or refuses a write, or if the steps never come
+   * to an end.
+   */
   async round(): Promise<Round> {
     const { cluster, delays, onStep, now = () => new Date() } = this.#options;
     for (let steps = 0; steps < MAX_STEPS; steps += 1) {
@@ -69,26 +62,24 @@ export class Reconciler {
       onStep?.(plan, await this.#act(plan, observed, now()));
     }
     throw new Error(
-      `the certificates are not in place after ${MAX_STEPS} steps in a row: something else keeps changing the Secret or the webhooks`,
+      `the certificates aren't in place after ${MAX_STEPS} steps in a row: something else keeps changing the Secret or the webhooks`,
     );
   }
 
   async #act(step: Step, { secret, webhooksVersion }: Observed, now: Date): Promise<WriteOutcome> {
     const { cluster, lifetimes, keys } = this.#options;
     if (step.kind === "publish") return cluster.publish(step.caBundles, webhooksVersion ?? "");
-    return cluster.writeSecret(
-      carryOut(step, secret, { now, lifetimes, ...(keys && { keys: keys() }) }),
-      secret?.version,
-    );
+    return cluster.writeSecret(carryOut(step, { now, lifetimes, ...(keys && { keys: keys() }) }), secret?.version);
   }
 
-  async #agreement({ secret, webhooks }: Observed): Promise<{ webhooksForMs: number; podsForMs: number }> {
-    const authority = signingAuthority(secret);
-    const leaf = secret && servingCertificate(secret, parseBundle(secret.bundle));
+  async #agreement({ secret, webhooks }: Observed): Promise<Agreement> {
+    const { authority, leaf } = secret ?? EMPTY_SECRET;
+    const signer = authority?.certificate;
+    const isPublished = signer !== undefined && webhooks.every(({ caBundle }) => includes(caBundle, signer));
     const presented = leaf && (await this.#options.cluster.presented(webhooks));
     const isRolledOut = presented?.every((fingerprint) => fingerprint === leaf?.fingerprint256) ?? false;
     return {
-      webhooksForMs: this.#published.observe(isPublished(secret, webhooks) ? authority?.fingerprint256 : undefined),
+      webhooksForMs: this.#published.observe(isPublished ? signer.fingerprint256 : undefined),
       podsForMs: this.#rolledOut.observe(isRolledOut ? leaf?.fingerprint256 : undefined),
     };
   }

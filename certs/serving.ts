@@ -1,18 +1,22 @@
 import { generateKeys, issue, type Keys, type Validity } from "./issue.ts";
-import type { KeyPair } from "./x509.ts";
+import type { CertificateAndKey } from "./x509.ts";
 
-/** A new key and a serving certificate for `names` (DNS names of Services, as the API server asks for them). */
+const DNS_NAME = 2;
+
+/**
+ * Makes a serving certificate with a new key. `names` are DNS names of Services, as the API server
+ * asks for them.
+ */
 export function issueServing(
-  authority: KeyPair,
+  issuer: CertificateAndKey,
   names: readonly string[],
   validity: Validity,
   keys: Keys = generateKeys(),
-): KeyPair {
-  const DNS_NAME = 2;
+): CertificateAndKey {
   return issue({
     ...validity,
     keys,
-    issuer: authority,
+    issuer,
     commonName: "curfew webhook",
     extensions: [
       { name: "basicConstraints", cA: false, critical: true },

@@ -1,56 +1,64 @@
-/** `curfew certs status`: what is there, for a person; pure but for {@link showStatus}, which asks. */
+/**
+ * `curfew certs status`: describes the certificates for people. Only {@link showStatus} reads the
+ * cluster; the rest is pure.
+ */
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { X509Certificate } from "node:crypto";
+import type { Observed } from "./cluster.ts";
 import { KubernetesCluster, type Names } from "./kubernetes.ts";
-import { servingCertificate, signingAuthority } from "./plan.ts";
 import type { Server } from "./presented.ts";
-import type { Observed } from "./reconcile.ts";
-import { covers, includes, needsRenewal, parseBundle, renewalTime, sameSet } from "./x509.ts";
+import { EMPTY_SECRET } from "./secret.ts";
+import { covers, includes, needsRenewal, renewalTime, sameSet } from "./x509.ts";
 
+/** What there is to say, one line each, and whether all of it is good. */
 export interface Status {
   readonly text: string;
-  /** A request by the API server would be served now, by every Pod. */
+  /** Every Pod can serve requests of the API server now. */
   readonly isHealthy: boolean;
 }
 
+/**
+ * Reads the cluster, asks the Pods for their certificates, and describes both.
+ * @throws Error if the API server can't be asked.
+ */
 export async function showStatus(names: Names, kubeConfig: KubeConfig): Promise<Status> {
   const cluster = new KubernetesCluster(kubeConfig, names);
   const observed = await cluster.observe();
   return describeStatus(new Date(), names, observed, await cluster.servers(observed.webhooks));
 }
 
-/** A line for each certificate, webhook and group of Pods; those that are not as they should be begin with `!`. */
+/**
+ * One line for each certificate, webhook and group of Pods. Lines about a problem begin with `!`.
+ */
 export function describeStatus(
   now: Date,
   names: Names,
   { secret, webhooks, webhooksVersion }: Observed,
   servers: readonly Server[],
 ): Status {
-  const trusted = parseBundle(secret?.bundle ?? "");
-  const authority = signingAuthority(secret);
-  const leaf = secret && servingCertificate(secret, trusted);
+  const { bundle, authority: signer, leaf } = secret ?? EMPTY_SECRET;
+  const authority = signer?.certificate;
   const lines = [
     secret
       ? line(true, `Secret ${names.namespace}/${names.secret}`)
-      : line(false, `Secret ${names.namespace}/${names.secret} does not exist: does curfew certs run?`),
+      : line(false, `Secret ${names.namespace}/${names.secret} doesn't exist: is curfew certs running?`),
     authority
       ? line(isValid(authority, now), `authority ${identify(authority, now)}`)
       : line(false, "no authority with its key in the Secret"),
-    ...trusted
-      .filter((certificate) => certificate !== trusted[0] || authority === undefined)
+    ...bundle
+      .filter((certificate) => certificate !== authority)
       .map((certificate) => line(true, `also trusted ${identify(certificate, now)}`)),
     leaf
       ? line(isValid(leaf, now), `serving certificate ${identify(leaf, now)}, for ${leaf.subjectAltName ?? "no name"}`)
       : line(false, "no serving certificate with its key in the Secret"),
     webhooksVersion === undefined
-      ? line(false, `MutatingWebhookConfiguration ${names.webhookConfiguration} does not exist: nothing is injected`)
+      ? line(false, `MutatingWebhookConfiguration ${names.webhookConfiguration} doesn't exist: nothing is injected`)
       : line(webhooks.length > 0, `MutatingWebhookConfiguration ${names.webhookConfiguration}`),
     ...webhooks.map(({ name, host, caBundle }) => {
-      const trusts = parseBundle(caBundle);
-      const isTrusting = authority !== undefined && includes(trusts, authority);
+      const isTrusting = authority !== undefined && includes(caBundle, authority);
       const isNamed = leaf !== undefined && covers(leaf, [host]);
-      const extra = sameSet(trusts, trusted) ? "" : "; its caBundle is not the Secret's";
-      return line(isTrusting && isNamed, `${name}: ${isTrusting ? "trusts" : "does not trust"} the authority${extra}`);
+      const extra = sameSet(caBundle, bundle) ? "" : "; its caBundle differs from the Secret's ca.crt";
+      return line(isTrusting && isNamed, `${name}: ${isTrusting ? "trusts" : "doesn't trust"} the authority${extra}`);
     }),
     ...podsLines(servers, leaf),
   ];
@@ -69,11 +77,11 @@ function line(isGood: boolean, text: string): Line {
   return { isGood, text };
 }
 
-/** One that does not serve and does not answer is none of them: it reads its Secret anew when it starts. */
+/** Leaves out Pods that neither serve nor answer. They read the Secret when they start. */
 function podsLines(servers: readonly Server[], leaf: X509Certificate | undefined): readonly Line[] {
   const pods = servers.filter(({ isServing, fingerprint }) => isServing || fingerprint !== undefined);
   const others = pods.filter(({ fingerprint }) => fingerprint === undefined || fingerprint !== leaf?.fingerprint256);
-  if (pods.length === 0) return [line(false, "no Pod serves")];
+  if (pods.length === 0) return [line(false, "no Pod is serving")];
   const fresh = pods.length - others.length;
   return [
     line(others.length === 0, `${fresh} of ${pods.length} Pods present this certificate`),
@@ -81,8 +89,8 @@ function podsLines(servers: readonly Server[], leaf: X509Certificate | undefined
       line(
         false,
         fingerprint === undefined
-          ? `${name} does not answer; Pods can be asked from within the cluster only`
-          : `${name} presents another (${shorten(fingerprint)}); kubelet may take two minutes`,
+          ? `${name} doesn't answer; Pods can only be asked from within the cluster`
+          : `${name} presents another (${shorten(fingerprint)}); kubelet may take two minutes to update it`,
       ),
     ),
   ];

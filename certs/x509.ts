@@ -1,16 +1,19 @@
-/** Certificates as they are found, whoever made or mangled them: PEM in, node:crypto's certificates out, nothing thrown. */
-import { createPrivateKey, X509Certificate } from "node:crypto";
+/** Reads X.509 certificates, whoever made or mangled them. Nothing here throws. */
+import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** A certificate with its private key, both PEM. */
-export interface KeyPair {
-  readonly cert: string;
-  readonly key: string;
+/** A certificate and its private key. */
+export interface CertificateAndKey {
+  readonly certificate: X509Certificate;
+  readonly key: KeyObject;
 }
 
-/** Every certificate of a PEM bundle, each once, in its order. What is no certificate is left out. */
-export function parseBundle(pem: string): readonly X509Certificate[] {
+/** Certificates in a given order, each once. */
+export type Bundle = readonly X509Certificate[];
+
+/** The certificates of a PEM bundle in their order, each once. Anything else in it is left out. */
+export function parseBundle(pem: string): Bundle {
   const byFingerprint = new Map<string, X509Certificate>();
   for (const [block] of pem.matchAll(BLOCK)) {
     const certificate = parseCertificate(block);
@@ -19,65 +22,75 @@ export function parseBundle(pem: string): readonly X509Certificate[] {
   return [...byFingerprint.values()];
 }
 
-export function formatBundle(certificates: readonly X509Certificate[]): string {
-  return certificates.map((certificate) => certificate.toString()).join("");
+/** The bundle as PEM. */
+export function formatBundle(bundle: Bundle): string {
+  return bundle.map((certificate) => certificate.toString()).join("");
 }
 
-/** Those of both lists, each once, the first list's before the second's. */
-export function union(
-  first: readonly X509Certificate[],
-  second: readonly X509Certificate[],
-): readonly X509Certificate[] {
+/** The certificates of both bundles, the first one's before the second one's. */
+export function union(first: Bundle, second: Bundle): Bundle {
   return [...first, ...second.filter((certificate) => !includes(first, certificate))];
 }
 
-export function includes(certificates: readonly X509Certificate[], wanted: X509Certificate): boolean {
-  return certificates.some(({ fingerprint256 }) => fingerprint256 === wanted.fingerprint256);
+/** Whether `wanted` is in the bundle. */
+export function includes(bundle: Bundle, wanted: X509Certificate): boolean {
+  return bundle.some(({ fingerprint256 }) => fingerprint256 === wanted.fingerprint256);
 }
 
-export function sameSet(first: readonly X509Certificate[], second: readonly X509Certificate[]): boolean {
+/** Whether both bundles hold the same certificates, in any order. */
+export function sameSet(first: Bundle, second: Bundle): boolean {
   return first.length === second.length && first.every((certificate) => includes(second, certificate));
 }
 
-/** Whether `key` is the private key of `certificate`. */
-export function isKeyOf(key: string, certificate: X509Certificate): boolean {
+/** The certificate with its private key, or undefined if `pem` isn't its key. */
+export function withKey(certificate: X509Certificate, pem: string): CertificateAndKey | undefined {
   try {
-    return certificate.checkPrivateKey(createPrivateKey(key));
+    const key = createPrivateKey(pem);
+    return certificate.checkPrivateKey(key) ? { certificate, key } : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-/** Whether `authority` signed `certificate`; not whether either is valid now. */
+/** Whether `authority` signed `certificate`. Either may have expired. */
 export function isSignedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
   return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
 }
 
-/** Whether a client that asks for `names` takes the certificate as theirs. */
+/** Whether the certificate is valid for every one of these DNS names. */
 export function covers(certificate: X509Certificate, names: readonly string[]): boolean {
   return names.every((name) => certificate.checkHost(name, { subject: "never" }) !== undefined);
 }
 
-/** The DNS names among its subject alternative names. */
+/** The DNS names in the certificate's subject alternative name. */
 export function dnsNames(certificate: X509Certificate): readonly string[] {
   return (certificate.subjectAltName ?? "")
     .split(", ")
     .flatMap((name) => (name.startsWith("DNS:") ? [name.slice("DNS:".length)] : []));
 }
 
-/** How long a certificate is used that lives `life`, in the same unit: two thirds, with a third left for whatever goes wrong. */
-export function usedFor(life: number): number {
-  return (life * 2) / 3;
+/**
+ * How much of its lifetime a certificate is used for, in the same unit: two thirds. The rest is a
+ * reserve.
+ */
+export function usedFor(lifetime: number): number {
+  return (lifetime * 2) / 3;
 }
 
-/** When it is due for renewal. Its validity is twice its life, since it began a life before the certificate was issued (issue.ts). */
+/**
+ * When the certificate is due for renewal. Its validity is twice its lifetime, because issue.ts
+ * backdates certificates by a lifetime.
+ */
 export function renewalTime(certificate: X509Certificate): Date {
   const [from, to] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()];
-  const life = (to - from) / 2;
-  return new Date(to - life + usedFor(life));
+  const lifetime = (to - from) / 2;
+  return new Date(to - lifetime + usedFor(lifetime));
 }
 
-/** Due, or not valid yet: a clock has jumped, then or now, and a certificate of today is good in either case. */
+/**
+ * Whether the certificate is due for renewal, or isn't valid yet. The latter means that a clock has
+ * jumped, then or now; a new certificate is right either way.
+ */
 export function needsRenewal(certificate: X509Certificate, now: Date): boolean {
   return now >= renewalTime(certificate) || now < certificate.validFromDate;
 }

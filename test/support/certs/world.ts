@@ -1,13 +1,15 @@
 /**
- * A cluster as certificates see it, in memory and in its own time: API servers that take a caBundle over late, kubelets that bring a
- * Secret late to the Pods that serve. It knows whether a request would be served, at any moment.
+ * The cluster that `curfew certs` works with, in memory and in its own time. Its API servers see a
+ * changed caBundle late, and its kubelets bring a changed Secret to the Pods late. It knows at any
+ * moment whether a request could fail.
  */
-import { generateKeyPairSync, X509Certificate } from "node:crypto";
-import { carryOut, type Lifetimes } from "../../../certs/carry-out.ts";
+import { generateKeyPairSync, type X509Certificate } from "node:crypto";
+import { carryOut, type Issuing, type Lifetimes, type SecretStep } from "../../../certs/carry-out.ts";
+import type { Cluster, Observed, Webhook, WriteOutcome } from "../../../certs/cluster.ts";
 import type { Keys } from "../../../certs/issue.ts";
-import type { CertificateSecret, Delays, Webhook } from "../../../certs/plan.ts";
-import type { Cluster, Observed, WriteOutcome } from "../../../certs/reconcile.ts";
-import { covers, isSignedBy, parseBundle } from "../../../certs/x509.ts";
+import type { Delays } from "../../../certs/plan.ts";
+import { parseSecret, type SecretTexts } from "../../../certs/secret.ts";
+import { covers, isSignedBy, parseBundle, type Bundle } from "../../../certs/x509.ts";
 
 export const MINUTE = 60_000;
 export const DAY = 86_400_000;
@@ -15,14 +17,10 @@ export const LIFETIMES: Lifetimes = { authorityMs: 365 * DAY, certificateMs: 30 
 export const DELAYS: Delays = { publishMs: 30_000, rolloutMs: 10 * MINUTE };
 export const HOST = "curfew-admission.curfew-system.svc";
 
-/** Short RSA keys, for speed; a few do for all authorities and certificates, which differ by name. */
-const pool: Keys[] = Array.from({ length: 3 }, () =>
-  generateKeyPairSync("rsa", {
-    modulusLength: 1024,
-    publicKeyEncoding: { type: "spki", format: "pem" },
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-  }),
-);
+/** RSA keys, short for speed. A few are enough, since certificates with the same key differ by name. */
+const pool: Keys[] = Array.from({ length: 3 }, () => generateKeyPairSync("rsa", { modulusLength: 1024 }));
+
+/** Keys for the next certificate, made beforehand. */
 export function nextKeys(): Keys {
   const [keys] = pool.splice(0, 1);
   if (keys === undefined) throw new Error("the pool of keys is empty");
@@ -30,36 +28,46 @@ export function nextKeys(): Keys {
   return keys;
 }
 
-/** A Secret as the first two steps of an installation leave it. */
-export function installedSecret(
-  now: Date,
-  names: readonly string[] = [HOST],
-  lifetimes = LIFETIMES,
-): CertificateSecret {
-  const issuing = (): { now: Date; lifetimes: Lifetimes; keys: Keys } => ({ now, lifetimes, keys: nextKeys() });
-  const because = "authority-missing";
-  const secret = carryOut({ kind: "create-authority", because, trust: "" }, undefined, issuing());
-  return carryOut({ kind: "issue-certificate", because, names }, secret, issuing());
+const EMPTY_TEXTS: SecretTexts = { bundle: "", authorityKey: "", cert: "", key: "" };
+
+/** The Secret's texts after a step. */
+export function changed(secret: SecretTexts | undefined, step: SecretStep, issuing: Issuing): SecretTexts {
+  return { ...EMPTY_TEXTS, ...secret, ...carryOut(step, issuing) };
 }
 
-/** How long the slowest API server and the slowest kubelet take. */
+/** The Secret of a new installation. */
+export function installedSecret(now: Date, names: readonly string[] = [HOST], lifetimes = LIFETIMES): SecretTexts {
+  const because = "authority-missing";
+  const create = { kind: "create-authority", because, trust: [] } as const;
+  const secret = changed(undefined, create, { now, lifetimes, keys: nextKeys() });
+  return reissued(secret, names, { now, lifetimes, keys: nextKeys() });
+}
+
+/** The Secret with a new serving certificate. */
+export function reissued(secret: SecretTexts, names: readonly string[], issuing: Issuing): SecretTexts {
+  const { authority: issuer } = parseSecret(secret);
+  if (issuer === undefined) throw new Error("the Secret has no authority");
+  return changed(secret, { kind: "issue-certificate", because: "certificate-due", issuer, names }, issuing);
+}
+
+/** How long the slowest API server and the slowest kubelet take to see a change. */
 const API_SERVER_LAG_MS = 25_000;
 const KUBELET_LAG_MS = 120_000;
 
 export class World implements Cluster {
   /** Milliseconds since the start, without jumps. */
   elapsed = 0;
-  /** What the wall clock of `curfew certs` is off. */
+  /** How many milliseconds the wall clock of `curfew certs` is ahead. */
   clockOffset = 0;
-  secret: CertificateSecret | undefined;
-  webhooks: Webhook[] = ["jobs", "updates", "cronjobs"].map((name) => ({ name, host: HOST, caBundle: "" }));
-  /** Set: thrown by the next call that would write, before or after it is carried out. */
+  secret: SecretTexts | undefined;
+  webhooks: Webhook[] = ["jobs", "updates", "cronjobs"].map((name) => ({ name, host: HOST, caBundle: [] }));
+  /** If set, the next write throws, either before or after it has changed anything. */
   crash: "before" | "after" | undefined;
   #secretVersion = 1;
   #webhooksVersion = 1;
-  /** What the slowest API server and the slowest Pod still go by, with the time from which they go by something newer. */
+  /** What the slowest API server and the slowest Pod may still use, and until when. */
   readonly #bundles: { readonly until: number; readonly webhooks: readonly Webhook[] }[] = [];
-  readonly #mounts: { readonly until: number; readonly secret: CertificateSecret | undefined }[] = [];
+  readonly #mounts: { readonly until: number; readonly secret: SecretTexts | undefined }[] = [];
 
   readonly start: Date;
 
@@ -71,19 +79,19 @@ export class World implements Cluster {
   readonly monotonic = (): number => this.elapsed;
 
   observe(): Promise<Observed> {
-    const secret = this.secret && { ...this.secret, version: String(this.#secretVersion) };
+    const secret = this.secret && { ...parseSecret(this.secret), version: String(this.#secretVersion) };
     return Promise.resolve({ secret, webhooks: this.webhooks, webhooksVersion: String(this.#webhooksVersion) });
   }
 
-  async writeSecret(secret: CertificateSecret, version: string | undefined): Promise<WriteOutcome> {
+  async writeSecret(change: Partial<SecretTexts>, version: string | undefined): Promise<WriteOutcome> {
     if (version !== (this.secret && String(this.#secretVersion))) return "conflict";
     await this.#write(() => {
-      this.setSecret(secret);
+      this.setSecret({ ...EMPTY_TEXTS, ...this.secret, ...change });
     });
     return "written";
   }
 
-  async publish(caBundles: ReadonlyMap<string, string>, version: string): Promise<WriteOutcome> {
+  async publish(caBundles: ReadonlyMap<string, Bundle>, version: string): Promise<WriteOutcome> {
     if (version !== String(this.#webhooksVersion)) return "conflict";
     await this.#write(() => {
       this.setWebhooks(this.webhooks.map((hook) => ({ ...hook, caBundle: caBundles.get(hook.name) ?? hook.caBundle })));
@@ -93,12 +101,12 @@ export class World implements Cluster {
 
   presented(): Promise<readonly string[]> {
     return Promise.resolve(
-      this.#possibleMounts().flatMap((secret) => (secret?.cert ? [leafOf(secret).fingerprint256] : [])),
+      this.#possibleMounts().flatMap((secret) => (secret && leafOf(secret)?.fingerprint256) ?? []),
     );
   }
 
-  /** Changes the Secret as anybody could; Pods follow late, and keep what they have where it is deleted. */
-  setSecret(secret: CertificateSecret | undefined): void {
+  /** Changes the Secret, as anybody could. Pods follow late, and keep their files if it's deleted. */
+  setSecret(secret: SecretTexts | undefined): void {
     this.#mounts.push({
       until: this.elapsed + KUBELET_LAG_MS,
       secret: this.secret?.cert ? this.secret : this.#mounts.at(-1)?.secret,
@@ -107,21 +115,21 @@ export class World implements Cluster {
     this.#secretVersion += 1;
   }
 
-  /** Changes the webhooks as anybody could; API servers follow late. */
+  /** Changes the webhooks, as anybody could. API servers follow late. */
   setWebhooks(webhooks: Webhook[]): void {
     this.#bundles.push({ until: this.elapsed + API_SERVER_LAG_MS, webhooks: this.webhooks });
     this.webhooks = webhooks;
     this.#webhooksVersion += 1;
   }
 
-  /** Why some API server and some Pod could fail to understand each other now; empty if none could. */
+  /** Every reason why a call of some Pod by some API server could fail now. */
   failures(): string[] {
     const now = new Date(this.start.getTime() + this.elapsed);
     return this.#possibleMounts().flatMap((secret) => {
-      if (!secret?.cert) return ["a Pod has no certificate"];
-      const leaf = leafOf(secret);
+      const leaf = secret && leafOf(secret);
+      if (leaf === undefined) return ["a Pod has no certificate"];
       return this.#possibleWebhooks().flatMap(({ name, host, caBundle }) => {
-        if (!parseBundle(caBundle).some((authority) => isValid(authority, now) && isSignedBy(leaf, authority)))
+        if (!caBundle.some((authority) => isValid(authority, now) && isSignedBy(leaf, authority)))
           return [`${name} does not trust what a Pod presents`];
         if (!isValid(leaf, now)) return [`${name} meets a certificate that is not valid`];
         return covers(leaf, [host]) ? [] : [`${name} meets a certificate for another name`];
@@ -138,7 +146,7 @@ export class World implements Cluster {
     if (crash === "after") throw new Error("crashed after the write");
   }
 
-  #possibleMounts(): (CertificateSecret | undefined)[] {
+  #possibleMounts(): (SecretTexts | undefined)[] {
     const older = this.#mounts.filter(({ until }) => until > this.elapsed).map(({ secret }) => secret);
     const latest = this.secret?.cert ? this.secret : this.#mounts.at(-1)?.secret;
     return [...older.filter((secret) => secret?.cert), latest];
@@ -152,8 +160,9 @@ export class World implements Cluster {
   }
 }
 
-function leafOf(secret: CertificateSecret): X509Certificate {
-  return new X509Certificate(secret.cert);
+/** The certificate that a Pod serves with, whoever signed it. */
+function leafOf({ cert }: SecretTexts): X509Certificate | undefined {
+  return parseBundle(cert)[0];
 }
 
 function isValid(certificate: X509Certificate, now: Date): boolean {

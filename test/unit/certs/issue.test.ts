@@ -1,5 +1,4 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:tls";
 import type { AddressInfo } from "node:net";
@@ -8,7 +7,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueAuthority } from "../../../certs/authority.ts";
 import { issueServing } from "../../../certs/serving.ts";
-import { needsRenewal, parseBundle } from "../../../certs/x509.ts";
+import { formatKey } from "../../../certs/issue.ts";
+import { needsRenewal, parseBundle, type CertificateAndKey } from "../../../certs/x509.ts";
 import { DAY, HOST } from "../../support/certs/world.ts";
 
 const now = new Date();
@@ -16,14 +16,16 @@ const authority = issueAuthority({ now, lifetimeMs: 365 * DAY });
 const successor = issueAuthority({ now, lifetimeMs: 365 * DAY });
 const leaf = issueServing(authority, [HOST, "other.curfew-system.svc"], { now, lifetimeMs: 30 * DAY });
 
+const pem = ({ certificate }: CertificateAndKey): string => certificate.toString();
+
 describe.skipIf(spawnSync("openssl", ["version"]).status !== 0)("openssl", () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "curfew-openssl-"));
-    writeFileSync(join(folder, "leaf.pem"), leaf.cert);
-    writeFileSync(join(folder, "old.pem"), authority.cert);
-    writeFileSync(join(folder, "both.pem"), successor.cert + authority.cert);
-    writeFileSync(join(folder, "new.pem"), successor.cert);
+    writeFileSync(join(folder, "leaf.pem"), pem(leaf));
+    writeFileSync(join(folder, "old.pem"), pem(authority));
+    writeFileSync(join(folder, "both.pem"), pem(successor) + pem(authority));
+    writeFileSync(join(folder, "new.pem"), pem(successor));
   });
   afterAll(() => {
     rmSync(folder, { recursive: true });
@@ -59,10 +61,10 @@ describe.skipIf(spawnSync("openssl", ["version"]).status !== 0)("openssl", () =>
 });
 
 test("a TLS client that trusts the authority takes the certificate for its name", async () => {
-  const server = createServer({ cert: leaf.cert, key: leaf.key }).listen(0, "127.0.0.1");
+  const server = createServer({ cert: pem(leaf), key: formatKey(leaf.key) }).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const { port } = server.address() as AddressInfo;
-  const socket = connect({ host: "127.0.0.1", port, servername: HOST, ca: authority.cert });
+  const socket = connect({ host: "127.0.0.1", port, servername: HOST, ca: pem(authority) });
   await new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
   expect(socket.authorized).toBe(true);
   socket.destroy();
@@ -71,25 +73,25 @@ test("a TLS client that trusts the authority takes the certificate for its name"
 
 test("a certificate does not outlive the authority that signed it", () => {
   const brief = issueAuthority({ now, lifetimeMs: DAY });
-  const { cert } = issueServing(brief, [HOST], { now, lifetimeMs: 30 * DAY });
-  expect(new X509Certificate(cert).validTo).toBe(new X509Certificate(brief.cert).validTo);
+  const { certificate } = issueServing(brief, [HOST], { now, lifetimeMs: 30 * DAY });
+  expect(certificate.validTo).toBe(brief.certificate.validTo);
 });
 
 test("certificates are due when two thirds of their life are over", () => {
-  const certificate = new X509Certificate(leaf.cert);
+  const { certificate } = leaf;
   expect(needsRenewal(certificate, new Date(now.getTime() + 19.99 * DAY))).toBe(false);
   expect(needsRenewal(certificate, new Date(now.getTime() + 20.01 * DAY))).toBe(true);
 });
 
 test("no two authorities share a name or a serial number", () => {
-  const [first, second] = [new X509Certificate(authority.cert), new X509Certificate(successor.cert)];
+  const [first, second] = [authority.certificate, successor.certificate];
   expect(first.subject).not.toBe(second.subject);
   expect(first.serialNumber).not.toBe(second.serialNumber);
 });
 
 test("a bundle is read as far as it can be, whatever is between its certificates", () => {
-  const bundle = `# a comment\n${authority.cert}garbage\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n${successor.cert}${authority.cert}`;
+  const bundle = `# a comment\n${pem(authority)}garbage\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n${pem(successor)}${pem(authority)}`;
   expect(parseBundle(bundle).map(({ serialNumber }) => serialNumber)).toEqual(
-    [authority, successor].map(({ cert }) => new X509Certificate(cert).serialNumber),
+    [authority, successor].map(({ certificate }) => certificate.serialNumber),
   );
 });

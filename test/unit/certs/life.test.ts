@@ -1,10 +1,10 @@
 /** The whole life of the certificates in a simulated cluster, with what can go wrong at every single step of it. */
 import { describe, expect, test } from "vitest";
-import { carryOut } from "../../../certs/carry-out.ts";
+import type { Cluster, WriteOutcome } from "../../../certs/cluster.ts";
 import type { Step } from "../../../certs/plan.ts";
-import { Reconciler, type Cluster, type WriteOutcome } from "../../../certs/reconcile.ts";
+import { Reconciler } from "../../../certs/reconcile.ts";
 import { parseBundle } from "../../../certs/x509.ts";
-import { DAY, DELAYS, HOST, installedSecret, MINUTE, nextKeys, World } from "../../support/certs/world.ts";
+import { DAY, DELAYS, HOST, installedSecret, MINUTE, nextKeys, reissued, World } from "../../support/certs/world.ts";
 
 const LIFETIMES = { authorityMs: 30 * DAY, certificateMs: 6 * DAY };
 
@@ -60,9 +60,8 @@ const emptyRun = (): Run => ({ steps: [], outcomes: [], failures: [] });
 function installed(authorityAge = 0): World {
   const world = new World();
   const made = installedSecret(new Date(world.now().getTime() - authorityAge), [HOST], LIFETIMES);
-  const step = { kind: "issue-certificate", because: "certificate-due", names: [HOST] } as const;
-  world.secret = carryOut(step, made, { now: world.now(), lifetimes: LIFETIMES, keys: nextKeys() });
-  world.webhooks = world.webhooks.map((hook) => ({ ...hook, caBundle: made.bundle }));
+  world.secret = reissued(made, [HOST], { now: world.now(), lifetimes: LIFETIMES, keys: nextKeys() });
+  world.webhooks = world.webhooks.map((hook) => ({ ...hook, caBundle: parseBundle(made.bundle) }));
   return world;
 }
 
@@ -80,7 +79,7 @@ test("seventy days of renewals, three authorities among them, fail no request", 
   expect(run.failures).toEqual([]);
   expect(run.steps.filter((step) => step === "create-authority")).toHaveLength(3);
   expect(run.steps.filter((step) => step === "issue-certificate").length).toBeGreaterThan(14);
-  expect(parseBundle(world.webhooks[0]?.caBundle ?? "")).toHaveLength(1);
+  expect(world.webhooks[0]?.caBundle).toHaveLength(1);
 });
 
 test("certificates that are to live longer than their authority are renewed with it, not without end", async () => {
@@ -125,7 +124,7 @@ describe.each(["before", "after"] as const)("a crash just %s a write", (crash) =
       await live(world, [reconcilerOf(world, rotation)], rotation, 2 * DAY);
       expect(rotation.failures).toEqual([]);
       expect(parseBundle(world.secret?.bundle ?? "")).toHaveLength(1);
-      expect(world.webhooks.map(({ caBundle }) => parseBundle(caBundle).length)).toEqual([1, 1, 1]);
+      expect(world.webhooks.map(({ caBundle }) => caBundle.length)).toEqual([1, 1, 1]);
     },
   );
 });
@@ -185,8 +184,8 @@ describe("trouble", () => {
     [
       "a stranger's authority is added to a caBundle",
       (world) => {
-        const stranger = installedSecret(world.now()).bundle;
-        world.setWebhooks(world.webhooks.map((hook) => ({ ...hook, caBundle: hook.caBundle + stranger })));
+        const strangers = parseBundle(installedSecret(world.now()).bundle);
+        world.setWebhooks(world.webhooks.map((hook) => ({ ...hook, caBundle: [...hook.caBundle, ...strangers] })));
       },
     ],
   ])("fails no request: %s", async (_, strike) => {
@@ -198,14 +197,14 @@ describe("trouble", () => {
     world.clockOffset = 0;
     await live(world, [reconciler], run, 25 * DAY, DAY);
     expect(run.failures).toEqual([]);
-    expect(world.webhooks.map(({ caBundle }) => parseBundle(caBundle).length)).toEqual([1, 1, 1]);
+    expect(world.webhooks.map(({ caBundle }) => caBundle.length)).toEqual([1, 1, 1]);
   });
 
   test.each<[string, (world: World) => void]>([
     [
       "caBundle is wiped",
       (world) => {
-        world.setWebhooks(world.webhooks.map((hook) => ({ ...hook, caBundle: "" })));
+        world.setWebhooks(world.webhooks.map((hook) => ({ ...hook, caBundle: [] })));
       },
     ],
     [
@@ -218,7 +217,7 @@ describe("trouble", () => {
       "Secret and caBundle are gone at once",
       (world) => {
         world.setSecret(undefined);
-        world.setWebhooks(world.webhooks.map((hook) => ({ ...hook, caBundle: "" })));
+        world.setWebhooks(world.webhooks.map((hook) => ({ ...hook, caBundle: [] })));
       },
     ],
   ])("is repaired in one round: %s", async (_, strike) => {

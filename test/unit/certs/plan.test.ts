@@ -1,27 +1,39 @@
 import { describe, expect, test } from "vitest";
 import { issueAuthority } from "../../../certs/authority.ts";
-import { planCertificates, type CertificateSecret, type Situation, type Webhook } from "../../../certs/plan.ts";
-import { issueServing } from "../../../certs/serving.ts";
-import { parseBundle } from "../../../certs/x509.ts";
-import { DAY, DELAYS, HOST, installedSecret, LIFETIMES, MINUTE, nextKeys } from "../../support/certs/world.ts";
+import type { Webhook } from "../../../certs/cluster.ts";
+import { formatKey } from "../../../certs/issue.ts";
+import { planCertificates, type Plan, type Situation } from "../../../certs/plan.ts";
+import { parseSecret, type SecretTexts } from "../../../certs/secret.ts";
+import { formatBundle, parseBundle } from "../../../certs/x509.ts";
+import {
+  DAY,
+  DELAYS,
+  HOST,
+  installedSecret,
+  LIFETIMES,
+  MINUTE,
+  nextKeys,
+  reissued,
+} from "../../support/certs/world.ts";
 
 const START = new Date("2027-01-01T00:00:00Z");
 const installed = installedSecret(START);
 const validity = { now: START, lifetimeMs: LIFETIMES.authorityMs };
-const other = issueAuthority(validity, nextKeys());
+const authority = issueAuthority(validity, nextKeys());
+const other = { cert: authority.certificate.toString(), key: formatKey(authority.key) };
 /** The Secret in the middle of a rotation: a new authority signs, the certificate is still the old one's. */
-const rotating: CertificateSecret = { ...installed, bundle: other.cert + installed.bundle, authorityKey: other.key };
-const reissued: CertificateSecret = {
-  ...rotating,
-  ...issueServing(other, [HOST], { now: START, lifetimeMs: 30 * DAY }, nextKeys()),
-};
+const rotating: SecretTexts = { ...installed, bundle: other.cert + installed.bundle, authorityKey: other.key };
+const rotated = reissued(rotating, [HOST], { now: START, lifetimes: LIFETIMES, keys: nextKeys() });
 
 const hooks = (caBundle: string, host = HOST): Webhook[] =>
-  ["jobs", "updates", "cronjobs"].map((name) => ({ name, host, caBundle }));
+  ["jobs", "updates", "cronjobs"].map((name) => ({ name, host, caBundle: parseBundle(caBundle) }));
 
-/** Everything installed, agreed on and a day old, but for what the test changes. */
-function situation(changes: Partial<Situation> = {}): Situation {
-  return {
+/** What a situation consists of, with the Secret's texts as they are stored. */
+type Stored = Omit<Situation, "secret"> & { readonly secret: SecretTexts | undefined };
+
+/** Plans with everything installed, agreed on and a day old, except for `changes`. */
+function plan(changes: Partial<Stored> = {}): Plan {
+  const { secret, ...situation }: Stored = {
     now: new Date(START.getTime() + DAY),
     secret: installed,
     webhooks: hooks(installed.bundle),
@@ -29,14 +41,15 @@ function situation(changes: Partial<Situation> = {}): Situation {
     delays: DELAYS,
     ...changes,
   };
+  return planCertificates({ ...situation, secret: secret && parseSecret(secret) });
 }
 
 const after = (milliseconds: number): Date => new Date(START.getTime() + milliseconds);
-const edited = (changes: Partial<CertificateSecret>): CertificateSecret => ({ ...installed, ...changes });
+const edited = (changes: Partial<SecretTexts>): SecretTexts => ({ ...installed, ...changes });
 const truncate = (pem: string): string => pem.slice(0, pem.length / 2);
 
 describe("the next step", () => {
-  test.each<[string, Partial<Situation>, string, string]>([
+  test.each<[string, Partial<Stored>, string, string]>([
     ["first installation", { secret: undefined, webhooks: hooks("") }, "create-authority", "authority-missing"],
     ["Secret before webhooks", { secret: undefined, webhooks: [] }, "wait", "no-webhook"],
     ["webhooks deleted, certificate fresh", { webhooks: [] }, "wait", "settled"],
@@ -91,32 +104,32 @@ describe("the next step", () => {
     ],
     [
       "new certificate, Pods still behind",
-      { secret: reissued, webhooks: hooks(rotating.bundle), agreement: { webhooksForMs: DAY, podsForMs: 0 } },
+      { secret: rotated, webhooks: hooks(rotating.bundle), agreement: { webhooksForMs: DAY, podsForMs: 0 } },
       "wait",
       "rolling-out",
     ],
     [
       "new certificate, Pods have it just now",
-      { secret: reissued, webhooks: hooks(rotating.bundle), agreement: { webhooksForMs: DAY, podsForMs: 9 * MINUTE } },
+      { secret: rotated, webhooks: hooks(rotating.bundle), agreement: { webhooksForMs: DAY, podsForMs: 9 * MINUTE } },
       "wait",
       "rolling-out",
     ],
     [
       "new certificate, Pods have it for long enough",
-      { secret: reissued, webhooks: hooks(rotating.bundle) },
+      { secret: rotated, webhooks: hooks(rotating.bundle) },
       "retire-authorities",
       "authority-superseded",
     ],
     [
       "old authority retired, still published",
-      { secret: { ...reissued, bundle: other.cert }, webhooks: hooks(rotating.bundle) },
+      { secret: { ...rotated, bundle: other.cert }, webhooks: hooks(rotating.bundle) },
       "publish",
       "authority-superseded",
     ],
     [
       "old authority retired, process restarted",
       {
-        secret: { ...reissued, bundle: other.cert },
+        secret: { ...rotated, bundle: other.cert },
         webhooks: hooks(rotating.bundle),
         agreement: { webhooksForMs: 0, podsForMs: 0 },
       },
@@ -153,7 +166,7 @@ describe("the next step", () => {
     ["certificate's key another's", { secret: edited({ key: other.key }) }, "issue-certificate", "certificate-missing"],
     [
       "certificate of an unknown authority",
-      { secret: edited({ cert: reissued.cert, key: reissued.key }) },
+      { secret: edited({ cert: rotated.cert, key: rotated.key }) },
       "issue-certificate",
       "certificate-missing",
     ],
@@ -175,48 +188,49 @@ describe("the next step", () => {
     ["clock a month before the installation", { now: after(-31 * DAY) }, "issue-certificate", "certificate-due"],
     ["clock years before the installation", { now: after(-400 * DAY) }, "create-authority", "authority-due"],
   ])("%s", (_, changes, kind, because) => {
-    expect(planCertificates(situation(changes))).toMatchObject({ kind, because });
+    expect(plan(changes)).toMatchObject({ kind, because });
   });
 });
 
 test("a renewed authority is trusted beside every one that a Pod may still present, even if the Secret was lost", () => {
-  const plan = planCertificates(situation({ secret: undefined, webhooks: hooks(rotating.bundle) }));
-  expect(plan).toMatchObject({ kind: "create-authority", trust: rotating.bundle });
+  const next = plan({ secret: undefined, webhooks: hooks(rotating.bundle) });
+  expect(next.kind === "create-authority" && formatBundle(next.trust)).toBe(rotating.bundle);
 });
 
 test("a Secret from another installation is published beside what Pods present until they have it", () => {
   const agreement = { webhooksForMs: DAY, podsForMs: 0 };
-  const plan = planCertificates(situation({ webhooks: hooks(other.cert), agreement }));
-  expect(plan.kind === "publish" && plan.caBundles.get("jobs")).toBe(installed.bundle + other.cert);
+  const next = plan({ webhooks: hooks(other.cert), agreement });
+  const caBundle = next.kind === "publish" ? next.caBundles.get("jobs") : undefined;
+  expect(formatBundle(caBundle ?? [])).toBe(installed.bundle + other.cert);
 });
 
 test("only the webhooks that lack something are written", () => {
-  const webhooks = hooks(installed.bundle).map((hook) => (hook.name === "jobs" ? { ...hook, caBundle: "" } : hook));
-  const plan = planCertificates(situation({ webhooks }));
-  expect(plan.kind === "publish" && [...plan.caBundles.keys()]).toEqual(["jobs"]);
+  const webhooks = hooks(installed.bundle).map((hook) => (hook.name === "jobs" ? { ...hook, caBundle: [] } : hook));
+  const next = plan({ webhooks });
+  expect(next.kind === "publish" && [...next.caBundles.keys()]).toEqual(["jobs"]);
 });
 
 test("a certificate names every Service that a webhook calls", () => {
   const webhooks = [
     ...hooks(installed.bundle),
-    { name: "fourth", host: "blue.curfew-system.svc", caBundle: installed.bundle },
+    { name: "fourth", host: "blue.curfew-system.svc", caBundle: parseBundle(installed.bundle) },
   ];
-  expect(planCertificates(situation({ webhooks }))).toMatchObject({ names: ["blue.curfew-system.svc", HOST] });
+  expect(plan({ webhooks })).toMatchObject({ names: ["blue.curfew-system.svc", HOST] });
 });
 
 test("the wait ends when the certificate falls due", () => {
-  const plan = planCertificates(situation());
+  const next = plan();
   // A third of 30 days is left then, and one day is over now.
-  expect(plan.kind === "wait" && Math.round(plan.milliseconds / 3_600_000)).toBe(19 * 24);
+  expect(next.kind === "wait" && Math.round(next.milliseconds / 3_600_000)).toBe(19 * 24);
 });
 
-test("two processes whose clocks are years apart do not fill the bundle without end", () => {
+test("two processes whose clocks are years apart don't fill the bundle without end", () => {
   let bundle = installed.bundle;
   for (let round = 0; round < 12; round += 1) {
-    const plan = planCertificates(situation({ secret: edited({ bundle }), now: after(400 * DAY) }));
-    if (plan.kind !== "create-authority") throw new Error(`planned ${plan.kind}`);
-    const authority = issueAuthority({ now: START, lifetimeMs: DAY }, nextKeys());
-    bundle = authority.cert + plan.trust;
+    const next = plan({ secret: edited({ bundle }), now: after(400 * DAY) });
+    if (next.kind !== "create-authority") throw new Error(`planned ${next.kind}`);
+    const { certificate } = issueAuthority({ now: START, lifetimeMs: DAY }, nextKeys());
+    bundle = formatBundle([certificate, ...next.trust]);
   }
   expect(parseBundle(bundle)).toHaveLength(8);
 });
