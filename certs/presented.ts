@@ -1,26 +1,29 @@
-/** Which certificate a server presents: the only proof that a Pod serves with it, whatever its files say. */
+/** Asks servers which certificate they present. Nothing else proves that a Pod has loaded it. */
 import { connect } from "node:tls";
 
+/** A server to ask. */
 export interface Endpoint {
-  /** The Pod's, or the address where it is none. */
+  /** Of the Pod, or the address if it isn't a Pod. */
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  /** The name that the API server asks for. */
+  /** The name that the API server expects in the certificate. */
   readonly host: string;
-  /** Requests may be sent to it, now or for as long as it takes to end. */
+  /** Requests may be sent to it, even if it's about to stop. */
   readonly isServing: boolean;
 }
 
+/** A server and the certificate that it presents. */
 export interface Server {
   readonly name: string;
   readonly isServing: boolean;
-  /** SHA-256, of what it presents; undefined: it cannot be asked. */
+  /** SHA-256 fingerprint of the certificate. Undefined if the server doesn't answer. */
   readonly fingerprint: string | undefined;
 }
 
 const TIMEOUT_MS = 3_000;
 
+/** Asks all endpoints at once, each for at most `timeoutMs`. Never rejects. */
 export async function askServers(endpoints: readonly Endpoint[], timeoutMs = TIMEOUT_MS): Promise<readonly Server[]> {
   return Promise.all(
     endpoints.map(async (endpoint) => {
@@ -31,8 +34,8 @@ export async function askServers(endpoints: readonly Endpoint[], timeoutMs = TIM
 }
 
 /**
- * SHA-256 fingerprints of what `servers` present. Undefined if one that serves could not be asked; one that does not serve may stay
- * silent: if it ever starts, it reads its Secret anew.
+ * The SHA-256 fingerprints of the certificates that `servers` present. Undefined if a serving one
+ * didn't answer. One that doesn't serve needn't answer, because it reads the Secret when it starts.
  */
 export function presentedBy(servers: readonly Server[]): readonly string[] | undefined {
   const isComplete = servers.every(({ isServing, fingerprint }) => !isServing || fingerprint !== undefined);
@@ -42,9 +45,9 @@ export function presentedBy(servers: readonly Server[]): readonly string[] | und
 
 async function askCertificate({ address, port, host }: Endpoint, timeoutMs: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    // Not verified: nothing is sent, and what is presented is what is to be found out.
+    // No verification: nothing is sent, and the point is to see any certificate, even a wrong one.
     const socket = connect({ host: address, port, servername: host, rejectUnauthorized: false });
-    const timer = setTimeout(() => socket.destroy(new Error("no handshake in time")), timeoutMs);
+    const timer = setTimeout(() => socket.destroy(new Error("the handshake timed out")), timeoutMs);
     socket.once("secureConnect", () => {
       const { fingerprint256 } = socket.getPeerCertificate();
       resolve(fingerprint256);

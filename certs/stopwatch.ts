@@ -1,15 +1,21 @@
-/** Measures for how long something has been the same without a break, by a clock that never jumps. */
+/** Measures how long a value has stayed the same without a break. */
 export class Stopwatch {
   readonly #clock: () => number;
   #key: string | undefined;
   #since = 0;
 
-  /** @param clock milliseconds since some fixed moment; by default the process's start. */
+  /**
+   * @param clock milliseconds since some fixed moment, without jumps. By default since the process
+   * started.
+   */
   constructor(clock: () => number = () => performance.now()) {
     this.#clock = clock;
   }
 
-  /** Takes note of what is seen now, undefined for nothing, and returns for how many milliseconds it has been seen; 0 for nothing. */
+  /**
+   * Notes the value of this moment and returns for how many milliseconds it has been the same.
+   * Undefined means no value, and returns 0.
+   */
   observe(key: string | undefined): number {
     if (key === undefined || key !== this.#key) this.#since = this.#clock();
     this.#key = key;

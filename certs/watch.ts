@@ -1,23 +1,34 @@
-/** Tells when an object may have changed. Never what it is now: whoever is told reads it. */
+/**
+ * Watches the objects of `curfew certs`. It says that one may have changed, not how: the caller
+ * reads it again.
+ */
 import { Watch, type KubeConfig } from "@kubernetes/client-node";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Names } from "./kubernetes.ts";
 
+/** Whom to tell, and how long to watch. */
 export interface WatchOptions {
   readonly onChange: () => void;
+  /** Called if a watch fails, with the path of its collection. It's tried again. */
   readonly onTrouble: (path: string, error: unknown) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * How long a watch lives. The API server ends it then, a silent connection is given up by client-node after the same time, and each
- * new watch begins with a change: so one that stalls costs at most this, and needs no resourceVersion to go on from.
+ * How long a watch lasts. Then the API server ends it, or client-node gives up a silent connection.
+ * Each new watch begins with a change, so no resourceVersion is needed to resume, and a stalled
+ * watch delays a change by no more than this.
  */
 const LIFE_SECONDS = 30;
-/** After trouble, and after a watch that lived shorter: an API server on its way down, or a proxy, may end each at once. */
+/**
+ * The pause after a failed watch, and after one that was shorter than this: a stopping API server
+ * or a proxy may end each at once.
+ */
 const PAUSE_MS = 2_000;
 
-/** Watches the Secret and the webhook configuration, each by its name alone, until the signal. */
+/**
+ * Watches the Secret and the webhook configuration, each by name, until the signal. Never rejects.
+ */
 export async function watchBoth(config: KubeConfig, names: Names, options: WatchOptions): Promise<void> {
   const admission = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
   await Promise.all([
@@ -41,7 +52,7 @@ async function watchOne(config: KubeConfig, path: string, name: string, options:
   }
 }
 
-/** Resolves when the watch has ended, to what ended it, nothing for its ordinary end. */
+/** Resolves when the watch has ended, with the error if there was one. */
 async function untilEnd(
   config: KubeConfig,
   path: string,
@@ -67,7 +78,7 @@ async function untilEnd(
   return end;
 }
 
-/** Silence for as long as a watch lives is its ordinary end, as is the API server's own. */
+/** A watch normally ends without an error, or with a timeout if nothing happened in its time. */
 function isTrouble(error: unknown): boolean {
   const isSilence = error instanceof DOMException && error.name === "TimeoutError";
   return error !== null && error !== undefined && !isSilence;

@@ -14,13 +14,13 @@ describe("what Pods present", () => {
   const fingerprint = new X509Certificate(cert).fingerprint256;
   const host = "curfew-admission.curfew-system.svc";
 
-  test("is what they are asked over TLS, whoever signed it", async () => {
+  test("is what they answer over TLS, whoever signed it", async () => {
     const server = await listenWith(cert, key);
     expect(await presented([{ ...addressOf(server), host, isServing: true }])).toEqual([fingerprint]);
     server.close();
   });
 
-  test("is unknown while one that serves cannot be asked, but not for one that does not serve", async () => {
+  test("is unknown while a serving one doesn't answer; one that isn't serving needn't answer", async () => {
     const server = await listenWith(cert, key);
     const there = { ...addressOf(server), host, isServing: true };
     expect(await presented([there, { ...NOBODY, host, isServing: true }])).toBeUndefined();
@@ -28,7 +28,7 @@ describe("what Pods present", () => {
     server.close();
   });
 
-  test("is unknown where one accepts connections and says nothing", async () => {
+  test("is unknown if one accepts connections and says nothing", async () => {
     const { createServer: createSilent } = await import("node:net");
     const silent = createSilent().listen(0, "127.0.0.1");
     await new Promise((resolve) => silent.once("listening", resolve));

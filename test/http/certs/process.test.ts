@@ -83,7 +83,7 @@ describe("curfew certs", () => {
     ]);
   });
 
-  test("waits where the webhook configuration is not there yet", async () => {
+  test("waits if the webhook configuration doesn't exist yet", async () => {
     const { webhooks } = api;
     api.webhooks = undefined;
     start({ pollMs: 50 });
@@ -93,7 +93,7 @@ describe("curfew certs", () => {
     await installed();
   });
 
-  test("puts a wiped caBundle back as soon as the watch tells", async () => {
+  test("puts a wiped caBundle back as soon as the watch reports it", async () => {
     start({ pollMs: 3_600_000 });
     await installed();
     await expect.poll(() => api.requests).toContainEqual(expect.stringMatching(/^WATCH .*webhookconfigurations$/));
@@ -103,7 +103,7 @@ describe("curfew certs", () => {
     await expect.poll(() => bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
   });
 
-  test("puts it back, if later, where the watch has stalled", async () => {
+  test("puts it back later if the watch has stalled", async () => {
     api.stalled = true;
     start({ pollMs: 100 });
     await installed();
@@ -121,7 +121,7 @@ describe("curfew certs", () => {
     expect(api.requests.filter((request) => request.startsWith("WATCH")).length).toBeLessThan(10);
   });
 
-  test("leaves entries alone that call somebody else's Service or a URL", async () => {
+  test("leaves entries alone that call another namespace's Service or a URL", async () => {
     const others = [
       { name: "theirs.example.org", clientConfig: { service: { name: "x", namespace: "theirs" }, caBundle: "" } },
       { name: "url.example.org", clientConfig: { url: "https://example.org", caBundle: "" } },
@@ -132,7 +132,7 @@ describe("curfew certs", () => {
     expect(bundles().slice(3)).toEqual(["", ""]);
   });
 
-  test("plans anew where somebody else was faster", async () => {
+  test("plans again if somebody else wrote first", async () => {
     let conflicts = 0;
     api.fault = (method) => {
       if (method === "GET" || conflicts >= 3) return undefined;
@@ -144,7 +144,7 @@ describe("curfew certs", () => {
     expect(logged.match(/"outcome":"conflict"/g)).toHaveLength(3);
   });
 
-  test("says on /readyz what the API server denies it, and goes on once it may", async () => {
+  test("says on /readyz what the API server denies it, and goes on once it's allowed", async () => {
     api.fault = () => ({ code: 403, message: 'secrets "curfew-certificates" is forbidden' });
     start();
     await expect.poll(() => logged).toContain("forbidden");
@@ -154,7 +154,7 @@ describe("curfew certs", () => {
     await installed();
   });
 
-  test("says why it cannot reach the API server", async () => {
+  test("says why it can't reach the API server", async () => {
     const kubeConfig = new KubeConfig();
     kubeConfig.loadFromClusterAndUser(
       { name: "none", server: `http://${NOBODY.address}:${NOBODY.port}`, skipTLSVerify: true },
@@ -191,10 +191,10 @@ describe("curfew certs", () => {
 });
 
 describe("curfew certs status", () => {
-  test("says that there is nothing yet", async () => {
+  test("says that there's nothing yet", async () => {
     const { text, isHealthy } = await showStatus(NAMES, api.kubeConfig);
     expect(isHealthy).toBe(false);
-    expect(text).toContain("! Secret curfew-system/curfew-certificates does not exist: does curfew certs run?");
+    expect(text).toContain("! Secret curfew-system/curfew-certificates doesn't exist: is curfew certs running?");
   });
 
   test("says whether API server, Secret and serving Pods agree", async () => {
@@ -218,7 +218,7 @@ describe("curfew certs status", () => {
     stale.close();
     api.slices = [sliceOf(NOBODY)];
     const silent = await showStatus(NAMES, api.kubeConfig);
-    expect(silent.text).toMatch(/^! curfew-admission-2 does not answer/m);
+    expect(silent.text).toMatch(/^! curfew-admission-2 doesn't answer/m);
   });
 
   test("says since when a certificate should have been renewed", async () => {
@@ -236,7 +236,7 @@ describe("the command line", () => {
   const run = (...args: string[]): { status: number | null; stderr: string } =>
     spawnSync(process.execPath, ["src/cli.ts", "certs", ...args], { env: { HOME: "/nonexistent" }, encoding: "utf8" });
 
-  test.each([[[]], [["status"]]])("says what it needs where there is no kubeconfig: certs %j", (args) => {
+  test.each([[[]], [["status"]]])("says what it needs if there's no kubeconfig: certs %j", (args) => {
     const { status, stderr } = run(...args);
     expect(status).toBe(1);
     expect(stderr).toContain("no API server is known here: set KUBECONFIG");
