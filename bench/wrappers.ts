@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { descendants, type Container } from "../sim/pods/container.ts";
+import { randomFrom } from "../test/support/random.ts";
 import { fixture, sh, WrappedPod } from "../test/support/wrappers/wrapped-pod.ts";
 import { figureOf, type Bench, type Row } from "./lib/result.ts";
 
@@ -96,12 +97,15 @@ async function curfewLatency(pod: WrappedPod): Promise<number> {
   return (await sidecar.saw("d TERM")).at - (await main.saw("bye")).at;
 }
 
+/** Moments within the hack's five seconds, the same in each run. */
+const moment = randomFrom(1);
+
 /** https://carlosbecker.com/posts/k8s-sidecar-shutdown: its daemon gets no TERM, so what counts is when the sidecar has ended. */
 async function hackLatency(pod: WrappedPod): Promise<number> {
   const daemon = fixture("daemon", "d", "0").join(" ");
   const loop = `${daemon} & while ! test -f ${pod.dir}/done; do sleep 5; done; exit 0`;
   const sidecar = pod.plain([...pod.shell, "-c", loop]);
-  const agent = `trap 'touch ${pod.dir}/done' EXIT; sleep ${(Math.random() * 5).toFixed(3)}; echo bye`;
+  const agent = `trap 'touch ${pod.dir}/done' EXIT; sleep ${(moment() * 5).toFixed(3)}; echo bye`;
   const main = pod.plain([...pod.shell, "-c", agent]);
   await main.exited;
   return (await sidecar.exited).at - (await main.saw("bye")).at;

@@ -2,6 +2,7 @@
 import { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodePatch, post, type Answer } from "../../test/support/admission/admission.ts";
+import { randomFrom } from "../../test/support/random.ts";
 import { percentile } from "./result.ts";
 
 /** The webhook's own. */
@@ -64,8 +65,10 @@ function isPatched(answer: Answer): boolean {
   return response.patch !== undefined && JSON.stringify(decodePatch(answer)).includes("curfew.sh/injected");
 }
 
+const random = randomFrom(1);
+
 function choose(ports: readonly number[]): number {
-  const port = ports[Math.floor(Math.random() * ports.length)];
+  const port = ports[Math.floor(random() * ports.length)];
   if (port === undefined) throw new Error("no endpoint is left");
   return port;
 }

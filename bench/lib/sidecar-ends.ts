@@ -2,6 +2,7 @@
 import { accepted, request } from "../../test/cluster/support/api.ts";
 import { createJob, statusOf, untilEnded } from "../../test/cluster/support/jobs.ts";
 import { job, script } from "../../test/cluster/support/manifests.ts";
+import { randomFrom } from "../../test/support/random.ts";
 import { until } from "../../test/cluster/support/until.ts";
 import { listenForExits } from "./containerd-exits.ts";
 import { figureOf, percentile, type Row } from "./result.ts";
@@ -14,10 +15,11 @@ const DAEMON = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
 
 /** The Jobs of a round. All are handed in at once, so mains end `seconds` after about the same moment, and apart from each other. */
 function jobsOfRound(round: number) {
+  const moment = randomFrom(round);
   const main = (seconds: number, more: object = {}) => script("main", `sleep ${seconds.toFixed(2)}`, more);
   const hackMount = { volumeMounts: [{ name: "tmp-pod", mountPath: "/usr/share/pod" }] };
   // https://carlosbecker.com/posts/k8s-sidecar-shutdown. Its loop looks every 5 s, so mains end anywhere within these.
-  const hackMain = `trap 'touch /usr/share/pod/done' EXIT; sleep ${(2.2 + Math.random() * 5).toFixed(2)}`;
+  const hackMain = `trap 'touch /usr/share/pod/done' EXIT; sleep ${(2.2 + moment() * 5).toFixed(2)}`;
   const hackSidecar = `(${DAEMON}) & while ! test -f /usr/share/pod/done; do sleep 5; done; exit 0`;
   const name = (kind: string): string => `${kind}-${round}`;
   const byHand = { labels: {} };

@@ -2,7 +2,7 @@
 import { afterAll, expect, test } from "vitest";
 import { PURE_TARGETS } from "../support/fuzz/pure-targets.ts";
 import { serveAdmission, serveWebhooks } from "../support/fuzz/served-targets.ts";
-import { seed } from "../support/law.ts";
+import { seed } from "../support/random.ts";
 
 const served = await Promise.all([serveAdmission(), serveWebhooks()]);
 afterAll(async () => {

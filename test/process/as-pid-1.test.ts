@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { expect, vi } from "vitest";
 import type { Container } from "../../sim/pods/container.ts";
 import { script } from "../support/wrappers/arbitrary-script.ts";
+import { seed } from "../support/random.ts";
 import { long, promise } from "../support/wrappers/shells.ts";
 import { sh, stoppedAfter, WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
@@ -39,9 +40,6 @@ async function whatItDid(container: Container): Promise<object> {
   const { code } = await container.exited;
   return { code, output: container.output, stderr: container.stderr };
 }
-
-/** `npm test` tries the same scripts each time, long runs others. */
-const seed = Number(process.env["SEED"] ?? (long ? Date.now() % 2 ** 31 : 1));
 
 for (const role of ["main", "sidecar"] as const) {
   promise(

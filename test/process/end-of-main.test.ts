@@ -2,6 +2,7 @@ import { expect } from "vitest";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { children } from "../../sim/pods/container.ts";
+import { randomOf } from "../support/random.ts";
 import { long, promise } from "../support/wrappers/shells.ts";
 import { fixture, sh, stoppedAfter } from "../support/wrappers/wrapped-pod.ts";
 
@@ -50,16 +51,20 @@ promise(
   },
 );
 
-promise("sidecars of a main that lasts a few milliseconds get their TERM and the time to stop", async (pod) => {
-  for (let run = 0; run < (long ? 60 : 3); run++) {
-    const name = `main-${run}`;
-    const main = pod.main(["true"], { name });
-    await sleep(Math.random() * 20);
-    const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: name });
-    expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([0, 0]);
-    expect(sidecar.output).toContain("d bye");
-  }
-});
+promise(
+  "sidecars of a main that lasts a few milliseconds get their TERM and the time to stop",
+  async (pod, context) => {
+    const random = randomOf(context);
+    for (let run = 0; run < (long ? 60 : 3); run++) {
+      const name = `main-${run}`;
+      const main = pod.main(["true"], { name });
+      await sleep(random() * 20);
+      const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: name });
+      expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([0, 0]);
+      expect(sidecar.output).toContain("d bye");
+    }
+  },
+);
 
 promise("a sidecar that is stopped says so on stderr, in one line that names the mains", async (pod) => {
   const options = [{ mains: "a b" }, { mains: "a b", policy: "OnFailure" as const }];

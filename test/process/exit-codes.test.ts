@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
 import { children } from "../../sim/pods/container.ts";
+import { randomOf } from "../support/random.ts";
 import { long, promise } from "../support/wrappers/shells.ts";
 import { fixture, sh, type WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
@@ -51,13 +52,18 @@ promise(
 );
 
 /** Main catches the signals and exits with 7, so 7 it must be, however they come. */
-const hammer = async (pod: WrappedPod, times: number, signals: readonly NodeJS.Signals[]): Promise<void> => {
+const hammer = async (
+  pod: WrappedPod,
+  times: number,
+  signals: readonly NodeJS.Signals[],
+  pauseMs?: () => number,
+): Promise<void> => {
   for (let count = 0; count < times; count++) {
     const main = pod.main(fixture("exit7"));
     await main.saw("up");
     for (const signal of signals) {
       if (!main.kill(signal)) break;
-      if (signals.length > 2) await sleep(Math.random() * 0.3);
+      if (pauseMs !== undefined) await sleep(pauseMs());
     }
     expect((await main.exited).code, `run ${count}`).toBe(7);
     main.remove();
@@ -72,9 +78,10 @@ promise("exits with main's code when two TERMs come at once", (pod) =>
   hammer(pod, long ? 200 : 10, ["SIGTERM", "SIGTERM"]),
 );
 
-promise("exits with main's code amid a burst of four signals", (pod) =>
-  hammer(pod, long ? 100 : 10, ["SIGUSR1", "SIGHUP", "SIGUSR2", "SIGTERM"]),
-);
+promise("exits with main's code amid a burst of four signals", (pod, context) => {
+  const random = randomOf(context);
+  return hammer(pod, long ? 100 : 10, ["SIGUSR1", "SIGHUP", "SIGUSR2", "SIGTERM"], () => random() * 0.3);
+});
 
 promise(
   "reaps the zombies that main leaves",

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
 import { children, type Container } from "../../sim/pods/container.ts";
+import { randomOf } from "../support/random.ts";
 import { long, promise } from "../support/wrappers/shells.ts";
 import { fixture, sh, type WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
@@ -40,9 +41,10 @@ const killAt = async (pod: WrappedPod, count: number, milliseconds: number, kill
 for (const [who, kill] of Object.entries(killers)) {
   promise(
     `not one sidecar is left hanging when ${who} is killed at a random moment`,
-    async (pod) => {
+    async (pod, context) => {
+      const random = randomOf(context);
       const times = long ? 50 : 4;
-      const moments = Array.from({ length: times }, (_, count) => ({ count, milliseconds: Math.random() * 250 }));
+      const moments = Array.from({ length: times }, (_, count) => ({ count, milliseconds: random() * 250 }));
       const workers = Array.from({ length: 3 }, async () => {
         for (let next = moments.pop(); next !== undefined; next = moments.pop()) {
           await killAt(pod, next.count, next.milliseconds, kill);

@@ -1,8 +1,6 @@
 import fc from "fast-check";
 import { test } from "vitest";
-
-/** The inputs are the same each time, so that tests fail for a change and not by chance; the environment variable SEED gives others. */
-export const seed = Number(process.env["SEED"] ?? 1);
+import { seed } from "./random.ts";
 
 /** As many as run in a few seconds; more by the environment variable RUNS. */
 export const law = <T extends [unknown, ...unknown[]]>(title: string, property: fc.IPropertyWithHooks<T>): void => {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { GeneratedContainer } from "../../support/injection/arbitrary-container.ts";
 import { arbitraryJob, type GeneratedJob } from "../../support/injection/arbitrary-job.ts";
-import { seed } from "../../support/law.ts";
+import { seed } from "../../support/random.ts";
 import { create, type Answer } from "../support/api.ts";
 import { testNamespace } from "../support/namespace.ts";
 

@@ -4,7 +4,7 @@
  * too busy; the queue paused and resumed. In the end each job has run exactly once, and no Job is left over.
  */
 import { expect, test } from "vitest";
-import { randomFrom, scheduleInBadWeek } from "../../support/dispatch/bad-week.ts";
+import { scheduleInBadWeek } from "../../support/dispatch/bad-week.ts";
 import {
   stacksOf,
   testApiServer,
@@ -13,20 +13,19 @@ import {
   testDispatcher,
   type TestDispatcher,
 } from "../../support/dispatch/dispatcher.ts";
+import { randomOf } from "../../support/random.ts";
 import { simulateAgents } from "../../../sim/buildkite/agents.ts";
 import type { FakeJob } from "../../../sim/buildkite/buildkite.ts";
 
 const JOBS = 300;
-/** Another one finds other mishaps. */
-const SEED = Number(process.env["SEED"] ?? 2020);
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 test.for(["queue", "acquire"] as const)(
   "runs each of 300 jobs exactly once in %s mode, and leaves no Job behind",
   { timeout: 40_000 },
-  async (mode, { annotate }) => {
+  async (mode, context) => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
-    const random = randomFrom(SEED);
+    const random = randomOf(context);
     const agents = simulateAgents(api, fake, {
       startMs: () => 10 + random() * 60,
       runMs: () => 5 + random() * 100,
@@ -73,6 +72,6 @@ test.for(["queue", "acquire"] as const)(
     expect(jobs.filter(({ runs, exitStatus }) => runs !== 1 || exitStatus !== 0)).toEqual([]);
     expect(api.jobs().filter(({ status }) => status?.conditions === undefined)).toEqual([]);
     expect(agents).toMatchObject({ ran: JOBS, killed: 0 });
-    await annotate(`webhooks: ${JSON.stringify(week.webhooks)}, agents: ${JSON.stringify(agents)}`);
+    await context.annotate(`webhooks: ${JSON.stringify(week.webhooks)}, agents: ${JSON.stringify(agents)}`);
   },
 );
