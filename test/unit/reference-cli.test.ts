@@ -5,7 +5,7 @@ import { CERTS_SETTINGS } from "../../certs/settings.ts";
 import { ADMISSION_SETTINGS } from "../../src/admission/settings.ts";
 import type { Settings } from "../../src/process/settings.ts";
 import { DISPATCH_SETTINGS } from "../../src/dispatch/settings.ts";
-import { rowsUnder } from "../support/markdown.ts";
+import { itemsOf, textUnder } from "../support/markdown.ts";
 
 const reference = readFileSync(join(import.meta.dirname, "../../docs/reference.md"), "utf8");
 
@@ -14,9 +14,9 @@ test.each<[string, Settings]>([
   ["curfew dispatch", DISPATCH_SETTINGS],
   ["curfew certs", CERTS_SETTINGS],
 ])("docs/reference.md has each setting of %s, as the code has it", (heading, settings) => {
-  const rows = Object.values(settings).map(({ flag, env, fallback, optional, help }) => {
-    const absent = optional === true ? "" : "required";
-    return [`\`${flag}\``, `\`${env}\``, fallback === undefined ? absent : `\`${fallback}\``, help];
+  const items = Object.values(settings).map(({ flag, env, fallback, optional, help }) => {
+    const absent = optional === true ? "" : ", required";
+    return `\`${flag}\` (\`${env}\`${fallback === undefined ? absent : `, default \`${fallback}\``}): ${help}`;
   });
-  expect(rowsUnder(reference, heading)).toEqual(rows);
+  expect(itemsOf(textUnder(reference, heading))).toEqual(items);
 });

@@ -3,21 +3,36 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { DEFAULT_START_TIMEOUT_SECONDS } from "../../../src/injection/annotations.ts";
 import { EVIDENCE } from "../../../src/injection/evidence.ts";
-import { LIMITS } from "../../../src/injection/limits.ts";
+import { LIMITS, SEVERITIES } from "../../../src/injection/limits.ts";
 import * as names from "../../../src/injection/names.ts";
 import { LEAVE_REASONS, REFUSE_REASONS } from "../../../src/injection/reasons.ts";
 import { ROLE_SOURCES } from "../../../src/injection/role.ts";
-import { rowsUnder as rowsOf } from "../../support/markdown.ts";
+import {
+  codeIn,
+  itemsOf,
+  paragraphsOf,
+  rowsUnder as rowsOf,
+  sectionsBelow,
+  textUnder,
+} from "../../support/markdown.ts";
 
 const reference = readFileSync(join(import.meta.dirname, "../../../docs/reference.md"), "utf8");
 
 const rowsUnder = (heading: string): string[][] => rowsOf(reference, heading);
 
-test("docs/reference.md has each limit, as the code has it", () => {
-  const limits = Object.entries(LIMITS).map(([id, { strategy, severity, sentence, wayOut }]) => {
-    return [`\`${id}\``, strategy, severity, sentence, wayOut];
-  });
-  expect(rowsUnder("Limits")).toEqual(limits);
+test.each(["trap", "native"])("docs/reference.md has each limit of %s, as the code has it", (strategy) => {
+  const limits = Object.entries(LIMITS).filter(([, limit]) => limit.strategy === strategy);
+  const expected = limits.map(([id, { severity, sentence, wayOut }]) => ({
+    heading: `\`${id}\``,
+    paragraphs: [`**${severity}.** ${sentence}`, `**Way out:** ${wayOut}`],
+  }));
+  const documented = sectionsBelow(reference, `Limits of ${strategy}`);
+  expect(documented.map(({ heading, text }) => ({ heading, paragraphs: paragraphsOf(text) }))).toEqual(expected);
+});
+
+test("docs/reference.md has each severity, and no other", () => {
+  const documented = itemsOf(textUnder(reference, "Limits")).map((item) => codeIn(item)[0]);
+  expect(documented.toSorted()).toEqual([...SEVERITIES].sort());
 });
 
 test.each([
@@ -32,18 +47,21 @@ test("docs/reference.md has each annotation", () => {
     if (name.endsWith("_ANNOTATION")) return [`\`${value}\``];
     return name.endsWith("_PREFIX") ? [`\`${value}<container>\``] : [];
   });
-  const documented = rowsUnder("Annotations").map(([name]) => name);
+  const documented = sectionsBelow(reference, "Annotations").map(({ heading }) => heading);
   expect(documented.toSorted()).toEqual(keys.toSorted());
 });
 
-test("docs/reference.md tells the start timeout's default", () => {
-  const row = rowsUnder("Annotations").find(([name]) => name === `\`${names.START_TIMEOUT_ANNOTATION}\``);
-  expect(row?.[2]).toBe(String(DEFAULT_START_TIMEOUT_SECONDS));
+test("docs/reference.md tells each annotation's default, and the start timeout's as the code has it", () => {
+  const defaultOf = (heading: string): string | undefined =>
+    paragraphsOf(textUnder(reference, heading)).find((paragraph) => paragraph.startsWith("Default: "));
+  for (const { heading } of sectionsBelow(reference, "Annotations"))
+    if (heading !== `\`${names.INJECTED_ANNOTATION}\``) expect(defaultOf(heading), heading).toBeDefined();
+  expect(defaultOf(`\`${names.START_TIMEOUT_ANNOTATION}\``)).toBe(`Default: ${DEFAULT_START_TIMEOUT_SECONDS}.`);
 });
 
 test("docs/reference.md has each row of the evidence, as the code has it", () => {
-  const rows = Object.entries(EVIDENCE).map(([id, { because, exactly }]) => [`\`${id}\``, because, exactly]);
-  expect(rowsUnder("Evidence")).toEqual(rows);
+  const items = Object.entries(EVIDENCE).map(([id, { because, exactly }]) => `\`${id}\`: ${because}. ${exactly}`);
+  expect(itemsOf(textUnder(reference, "Evidence"))).toEqual(items);
 });
 
 test("docs/reference.md has each way in which a role is found, as the code has it", () => {
