@@ -1,4 +1,7 @@
-/** manifests/cert-manager with the real cert-manager: its API types, and then its controllers and its CA injector, too. */
+/**
+ * manifests/cert-manager with the real cert-manager: its API types, then its controllers and its CA
+ * injector.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -37,7 +40,7 @@ interface Sent extends KubernetesObject {
 beforeAll(async () => {
   await kubectlOutput(["apply", "--server-side", ...CRDS]);
   await kubectlOutput(["wait", "--for=condition=Established", "--timeout=30s", ...CRDS]);
-  objects = await renamedManifests(namespace, inNamespaceOfOnesOwn(namespace));
+  objects = await renamedManifests(namespace, inOwnNamespace(namespace));
   own = objects.filter(({ apiVersion }) => apiVersion === "cert-manager.io/v1") as Sent[];
 });
 
@@ -48,7 +51,7 @@ afterAll(async () => {
 });
 
 /** A kustomization as manifests/README.md tells people to write it. */
-function inNamespaceOfOnesOwn(namespace: string): string {
+function inOwnNamespace(namespace: string): string {
   const readme = readFileSync(path.join(manifests, "README.md"), "utf8");
   const [, replacements = ""] = /```yaml\n(replacements:[^]*?)```/.exec(readme) ?? [];
   const own = path.join(folder, namespace);
@@ -80,25 +83,25 @@ function injected(): Sent {
   return certificate;
 }
 
-describe("manifests/cert-manager, in a namespace of one's own", () => {
-  it("passes the API server's strict validation by cert-manager's own types", async () => {
+describe("manifests/cert-manager, in another namespace", () => {
+  it("passes strict validation by the API server with cert-manager's CRDs", async () => {
     expect(own).toHaveLength(4);
     const { stderr, status } = await kubectl(["apply", "--validate=strict", "-f", "-"], asList(objects));
     expect(stderr).toBe("");
     expect(status).toBe(0);
   });
 
-  it("is stored as it was sent: no field is dropped, none is filled in", async () => {
+  it("is stored as it was sent, with no field dropped or filled in", async () => {
     expect((await stored()).map(({ spec }) => spec)).toEqual(own.map(({ spec }) => spec));
   });
 
-  it("changes nothing when it is applied again", async () => {
+  it("changes nothing when it's applied again", async () => {
     const before = await stored();
     await kubectlOutput(["apply", "-f", "-"], asList(objects));
     expect(await stored()).toEqual(before);
   });
 
-  it("has the CA injected of a Certificate that is there, for the very names that the webhooks call", () => {
+  it("has the CA of an existing Certificate injected, for exactly the names that the webhooks call", () => {
     const configuration = objects.find(({ kind }) => kind === "MutatingWebhookConfiguration");
     const webhooks = configuration?.["webhooks"] as {
       clientConfig: { service: { name: string; namespace: string } };
@@ -115,7 +118,7 @@ describe("manifests/cert-manager, in a namespace of one's own", () => {
     });
   });
 
-  it("has it signed by an authority that is there, and that by itself", () => {
+  it("has it signed by an existing authority, which signs itself", () => {
     const issuerOf = ({ spec: { issuerRef } }: Sent): Sent | undefined =>
       named(issuerRef?.kind ?? "", issuerRef?.name ?? "");
     const authority = own.find(({ spec }) => spec.secretName === issuerOf(injected())?.spec.ca?.secretName);
@@ -123,13 +126,13 @@ describe("manifests/cert-manager, in a namespace of one's own", () => {
     expect(authority && issuerOf(authority)?.spec).toEqual({ selfSigned: {} });
   });
 
-  it("leaves nothing of it behind when it is deleted", async () => {
+  it("leaves nothing behind when it's deleted", async () => {
     await kubectlOutput(["delete", "-f", "-"], asList(objects));
     expect(await kubectlOutput(["get", "--ignore-not-found", "-o", "name", "-f", "-"], asList(objects))).toBe("");
   });
 });
 
-it("manifests/cert-manager as it is differs from that in nothing but the namespace", async () => {
+it("manifests/cert-manager itself differs from that only in the namespace", async () => {
   const kinds = ["Issuer", "Certificate", "MutatingWebhookConfiguration", "Deployment"];
   const ofThese = (all: readonly KubernetesObject[]): KubernetesObject[] =>
     all.filter(({ kind = "" }) => kinds.includes(kind));
@@ -141,7 +144,7 @@ it("manifests/cert-manager as it is differs from that in nothing but the namespa
 describe("cert-manager itself", () => {
   const live = "cert-manager-live";
   const secret = "curfew-admission-tls";
-  const installation = new LocalCerts(live, { manifests: inNamespaceOfOnesOwn(live), secret });
+  const installation = new LocalCerts(live, { manifests: inOwnNamespace(live), secret });
   let controllers: ChildProcess | undefined;
   beforeAll(async () => {
     controllers = spawn(path.join(certManager, "cert-manager"), { stdio: "ignore" });
@@ -152,7 +155,10 @@ describe("cert-manager itself", () => {
     await installation.remove();
   });
 
-  /** As `cmctl renew` does it. cert-manager may write the status at the same moment. */
+  /**
+   * Does what `cmctl renew` does. It tries again if cert-manager writes the status at the same
+   * moment.
+   */
   async function renew(certificate: string): Promise<void> {
     const location = `/apis/cert-manager.io/v1/namespaces/${live}/certificates/${certificate}`;
     const askForRenewal = async (): Promise<number> => {
@@ -176,7 +182,7 @@ describe("cert-manager itself", () => {
     return { authority, serving };
   }
 
-  it("issues a certificate that the webhook serves with, and whose CA the API server trusts", async () => {
+  it("issues a certificate that the webhook serves with and whose CA the API server trusts", async () => {
     const seen = await installation.createJobsUntil("ten Jobs are created", ({ jobs }) => jobs >= 10);
     expect(seen.failures).toEqual([]);
     expect([seen.issued.size, seen.trusted.size]).toEqual([1, 1]);
@@ -190,7 +196,7 @@ describe("cert-manager itself", () => {
       return trusted.size === 2 && issued.size === 2 && [...issued].every((certificate) => presented.has(certificate));
     };
     const watching = installation.createJobsUntil("the certificate of the new authority is served", isOver, 50);
-    // What is replaced before it is looked at is never seen.
+    // A certificate that is replaced before the first look is never seen.
     await Promise.race([firstLook.promise, watching]);
     const before = await certificates();
     await renew("curfew-ca");
@@ -199,7 +205,8 @@ describe("cert-manager itself", () => {
     const seen = await watching;
     expect(seen.failures).toEqual([]);
 
-    // Before 1.19 the CA injector replaced the caBundle: then either authority alone must do for either certificate.
+    // Before 1.19 the CA injector replaces the caBundle, so each authority must do for each
+    // certificate.
     const after = await certificates();
     for (const { authority } of [before, after]) {
       for (const { serving } of [before, after]) {

@@ -1,11 +1,14 @@
-/** `curfew certs` with the real API server: whole lives of certificates and authorities, in seconds, while Jobs are created. */
+/**
+ * `curfew certs` with a real API server: certificates and authorities live for seconds while Jobs
+ * are created.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { accepted, request } from "../support/api.ts";
 import { configurationPath, readCaBundles, secretPath } from "../support/certificate-watch.ts";
 import { isApiServerReady, signalControlPlane } from "../support/control-plane.ts";
 import { LocalCerts, type RotationSeen } from "../support/local-certs.ts";
 
-// Two installations, so that one goes through its life while the other does.
+// Two installations, which rotate at the same time to save time.
 const one = new LocalCerts("certs-test");
 const other = new LocalCerts("certs-test-two");
 beforeAll(async () => {
@@ -15,7 +18,7 @@ afterAll(async () => {
   await Promise.all([one.remove(), other.remove()]);
 });
 
-/** The tests of an installation; those of the other run beside them. */
+/** One installation's tests run in order, beside those of the other. */
 const IN_TURN = { concurrent: false, timeout: 800_000 };
 
 const isRotated = ({ issued, retired }: RotationSeen): boolean => issued.size >= 3 && retired.size >= 1;
@@ -37,8 +40,9 @@ describe.concurrent("curfew certs", () => {
     },
   );
 
-  it("goes on after it was killed in the middle of a rotation", IN_TURN, async () => {
-    // The Pods do not have it yet, and the next is due when a busy machine has long started `curfew certs` again.
+  it("carries on after it was killed in the middle of a rotation", IN_TURN, async () => {
+    // The Pods don't have it yet. `curfew certs` runs again long before the next is due, even on a
+    // busy machine.
     const before = await one.createJobsUntil("a certificate is issued", ({ issued }) => issued.size >= 2);
     one.killCerts();
     one.startCerts();
@@ -58,9 +62,9 @@ describe.concurrent("two curfew certs at once", () => {
     expect(seen.trusted.size).toBeLessThanOrEqual(3);
   });
 
-  it("make a deleted Secret anew when one of them is left, and no Job is refused meanwhile", IN_TURN, async () => {
+  it("create a deleted Secret again when one of them is left, and no Job is refused meanwhile", IN_TURN, async () => {
     accepted(await request("DELETE", secretPath(other.namespace)));
-    const seen = await other.createJobsUntil("all is new", ({ retired }) => retired.size >= 1);
+    const seen = await other.createJobsUntil("everything is new", ({ retired }) => retired.size >= 1);
     expect(seen.failures).toEqual([]);
   });
 });
@@ -80,8 +84,8 @@ describe("curfew certs, when what it keeps is broken", () => {
     await untilBack({ timeout: 10_000 });
   });
 
-  it("goes on by itself after the API server was killed and is back", async () => {
-    // Certificate and authority are as young as can be, so that neither ends while no other can be issued.
+  it("carries on by itself once a killed API server is back", async () => {
+    // Certificate and authority are new, so that neither expires while nothing can be issued.
     accepted(await request("DELETE", secretPath(one.namespace)));
     const before = await one.createJobsUntil("what is new is served", ({ issued, presented }) => {
       return issued.size > 0 && [...issued].every((certificate) => presented.has(certificate));

@@ -1,46 +1,51 @@
-/** What `curfew certs` makes of a cluster in the course of time, seen from outside: its Secret, the caBundles, and what Pods present. */
+/** Watches certificates from outside: the Secret, the caBundles, and what the webhook presents. */
 import { connect } from "node:tls";
 import { parseBundle } from "../../../certs/x509.ts";
 import { accepted, request } from "./api.ts";
 
-/** An API server waits for a webhook's whole answer that long (manifests/base/webhooks.yaml). */
+/** How long an API server waits for a webhook's answer (manifests/base/webhooks.yaml). */
 const HANDSHAKE_TIMEOUT_MS = 5_000;
 
+/** What to watch. */
 export interface Where {
-  /** Curfew's. */
+  /** Where Curfew runs. */
   readonly namespace: string;
-  /** Of the Secret that Pods mount. */
+  /** The name of the Secret that Pods mount. */
   readonly secret?: string;
-  /** Of the MutatingWebhookConfiguration. */
+  /** The name of the MutatingWebhookConfiguration. */
   readonly configuration: string;
-  /** The address of the webhook's Service; undefined: it cannot be reached from here, so that there are no handshakes. */
+  /**
+   * The address of the webhook's Service. Undefined: it can't be reached from here, so no
+   * handshakes.
+   */
   readonly address: string | undefined;
 }
 
-/** Certificates and authorities are SHA-256 fingerprints. */
+/** What has been seen so far. Certificates and authorities are SHA-256 fingerprints. */
 export interface CertificatesSeen {
   /** Serving certificates that the Secret has held. */
   readonly issued: ReadonlySet<string>;
-  /** Those that a Pod has presented. */
+  /** Serving certificates that a Pod has presented. */
   readonly presented: ReadonlySet<string>;
   /** Authorities that a caBundle has held. */
   readonly trusted: ReadonlySet<string>;
-  /** Those of them that none holds any more. */
+  /** Authorities in `trusted` that no caBundle holds any more. */
   readonly retired: ReadonlySet<string>;
   readonly handshakes: number;
   /** Why handshakes failed. */
   readonly failures: readonly string[];
-  /** How long after a certificate was in the Secret some Pod still presented one before it, at most. */
+  /** The longest time for which a Pod still presented an older certificate than the Secret's. */
   readonly slowestPodMs: number;
 }
 
 export interface CertificateWatch {
-  /** Looks once: as a new API server would, it makes a handshake by each caBundle that differs. */
+  /** Looks once. Like a new API server, it makes a handshake with each different caBundle. */
   readonly look: () => Promise<void>;
-  /** What all looks have seen. */
+  /** What all looks together have seen. */
   readonly seen: () => CertificatesSeen;
 }
 
+/** Starts with nothing seen; each look adds to it. */
 export function watchCertificates({ namespace, secret, configuration, address }: Where): CertificateWatch {
   const issued = new Map<string, number>();
   const presented = new Set<string>();
@@ -86,12 +91,14 @@ interface Configuration {
 }
 
 const SECRET = "curfew-certificates";
+/** The API path of the Secret. */
 export const secretPath = (namespace: string, name = SECRET): string =>
   `/api/v1/namespaces/${namespace}/secrets/${name}`;
+/** The API path of the MutatingWebhookConfiguration. */
 export const configurationPath = (name: string): string =>
   `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${name}`;
 
-/** The texts of the Secret, PEM; undefined: there is none. */
+/** The Secret's values, PEM. Undefined if there is no Secret. */
 export async function readSecret(
   namespace: string,
   name = SECRET,
@@ -102,7 +109,7 @@ export async function readSecret(
   return Object.fromEntries(entries.map(([key, value]) => [key, decode(value)]));
 }
 
-/** Of each webhook, PEM; empty: it has none. */
+/** The caBundle of each webhook, PEM. Empty if it has none. */
 export async function readCaBundles(configuration: string): Promise<string[]> {
   const { webhooks } = accepted(await request<Configuration>("GET", configurationPath(configuration)));
   return webhooks.map(({ clientConfig }) => decode(clientConfig.caBundle ?? ""));
@@ -114,12 +121,15 @@ type Handshake =
   | { readonly fingerprint: string; readonly failure?: never }
   | { readonly fingerprint?: never; readonly failure: string };
 
-/** As the API server makes it; its own connections live on, and would hide a certificate that no one else trusts. */
+/**
+ * A handshake like the API server's. The API server itself keeps its connections open, which would
+ * hide a certificate that nobody trusts.
+ */
 async function handshake(address: string, namespace: string, ca: string): Promise<Handshake> {
   return new Promise((resolve) => {
     const servername = `curfew-admission.${namespace}.svc`;
     const socket = connect({ host: address, port: 443, servername, ca, timeout: HANDSHAKE_TIMEOUT_MS });
-    socket.once("timeout", () => socket.destroy(new Error("no handshake in time")));
+    socket.once("timeout", () => socket.destroy(new Error("the handshake timed out")));
     socket.once("secureConnect", () => {
       resolve({ fingerprint: socket.getPeerCertificate().fingerprint256 });
       socket.destroy();

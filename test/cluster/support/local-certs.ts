@@ -1,6 +1,7 @@
 /**
- * `curfew certs` as a process beside the tests, with the token and so the rights of its own ServiceAccount, and an admission server that
- * serves with what it issues, behind a real Service whose address is the machine's own. Lifetimes are seconds.
+ * Runs `curfew certs` as a process beside the tests, with the token of its own ServiceAccount, and
+ * an admission server that serves with its certificates. The server is behind a real Service whose
+ * address is this machine's. Lifetimes are seconds.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -18,28 +19,28 @@ import { until } from "./until.ts";
 const root = path.join(import.meta.dirname, "../../..");
 
 /**
- * A certificate is renewed after 12 s with 6 s left, an authority after 16 s with 8 s left: a busy machine may be that late, less the
- * delays below.
+ * A certificate is renewed after 12 s with 6 s left, an authority after 16 s with 8 s left. That's
+ * how late a busy machine may be, minus the delays.
  */
 const SECONDS = { "certificate-lifetime": 18, "authority-lifetime": 24, "publish-delay": 1, "rollout-delay": 3 };
-/** As kubelet brings a Secret to a Pod: late, but not by a minute or two. */
+/** How often the Secret is copied to the server's files. kubelet takes a minute or two. */
 const KUBELET_MS = 1_000;
 const PAUSE_MS = 20;
 
-/** What Jobs that were created without pause, and handshakes beside them, met. */
+/** What has been seen while Jobs were created without pause. */
 export interface RotationSeen extends CertificatesSeen {
   readonly jobs: number;
 }
 
-/** Who issues certificates in the place of `curfew certs`. */
+/** What issues certificates instead of `curfew certs`. */
 export interface Issuer {
-  /** A folder for kustomize, with a namespace of its own. */
+  /** A folder for kustomize, with its own namespace. */
   readonly manifests: string;
   /** The Secret that Pods mount. */
   readonly secret: string;
 }
 
-/** An installation in a namespace of its own. */
+/** An installation in its own namespace. */
 export class LocalCerts {
   readonly namespace: string;
   readonly #issuer: Issuer | undefined;
@@ -57,7 +58,7 @@ export class LocalCerts {
     this.configuration = `curfew-${namespace}`;
   }
 
-  /** Resolves once it answers. */
+  /** Resolves once the webhook answers. */
   async install(): Promise<void> {
     const { namespace } = this;
     this.#objects = (await renamedManifests(namespace, this.#issuer?.manifests)).filter(
@@ -78,12 +79,12 @@ export class LocalCerts {
     await this.untilAnswered();
   }
 
-  /** Resolves once a Job is created through it. */
+  /** Resolves once the webhook lets a Job be created. */
   async untilAnswered(): Promise<void> {
     await until("the webhook answers", async () => (await createJob(this.namespace)).status === 201);
   }
 
-  /** Takes away what there is of it. */
+  /** Removes whatever has been installed. */
   async remove(): Promise<void> {
     clearInterval(this.#kubelet);
     for (const { child } of this.#processes) child.kill("SIGKILL");
@@ -92,7 +93,7 @@ export class LocalCerts {
     await kubectlOutput(["delete", "--ignore-not-found", "--wait=false", "-f", "-"], asList(this.#objects));
   }
 
-  /** Starts a `curfew certs`, be there one already. */
+  /** Starts a `curfew certs`, even if one is running already. */
   startCerts(): ChildProcess {
     writeFileSync(this.#file("kubeconfig"), kubeconfigOf(this.namespace));
     const names = { namespace: this.namespace, "webhook-configuration": this.configuration };
@@ -105,7 +106,10 @@ export class LocalCerts {
     for (const { subcommand, child } of this.#processes) if (subcommand === "certs") child.kill("SIGKILL");
   }
 
-  /** Creates Jobs without pause until `isEnough`, or one fails, and returns what was seen from the call on. */
+  /**
+   * Creates Jobs without pause until `isEnough` or a failure, and returns what has been seen since.
+   * @throws Error if neither happens within `seconds`.
+   */
   async createJobsUntil(what: string, isEnough: (seen: RotationSeen) => boolean, seconds = 120): Promise<RotationSeen> {
     const { namespace, configuration } = this;
     const secret = this.#issuer && { secret: this.#issuer.secret };
@@ -150,7 +154,7 @@ export class LocalCerts {
   }
 }
 
-/** Makes the address that the Service has the webhook's endpoint, too. */
+/** The address of the webhook's Service, which becomes its endpoint as well. */
 async function serviceAddress(namespace: string): Promise<string> {
   const service = accepted(
     await request<KubernetesObject & { spec: { clusterIP: string } }>(
@@ -169,7 +173,9 @@ async function serviceAddress(namespace: string): Promise<string> {
   return address;
 }
 
-/** The ServiceAccount's, so that a right that its Role lacks is a failure here. */
+/**
+ * A kubeconfig with the ServiceAccount's token, so that a permission its Role lacks is a failure.
+ */
 function kubeconfigOf(namespace: string): string {
   const kubectl = (...args: string[]): string => execFileSync("kubectl", args, { encoding: "utf8" });
   const token = kubectl("create", "token", "curfew-certs", "-n", namespace).trim();
@@ -178,7 +184,7 @@ function kubeconfigOf(namespace: string): string {
   return stringify(kubeconfig);
 }
 
-/** A Job with the label that `renamedManifests` gives the webhook, without which the API server does not create it. */
+/** Creates a Job with the label that `renamedManifests` makes the webhook select. */
 async function createJob(namespace: string): ReturnType<typeof create> {
   const labels = { [`${namespace}/enabled`]: "true" };
   return create("default", job(namespace, [script("main", "true")], { labels }), "?dryRun=All");

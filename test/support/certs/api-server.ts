@@ -1,4 +1,7 @@
-/** As much of an API server as `curfew certs` asks for: one Secret, one MutatingWebhookConfiguration, EndpointSlices, watches. */
+/**
+ * A fake API server with just what `curfew certs` needs: one Secret, one
+ * MutatingWebhookConfiguration, EndpointSlices and watches.
+ */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { KubeConfig } from "@kubernetes/client-node";
@@ -11,20 +14,20 @@ interface Stored {
 
 export interface CertificateApiServer {
   readonly kubeConfig: KubeConfig;
-  /** What is there now; undefined: not there. */
+  /** The Secret; undefined if it doesn't exist. */
   secret: Stored | undefined;
   webhooks: Stored | undefined;
-  /** Endpoints of the Service, as EndpointSlices have them. */
+  /** The EndpointSlices of the Service. */
   slices: object[];
-  /** Answered instead, with this code and message; asked before every request but watches. */
+  /** Called before every request except watches. If it returns an error, that is the answer. */
   fault: (method: string, path: string) => { readonly code: number; readonly message: string } | undefined;
-  /** True: watches are accepted, and silent for ever. */
+  /** If true, watches are accepted and stay silent. */
   stalled: boolean;
-  /** True: watches are accepted, and end at once, as ordinary ones do in the end. */
+  /** If true, watches are accepted and end at once, without an error. */
   endsWatches: boolean;
   /** Requests by "METHOD path", watches as "WATCH path". */
   readonly requests: string[];
-  /** Changes the webhooks as anybody could, and tells the watches. */
+  /** Changes the webhooks, as anybody could, and tells the watches. */
   changeWebhooks: (change: (webhooks: NonNullable<Stored["webhooks"]>) => void) => void;
   close(): Promise<void>;
 }
@@ -114,7 +117,7 @@ export async function startCertificateApiServer(): Promise<CertificateApiServer>
     answer(response, 201, body);
   }
 
-  /** A merge patch for the Secret, a strategic one for the webhooks: entries by name. */
+  /** A merge patch for the Secret; a strategic one for the webhooks, which are merged by name. */
   function merge(list: string, object: Stored | undefined, patch: Stored, response: ServerResponse): void {
     if (patch.metadata.resourceVersion !== object?.metadata.resourceVersion) {
       answer(response, 409, { message: "the object has been modified", code: 409 });

@@ -17,7 +17,9 @@ export const LIFETIMES: Lifetimes = { authorityMs: 365 * DAY, certificateMs: 30 
 export const DELAYS: Delays = { publishMs: 30_000, rolloutMs: 10 * MINUTE };
 export const HOST = "curfew-admission.curfew-system.svc";
 
-/** RSA keys, short for speed. A few are enough, since certificates with the same key differ by name. */
+/**
+ * RSA keys, short for speed. A few are enough, since certificates with the same key differ by name.
+ */
 const pool: Keys[] = Array.from({ length: 3 }, () => generateKeyPairSync("rsa", { modulusLength: 1024 }));
 
 /** Keys for the next certificate, made beforehand. */
@@ -105,7 +107,9 @@ export class World implements Cluster {
     );
   }
 
-  /** Changes the Secret, as anybody could. Pods follow late, and keep their files if it's deleted. */
+  /**
+   * Changes the Secret, as anybody could. Pods follow late, and keep their files if it's deleted.
+   */
   setSecret(secret: SecretTexts | undefined): void {
     this.#mounts.push({
       until: this.elapsed + KUBELET_LAG_MS,

@@ -33,11 +33,11 @@ describe.skipIf(spawnSync("openssl", ["version"]).status !== 0)("openssl", () =>
   const verify = (bundle: string, ...options: string[]): number | null =>
     spawnSync("openssl", ["verify", "-x509_strict", ...options, "-CAfile", bundle, "leaf.pem"], { cwd: folder }).status;
 
-  test("accepts the chain for a TLS server of that name, strictly", () => {
+  test("accepts the chain for a TLS server of that name, in strict mode", () => {
     expect(verify("old.pem", "-purpose", "sslserver", "-verify_hostname", HOST)).toBe(0);
   });
 
-  test("accepts it under the bundle of an overlap, and not under the successor alone", () => {
+  test("accepts it with the bundle of a rotation, but not with the new authority alone", () => {
     expect(verify("both.pem")).toBe(0);
     expect(verify("new.pem")).not.toBe(0);
   });
@@ -60,7 +60,7 @@ describe.skipIf(spawnSync("openssl", ["version"]).status !== 0)("openssl", () =>
   });
 });
 
-test("a TLS client that trusts the authority takes the certificate for its name", async () => {
+test("a TLS client that trusts the authority accepts the certificate for its name", async () => {
   const server = createServer({ cert: pem(leaf), key: formatKey(leaf.key) }).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const { port } = server.address() as AddressInfo;
@@ -77,7 +77,7 @@ test("a certificate does not outlive the authority that signed it", () => {
   expect(certificate.validTo).toBe(brief.certificate.validTo);
 });
 
-test("certificates are due when two thirds of their life are over", () => {
+test("certificates are due when two thirds of their lifetime are over", () => {
   const { certificate } = leaf;
   expect(needsRenewal(certificate, new Date(now.getTime() + 19.99 * DAY))).toBe(false);
   expect(needsRenewal(certificate, new Date(now.getTime() + 20.01 * DAY))).toBe(true);
@@ -89,7 +89,7 @@ test("no two authorities share a name or a serial number", () => {
   expect(first.serialNumber).not.toBe(second.serialNumber);
 });
 
-test("a bundle is read as far as it can be, whatever is between its certificates", () => {
+test("whatever can be parsed in a bundle is used, no matter what is in between", () => {
   const bundle = `# a comment\n${pem(authority)}garbage\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n${pem(successor)}${pem(authority)}`;
   expect(parseBundle(bundle).map(({ serialNumber }) => serialNumber)).toEqual(
     [authority, successor].map(({ certificate }) => certificate.serialNumber),

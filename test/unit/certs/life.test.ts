@@ -1,4 +1,4 @@
-/** The whole life of the certificates in a simulated cluster, with what can go wrong at every single step of it. */
+/** The life of the certificates in a simulated cluster, and all that can go wrong at each step. */
 import { describe, expect, test } from "vitest";
 import type { Cluster, WriteOutcome } from "../../../certs/cluster.ts";
 import type { Step } from "../../../certs/plan.ts";
@@ -11,7 +11,7 @@ const LIFETIMES = { authorityMs: 30 * DAY, certificateMs: 6 * DAY };
 interface Run {
   readonly steps: string[];
   readonly outcomes: WriteOutcome[];
-  /** Everything that could have failed a request, and when. */
+  /** Why requests could have failed, and when. */
   readonly failures: string[];
 }
 
@@ -30,7 +30,10 @@ function reconcilerOf(world: World, run: Run, cluster: Cluster = world, lifetime
   });
 }
 
-/** Runs rounds as the watch loop does: after each wait, at least every `poll`, and looks at every moment between for failures. */
+/**
+ * Runs rounds as `curfew certs` does: after each wait, and at least every `poll` milliseconds. Notes
+ * the failures before and after each wait and in the middle of it.
+ */
 async function live(
   world: World,
   reconcilers: readonly Reconciler[],
@@ -82,7 +85,7 @@ test("seventy days of renewals, three authorities among them, fail no request", 
   expect(world.webhooks[0]?.caBundle).toHaveLength(1);
 });
 
-test("certificates that are to live longer than their authority are renewed with it, not without end", async () => {
+test("certificates with a longer lifetime than their authority are renewed with it, not for ever", async () => {
   const [world, run] = [new World(), emptyRun()];
   const reconciler = reconcilerOf(world, run, world, { authorityMs: 10 * DAY, certificateMs: 365 * DAY });
   await reconciler.round();
@@ -96,7 +99,7 @@ test("certificates that are to live longer than their authority are renewed with
 describe.each(["before", "after"] as const)("a crash just %s a write", (crash) => {
   // Authority, publish, certificate, retire, publish: the writes of a rotation.
   test.each([1, 2, 3, 4, 5])(
-    "of step %i of a rotation fails no request, and the next process goes on from there",
+    "of step %i of a rotation fails no request, and the next process carries on from there",
     async (at) => {
       const [world, run] = [installed(), emptyRun()];
       await live(world, [reconcilerOf(world, run)], run, 19.9 * DAY);
@@ -131,7 +134,7 @@ describe.each(["before", "after"] as const)("a crash just %s a write", (crash) =
 
 test("two processes at once do no harm, whichever reads first", async () => {
   const [world, run] = [installed(), emptyRun()];
-  // Both read before either writes: every write of the slower one is a conflict.
+  // Both read before either writes, so every write of the slower one is a conflict.
   const late: Cluster = {
     observe: async () => {
       const seen = await world.observe();
@@ -226,13 +229,13 @@ describe("trouble", () => {
     await live(world, [reconciler], run, DAY);
     strike(world);
     await reconciler.round();
-    // What kubelets and API servers have taken over after two minutes is good; nothing before can be.
+    // Until then, kubelets and API servers may still use what was there before the repair.
     world.elapsed += 2 * MINUTE;
     expect(world.failures()).toEqual([]);
   });
 });
 
-test("what a clock that is years ahead has spoilt is mended once it is right again", async () => {
+test("damage by a clock that is years ahead is repaired once the clock is right again", async () => {
   const [world, run] = [installed(), emptyRun()];
   const reconciler = reconcilerOf(world, run);
   world.clockOffset = 1000 * DAY;
@@ -243,7 +246,7 @@ test("what a clock that is years ahead has spoilt is mended once it is right aga
   expect(world.failures()).toEqual([]);
 });
 
-test("somebody who undoes every step is told, not fought for ever", async () => {
+test("if somebody undoes every step, it gives up with an error", async () => {
   const [world, run] = [installed(), emptyRun()];
   const undoing: Cluster = {
     observe: () => world.observe(),

@@ -21,7 +21,10 @@ const installed = installedSecret(START);
 const validity = { now: START, lifetimeMs: LIFETIMES.authorityMs };
 const authority = issueAuthority(validity, nextKeys());
 const other = { cert: authority.certificate.toString(), key: formatKey(authority.key) };
-/** The Secret in the middle of a rotation: a new authority signs, the certificate is still the old one's. */
+/**
+ * The Secret in the middle of a rotation: a new authority signs, the certificate is still the old
+ * one's.
+ */
 const rotating: SecretTexts = { ...installed, bundle: other.cert + installed.bundle, authorityKey: other.key };
 const rotated = reissued(rotating, [HOST], { now: START, lifetimes: LIFETIMES, keys: nextKeys() });
 
@@ -139,7 +142,7 @@ describe("the next step", () => {
     ["Secret deleted", { secret: undefined }, "create-authority", "authority-missing"],
     ["authority's key deleted", { secret: edited({ authorityKey: "" }) }, "create-authority", "authority-missing"],
     [
-      "authority's key another's",
+      "authority's key replaced by another's",
       { secret: edited({ authorityKey: other.key }) },
       "create-authority",
       "authority-missing",
@@ -151,7 +154,7 @@ describe("the next step", () => {
       "authority-missing",
     ],
     [
-      "authority replaced by what is none",
+      "authority replaced by a serving certificate",
       { secret: edited({ bundle: installed.cert, authorityKey: installed.key }) },
       "create-authority",
       "authority-missing",
@@ -163,7 +166,12 @@ describe("the next step", () => {
       "issue-certificate",
       "certificate-missing",
     ],
-    ["certificate's key another's", { secret: edited({ key: other.key }) }, "issue-certificate", "certificate-missing"],
+    [
+      "certificate's key replaced by another's",
+      { secret: edited({ key: other.key }) },
+      "issue-certificate",
+      "certificate-missing",
+    ],
     [
       "certificate of an unknown authority",
       { secret: edited({ cert: rotated.cert, key: rotated.key }) },
@@ -192,19 +200,19 @@ describe("the next step", () => {
   });
 });
 
-test("a renewed authority is trusted beside every one that a Pod may still present, even if the Secret was lost", () => {
+test("a new authority is trusted beside all those that Pods may still use, even if the Secret was lost", () => {
   const next = plan({ secret: undefined, webhooks: hooks(rotating.bundle) });
   expect(next.kind === "create-authority" && formatBundle(next.trust)).toBe(rotating.bundle);
 });
 
-test("a Secret from another installation is published beside what Pods present until they have it", () => {
+test("a Secret from another installation is published beside the old authority until Pods have it", () => {
   const agreement = { webhooksForMs: DAY, podsForMs: 0 };
   const next = plan({ webhooks: hooks(other.cert), agreement });
   const caBundle = next.kind === "publish" ? next.caBundles.get("jobs") : undefined;
   expect(formatBundle(caBundle ?? [])).toBe(installed.bundle + other.cert);
 });
 
-test("only the webhooks that lack something are written", () => {
+test("only webhooks with an outdated caBundle are written", () => {
   const webhooks = hooks(installed.bundle).map((hook) => (hook.name === "jobs" ? { ...hook, caBundle: [] } : hook));
   const next = plan({ webhooks });
   expect(next.kind === "publish" && [...next.caBundles.keys()]).toEqual(["jobs"]);
@@ -218,13 +226,13 @@ test("a certificate names every Service that a webhook calls", () => {
   expect(plan({ webhooks })).toMatchObject({ names: ["blue.curfew-system.svc", HOST] });
 });
 
-test("the wait ends when the certificate falls due", () => {
+test("the wait ends when the certificate is due", () => {
   const next = plan();
   // A third of 30 days is left then, and one day is over now.
   expect(next.kind === "wait" && Math.round(next.milliseconds / 3_600_000)).toBe(19 * 24);
 });
 
-test("two processes whose clocks are years apart don't fill the bundle without end", () => {
+test("two processes whose clocks are years apart don't fill the bundle for ever", () => {
   let bundle = installed.bundle;
   for (let round = 0; round < 12; round += 1) {
     const next = plan({ secret: edited({ bundle }), now: after(400 * DAY) });
