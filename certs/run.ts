@@ -1,87 +1,63 @@
 import type { KubeConfig } from "@kubernetes/client-node";
-import { createLogger, type Logger } from "../src/process/log.ts";
-import { createRegistry } from "../src/process/metrics.ts";
-import { startOpsServer } from "../src/process/ops-server.ts";
-import { untilTermination } from "../src/process/termination.ts";
+import { messageOf } from "../src/process/errors.ts";
+import { serve, type Drain, type ServeContext } from "../src/process/serve.ts";
+import { WakeUp } from "../src/process/wake-up.ts";
 import type { Keys } from "./issue.ts";
 import { KubernetesCluster } from "./kubernetes.ts";
-import { createCertsMetrics } from "./metrics.ts";
+import { createCertsMetrics, type CertsMetrics } from "./metrics.ts";
 import { STEP_REASONS, WAIT_REASONS } from "./reasons.ts";
 import { Reconciler, type Round } from "./reconcile.ts";
-import type { CertsConfig } from "./settings.ts";
-import { WakeUp } from "../src/process/wake-up.ts";
+import type { CertsSettings } from "./settings.ts";
 import { watchBoth } from "./watch.ts";
-import { messageOf } from "../src/process/errors.ts";
 
 /** However quiet the watches are, everything is read this often; it also measures what only time can settle. */
 const POLL_MS = 30_000;
 const RETRY_MS = 3_000;
-/** Without a round that ended well for this long, the Pod says that it is not ready. */
+/** Without a round that ended well for this long, the Pod says that it isn't ready. */
 const STALE_MS = 120_000;
 
-/** @throws where it cannot listen. */
-export async function runCerts(config: CertsConfig, kubeConfig: KubeConfig): Promise<void> {
-  const termination = untilTermination();
-  const stopping = new AbortController();
-  const log = createLogger("certs", config.logLevel);
-  void termination.first.then((signal) => {
-    log.info({ signal }, "stopping");
-    stopping.abort();
-  });
-  try {
-    await keepCertificates({ config, kubeConfig, log, signal: stopping.signal });
-  } finally {
-    termination.dispose();
-  }
+/**
+ * Keeps the certificates until SIGTERM or SIGINT, and resolves.
+ * @throws if it can't listen.
+ */
+export async function runCerts(settings: CertsSettings, kubeConfig: KubeConfig): Promise<void> {
+  await serve("certs", settings, (context) => Promise.resolve(startCerts(settings, kubeConfig, context)));
 }
 
-export interface KeepOptions {
-  readonly config: CertsConfig;
+function startCerts(settings: CertsSettings, kubeConfig: KubeConfig, context: ServeContext): Drain {
+  const stopping = new AbortController();
+  context.log.info({ opsPort: context.opsPort, namespace: settings.namespace }, "started");
+  const kept = keepCertificates({ ...context, settings, kubeConfig, signal: stopping.signal });
+  return async () => {
+    stopping.abort();
+    await kept;
+  };
+}
+
+export interface KeepOptions extends Pick<ServeContext, "log" | "registry" | "setReadiness"> {
+  readonly settings: CertsSettings;
   readonly kubeConfig: KubeConfig;
-  readonly log: Logger;
   readonly signal: AbortSignal;
   readonly pollMs?: number;
   readonly retryMs?: number;
   /** Tests pass keys that are made already. */
   readonly keys?: () => Keys;
-  /** Called with the operations port, which 0 leaves to the kernel. */
-  readonly onListening?: (opsPort: number) => void;
 }
 
-/**
- * Keeps the certificates until the signal; a step that was begun is brought to its end.
- * @throws where it cannot listen.
- */
+/** Keeps the certificates until the signal; a step that was begun is brought to its end. Never rejects. */
 export async function keepCertificates(options: KeepOptions): Promise<void> {
-  const { config, kubeConfig, log, signal, pollMs = POLL_MS, retryMs = RETRY_MS, keys, onListening } = options;
-  const registry = createRegistry();
+  const { kubeConfig, settings, log, registry, setReadiness, signal, pollMs = POLL_MS, retryMs = RETRY_MS } = options;
   const metrics = createCertsMetrics(registry);
-  const reconciler = new Reconciler({
-    cluster: new KubernetesCluster(kubeConfig, config),
-    delays: { publishMs: config.publishDelay * 1000, rolloutMs: config.rolloutDelay * 1000 },
-    lifetimes: { authorityMs: config.authorityLifetime * 1000, certificateMs: config.certificateLifetime * 1000 },
-    ...(keys && { keys }),
-    onStep: (step, outcome) => {
-      log.info({ step: step.kind, reason: step.because, outcome }, STEP_REASONS[step.because]);
-      if (outcome === "written") metrics.stepTaken(step.kind, step.because);
-    },
-  });
-
+  const reconciler = createReconciler(options, metrics);
   let lastSuccess = -Infinity;
   let lastFailure = "no look at the cluster yet";
-  const isFresh = (): boolean => performance.now() - lastSuccess < STALE_MS;
-  const ops = await startOpsServer({
-    host: config.host,
-    port: config.opsPort,
-    registry,
-    readiness: () => (isFresh() ? { ready: true } : { ready: false, reason: lastFailure }),
-  });
-  onListening?.(ops.port);
-  log.info({ opsPort: ops.port, namespace: config.namespace }, "started");
+  setReadiness(() =>
+    performance.now() - lastSuccess < STALE_MS ? { ready: true } : { ready: false, reason: lastFailure },
+  );
 
   const wakeUp = new WakeUp();
   signal.addEventListener("abort", wakeUp.ring, { once: true });
-  const watching = watchBoth(kubeConfig, config, {
+  const watching = watchBoth(kubeConfig, settings, {
     signal,
     onChange: wakeUp.ring,
     onTrouble: (path, error) => {
@@ -93,12 +69,12 @@ export async function keepCertificates(options: KeepOptions): Promise<void> {
   let reason: Round["plan"]["because"] | undefined;
   while (!signal.aborted) {
     wakeUp.reset();
-    let wait = retryMs;
+    let waitMs = retryMs;
     try {
       const round = await reconciler.round();
       metrics.roundEnded(round);
       lastSuccess = performance.now();
-      wait = Math.min(pollMs, round.plan.milliseconds + 1);
+      waitMs = Math.min(pollMs, round.plan.milliseconds + 1);
       if (round.plan.because !== reason) log.info({ reason: round.plan.because }, WAIT_REASONS[round.plan.because]);
       reason = round.plan.because;
     } catch (error) {
@@ -107,8 +83,21 @@ export async function keepCertificates(options: KeepOptions): Promise<void> {
       reason = undefined;
       log.error({ reason: lastFailure }, "cannot bring the certificates into place; trying again");
     }
-    await wakeUp.wait(wait);
+    await wakeUp.wait(waitMs);
   }
   await watching;
-  ops.close();
+}
+
+function createReconciler({ kubeConfig, settings, log, keys }: KeepOptions, metrics: CertsMetrics): Reconciler {
+  const { publishDelay, rolloutDelay, authorityLifetime, certificateLifetime } = settings;
+  return new Reconciler({
+    cluster: new KubernetesCluster(kubeConfig, settings),
+    delays: { publishMs: publishDelay * 1000, rolloutMs: rolloutDelay * 1000 },
+    lifetimes: { authorityMs: authorityLifetime * 1000, certificateMs: certificateLifetime * 1000 },
+    ...(keys && { keys }),
+    onStep: (step, outcome) => {
+      log.info({ step: step.kind, reason: step.because, outcome }, STEP_REASONS[step.because]);
+      if (outcome === "written") metrics.stepTaken(step.kind, step.because);
+    },
+  });
 }

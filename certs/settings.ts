@@ -1,13 +1,5 @@
-import {
-  oneOf,
-  parsePort,
-  parseText,
-  secondsUpTo,
-  type ConfigOf,
-  type Parsed,
-  type Settings,
-} from "../src/process/settings.ts";
-import { LOG_LEVELS } from "../src/process/log.ts";
+import { parseText, secondsUpTo, type Parsed, type SettingsOf, type SettingsTable } from "../src/process/settings.ts";
+import { HOST, LOG_LEVEL, OPS_PORT } from "../src/process/serving-settings.ts";
 import { usedFor } from "./x509.ts";
 
 const DAY_SECONDS = 86_400;
@@ -46,24 +38,12 @@ export const NAMES_SETTINGS = {
     fallback: "curfew",
     parse: parseText,
   },
-} as const satisfies Settings;
+} as const satisfies SettingsTable;
 
 export const CERTS_SETTINGS = {
   ...NAMES_SETTINGS,
-  host: {
-    flag: "--host <address>",
-    env: "CURFEW_HOST",
-    help: "address that the operations port is bound to (default: every one)",
-    optional: true,
-    parse: parseText,
-  },
-  opsPort: {
-    flag: "--ops-port <number>",
-    env: "CURFEW_OPS_PORT",
-    help: "port for /healthz, /readyz and /metrics, plain HTTP",
-    fallback: "8080",
-    parse: parsePort,
-  },
+  host: HOST,
+  opsPort: OPS_PORT,
   certificateLifetime: {
     flag: "--certificate-lifetime <seconds>",
     env: "CURFEW_CERTS_CERTIFICATE_LIFETIME_SECONDS",
@@ -92,19 +72,13 @@ export const CERTS_SETTINGS = {
     fallback: "600",
     parse: secondsFrom(1, DAY_SECONDS),
   },
-  logLevel: {
-    flag: "--log-level <level>",
-    env: "CURFEW_LOG_LEVEL",
-    help: `one of ${LOG_LEVELS.join(", ")}`,
-    fallback: "info",
-    parse: oneOf(...LOG_LEVELS),
-  },
-} as const satisfies Settings;
+  logLevel: LOG_LEVEL,
+} as const satisfies SettingsTable;
 
-export type CertsConfig = ConfigOf<typeof CERTS_SETTINGS>;
+export type CertsSettings = SettingsOf<typeof CERTS_SETTINGS>;
 
 /** What is wrong with settings that are right each by itself. */
-export function checkDelays({ certificateLifetime, publishDelay, rolloutDelay }: CertsConfig): readonly string[] {
+export function checkDelays({ certificateLifetime, publishDelay, rolloutDelay }: CertsSettings): readonly string[] {
   const used = usedFor(certificateLifetime);
   if (publishDelay + rolloutDelay < used) return [];
   return [

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { KubeConfig } from "@kubernetes/client-node";
 import { stringify } from "yaml";
 import { parseConfig } from "../src/dispatch/config/parse-config.ts";
-import type { DispatchConfig } from "../src/dispatch/config/parse-config.ts";
+import type { DispatchConfig } from "../src/dispatch/config/dispatch-config.ts";
 import { startDispatcher } from "../src/dispatch/dispatcher.ts";
 import { JOB_LABEL } from "../src/dispatch/jobs/plan-agent-job.ts";
 import { createLogger } from "../src/process/log.ts";

@@ -1,7 +1,8 @@
 /** The HTTPS server that the API server calls: limits, timeouts, certificates, the end of its life. */
-import { createServer, type Server } from "node:https";
+import { createServer } from "node:https";
 import type { Socket } from "node:net";
 import { createConnections } from "../http/connections.ts";
+import { createDraining, type Draining } from "../http/drain.ts";
 import { listen } from "../http/listen.ts";
 import type { Logger } from "../process/log.ts";
 import { createHandler } from "./handler.ts";
@@ -11,7 +12,7 @@ import type { Planner } from "../planner/planner.ts";
 import type { ServingCertificate } from "./serving-certificate.ts";
 
 export interface AdmissionServerOptions {
-  /** Every address where it is undefined. */
+  /** All addresses if it's undefined. */
   readonly host: string | undefined;
   readonly port: number;
   readonly planner: Planner;
@@ -19,17 +20,10 @@ export interface AdmissionServerOptions {
   readonly log: Logger;
 }
 
-export interface AdmissionServer {
+export interface AdmissionServer extends Pick<Draining, "drain" | "close"> {
   readonly port: number;
   /** For new connections; those that are open go on with the one they have. Before the first, TLS handshakes fail. */
   readonly setCertificate: (certificate: Pick<ServingCertificate, "cert" | "key">) => void;
-  /**
-   * Serves on for `windowMs`, while Endpoints forget this Pod, asking clients to leave; then accepts no more, and resolves
-   * once the last answer is out, at the latest `deadlineMs` later.
-   */
-  readonly drain: (windowMs: number, deadlineMs: number) => Promise<void>;
-  /** Ends at once, connections too. */
-  readonly close: () => void;
 }
 
 const TLS_OPTIONS = { minVersion: "TLSv1.2" } as const;
@@ -49,16 +43,16 @@ const LIMITS = {
 /** Three API servers with 200 mutating requests in flight each, their default, and as many connections again that are being replaced. */
 const MAX_CONNECTIONS = 1_200;
 
-/** @throws where it cannot listen, as {@link listen} does. */
+/** @throws if it can't listen, as {@link listen} does. */
 export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
-  let draining = false;
-  const handler = createHandler({ ...options, isDraining: () => draining });
   const connections = createConnections(MAX_CONNECTIONS);
   const server = createServer({ ...TLS_OPTIONS, ...LIMITS }, (request, response) => {
     connections.spoke(request.socket);
     handler(request, response);
   });
-  // Not `server.maxConnections`: that turns new ones away, API servers' too.
+  const { isDraining, drain, close } = createDraining(server);
+  const handler = createHandler({ ...options, isDraining });
+  // Not `server.maxConnections`: that turns new connections away, the API server's too.
   server.on("connection", connections.opened);
   server.on("clientError", answerClientError);
   const port = await listen(server, options.host, options.port);
@@ -67,26 +61,9 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
     setCertificate({ cert, key }) {
       server.setSecureContext({ ...TLS_OPTIONS, cert, key });
     },
-    async drain(windowMs, deadlineMs) {
-      draining = true;
-      // Not what keeps the process alive: the listening server does, until close() is called after all.
-      await new Promise((resolve) => setTimeout(resolve, windowMs).unref());
-      await closeGracefully(server, deadlineMs);
-    },
-    close() {
-      server.close();
-      server.closeAllConnections();
-    },
+    drain,
+    close,
   };
-}
-
-/** close() ends the idle connections; whoever was served in the window has left already, so none of them is about to be used. */
-async function closeGracefully(server: Server, deadlineMs: number): Promise<void> {
-  const deadline = setTimeout(() => {
-    server.closeAllConnections();
-  }, deadlineMs);
-  await new Promise((resolve) => server.close(resolve));
-  clearTimeout(deadline);
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {

@@ -1,16 +1,9 @@
-import { oneOf, parsePort, parseText, secondsUpTo, type ConfigOf, type Settings } from "../process/settings.ts";
-import type { KnownImage } from "../injection/images/known-images.ts";
-import { LOG_LEVELS } from "../process/log.ts";
 import { PLANNER_SETTINGS } from "../planner/settings.ts";
+import { drainSeconds, HOST, LOG_LEVEL, OPS_PORT } from "../process/serving-settings.ts";
+import { parsePort, parseText, type SettingsOf, type SettingsTable } from "../process/settings.ts";
 
 export const ADMISSION_SETTINGS = {
-  host: {
-    flag: "--host <address>",
-    env: "CURFEW_HOST",
-    help: "address that both ports are bound to (default: every one)",
-    optional: true,
-    parse: parseText,
-  },
+  host: HOST,
   port: {
     flag: "--port <number>",
     env: "CURFEW_PORT",
@@ -18,13 +11,7 @@ export const ADMISSION_SETTINGS = {
     fallback: "8443",
     parse: parsePort,
   },
-  opsPort: {
-    flag: "--ops-port <number>",
-    env: "CURFEW_OPS_PORT",
-    help: "port for /healthz, /readyz and /metrics, plain HTTP",
-    fallback: "8080",
-    parse: parsePort,
-  },
+  opsPort: OPS_PORT,
   tlsCert: {
     flag: "--tls-cert <file>",
     env: "CURFEW_TLS_CERT",
@@ -40,22 +27,8 @@ export const ADMISSION_SETTINGS = {
     parse: parseText,
   },
   ...PLANNER_SETTINGS,
-  drainSeconds: {
-    flag: "--drain-seconds <number>",
-    env: "CURFEW_DRAIN_SECONDS",
-    help: "after SIGTERM: how long to serve on while the Service forgets this Pod",
-    fallback: "10",
-    parse: secondsUpTo(600),
-  },
-  logLevel: {
-    flag: "--log-level <level>",
-    env: "CURFEW_LOG_LEVEL",
-    help: `one of ${LOG_LEVELS.join(", ")}; debug has a line for every review`,
-    fallback: "info",
-    parse: oneOf(...LOG_LEVELS),
-  },
-} as const satisfies Settings;
+  drainSeconds: drainSeconds("10"),
+  logLevel: { ...LOG_LEVEL, help: `${LOG_LEVEL.help}; debug has a line for every review` },
+} as const satisfies SettingsTable;
 
-export type AdmissionConfig = Omit<ConfigOf<typeof ADMISSION_SETTINGS>, "knownImages"> & {
-  readonly knownImages: readonly KnownImage[];
-};
+export type AdmissionSettings = SettingsOf<typeof ADMISSION_SETTINGS>;

@@ -1,5 +1,5 @@
 /** What `curfew dispatch --check` shows: the Job that each template of each queue makes, for a made-up Buildkite job. */
-import type { DispatchConfig } from "./config/parse-config.ts";
+import type { DispatchConfig } from "./config/dispatch-config.ts";
 import { planAgentJob, type AgentJob } from "./jobs/plan-agent-job.ts";
 
 export function describeJobs(config: DispatchConfig): AgentJob[] {

@@ -2,7 +2,7 @@
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import type { Registry } from "prom-client";
 import type { Logger } from "../process/log.ts";
-import type { DispatchConfig, QueueConfig, StacksConfig } from "./config/parse-config.ts";
+import type { DispatchConfig, QueueConfig, StacksConfig } from "./config/dispatch-config.ts";
 import { describeError } from "../process/errors.ts";
 import { Deliveries, type ServedQueue } from "./webhook/deliveries.ts";
 import { DispatchMetrics } from "./dispatch-metrics.ts";

@@ -1,5 +1,9 @@
-import { oneOf, parsePort, parseText, secondsUpTo, type Settings } from "../process/settings.ts";
-import { LOG_LEVELS } from "../process/log.ts";
+import { readFileSync } from "node:fs";
+import { messageOf } from "../process/errors.ts";
+import { drainSeconds, HOST, LOG_LEVEL, OPS_PORT } from "../process/serving-settings.ts";
+import { parsePort, type Parsed, type SettingsOf, type SettingsTable } from "../process/settings.ts";
+import type { DispatchConfig } from "./config/dispatch-config.ts";
+import { parseConfig } from "./config/parse-config.ts";
 
 /** What is set on the command line; all that is Buildkite's or a Job's is in the configuration file. */
 export const DISPATCH_SETTINGS = {
@@ -7,15 +11,9 @@ export const DISPATCH_SETTINGS = {
     flag: "--config <file>",
     env: "CURFEW_CONFIG",
     help: "queues, templates, and where the secrets are, YAML (docs/buildkite.md)",
-    parse: parseText,
+    parse: loadConfig,
   },
-  host: {
-    flag: "--host <address>",
-    env: "CURFEW_HOST",
-    help: "address that both ports are bound to (default: every one)",
-    optional: true,
-    parse: parseText,
-  },
+  host: HOST,
   port: {
     flag: "--port <number>",
     env: "CURFEW_PORT",
@@ -23,25 +21,21 @@ export const DISPATCH_SETTINGS = {
     fallback: "8000",
     parse: parsePort,
   },
-  opsPort: {
-    flag: "--ops-port <number>",
-    env: "CURFEW_OPS_PORT",
-    help: "port for /healthz, /readyz and /metrics, plain HTTP",
-    fallback: "8080",
-    parse: parsePort,
-  },
-  drainSeconds: {
-    flag: "--drain-seconds <number>",
-    env: "CURFEW_DRAIN_SECONDS",
-    help: "after SIGTERM: how long to serve on while the Service forgets this Pod",
-    fallback: "5",
-    parse: secondsUpTo(600),
-  },
-  logLevel: {
-    flag: "--log-level <level>",
-    env: "CURFEW_LOG_LEVEL",
-    help: `one of ${LOG_LEVELS.join(", ")}`,
-    fallback: "info",
-    parse: oneOf(...LOG_LEVELS),
-  },
-} as const satisfies Settings;
+  opsPort: OPS_PORT,
+  drainSeconds: drainSeconds("5"),
+  logLevel: LOG_LEVEL,
+} as const satisfies SettingsTable;
+
+export type DispatchSettings = SettingsOf<typeof DISPATCH_SETTINGS>;
+
+function loadConfig(path: string): Parsed<DispatchConfig> {
+  const outside = { env: process.env, readFile: (file: string) => readFileSync(file, "utf8") };
+  try {
+    const parsed = parseConfig(outside.readFile(path), outside);
+    return parsed.kind === "config"
+      ? { value: parsed.config }
+      : { problems: parsed.problems.map((problem) => `${path}: ${problem}`) };
+  } catch (error) {
+    return { problems: [`${path}: ${messageOf(error)}`] };
+  }
+}

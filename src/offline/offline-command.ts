@@ -5,7 +5,7 @@
 import { Command } from "commander";
 import { addSettings, parseSettings } from "../process/settings.ts";
 import { createPlanner, type Planner } from "../planner/planner.ts";
-import { loadKnownImages, PLANNER_SETTINGS } from "../planner/settings.ts";
+import { PLANNER_SETTINGS } from "../planner/settings.ts";
 import type { ManifestFile } from "./manifests.ts";
 import { readFiles } from "./read-files.ts";
 
@@ -30,17 +30,15 @@ export function offlineCommand(name: string): Command {
 
 /** Reads the manifests and makes the planner. Every problem with either is reported at once. */
 export async function prepare(paths: readonly string[], options: OfflineOptions): Promise<Prepared> {
-  const settings = parseSettings(PLANNER_SETTINGS, options);
-  const { knownImages: path } = options;
-  const images = typeof path === "string" && path !== "" ? await loadKnownImages(path) : { rows: [] };
+  const parsed = await parseSettings(PLANNER_SETTINGS, options);
   const read = await readFiles([...(options.filename ?? []), ...paths]);
-  if (settings.kind === "config" && "rows" in images && read.kind === "read") {
-    const planner = createPlanner({ ...settings.config, knownImages: images.rows });
+  if (parsed.kind === "settings" && read.kind === "read") {
+    const { knownImages = [], ...decided } = parsed.settings;
+    const planner = createPlanner({ ...decided, knownImages });
     return { kind: "ready", files: read.files, planner };
   }
   const problems = [
-    ...(settings.kind === "invalid" ? settings.problems : []),
-    ...("problem" in images ? [`--known-images (CURFEW_KNOWN_IMAGES): ${images.problem}`] : []),
+    ...(parsed.kind === "invalid" ? parsed.problems : []),
     ...(read.kind === "unreadable" ? read.problems : []),
   ];
   return { kind: "unusable", problems };

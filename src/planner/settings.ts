@@ -1,6 +1,6 @@
 /** What an operator decides about plans: the same flags and variables for the webhook and for `curfew inject` and `explain`. */
 import { readFile } from "node:fs/promises";
-import { oneOf, parseBoolean, parseText, type Settings } from "../process/settings.ts";
+import { oneOf, parseBoolean, type Parsed, type SettingsTable } from "../process/settings.ts";
 import { parseKnownImages, type KnownImage } from "../injection/images/known-images.ts";
 import { messageOf } from "../process/errors.ts";
 
@@ -31,23 +31,21 @@ export const PLANNER_SETTINGS = {
     env: "CURFEW_KNOWN_IMAGES",
     help: "rows for images of your own, YAML or JSON (docs/reference.md)",
     optional: true,
-    parse: parseText,
+    parse: loadKnownImages,
   },
-} as const satisfies Settings;
+} as const satisfies SettingsTable;
 
 /**
- * The operator's rows of known images from a YAML or JSON file, or what is wrong with it. The YAML parser is loaded only where
- * there is something for it.
+ * The operator's rows of known images from a YAML or JSON file, or what is wrong with it. The YAML parser is loaded only if there is
+ * something for it.
  */
-export async function loadKnownImages(
-  path: string,
-): Promise<{ readonly rows: readonly KnownImage[] } | { readonly problem: string }> {
+export async function loadKnownImages(path: string): Promise<Parsed<readonly KnownImage[]>> {
   try {
     const text = await readFile(path, "utf8");
     const { parse } = await import("yaml");
     const parsed = parseKnownImages(parse(text));
-    return "problem" in parsed ? { problem: `${path}: ${parsed.problem}` } : parsed;
+    return "problem" in parsed ? { problems: [`${path}: ${parsed.problem}`] } : { value: parsed.rows };
   } catch (error) {
-    return { problem: `${path}: ${messageOf(error)}` };
+    return { problems: [`${path}: ${messageOf(error)}`] };
   }
 }

@@ -8,9 +8,12 @@ export type { Logger } from "pino";
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** A logger whose lines say which of Curfew's processes speaks. Tests pass a `destination` of their own. */
+/** Curfew's long-running processes. */
+export type Component = "admission" | "dispatch" | "certs";
+
+/** A logger whose lines say which process they come from. Tests pass a `destination` of their own. */
 export function createLogger(
-  component: "admission" | "dispatch" | "certs",
+  component: Component,
   level: LogLevel,
   destination: DestinationStream = stdoutByTurn(),
 ): Logger {

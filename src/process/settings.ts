@@ -1,46 +1,51 @@
 /**
- * The settings of a long-running process. Each is a flag with an environment variable beside it and a parser for its text; every
- * problem is reported at once, so that a person fixes a manifest in one go and not in five restarts.
+ * The settings of a command. Each is a flag with an environment variable beside it and a parser for its text. Every problem is reported
+ * at once, so that a person fixes a manifest in one go and not in five restarts.
  */
 import { Option, type Command } from "commander";
 
-/** What a parser makes of a setting's text. `problem` reads on from the text: "is not a port: …". */
-export type Parsed<T> = { readonly value: T } | { readonly problem: string };
+/**
+ * What a parser makes of a setting's text. A `problem` reads on from the text: "is not a port: …". `problems` are those of the file
+ * that the text names; each is a sentence of its own that starts with the file's name.
+ */
+export type Parsed<T> = { readonly value: T } | { readonly problem: string } | { readonly problems: readonly string[] };
 
 export interface Setting<T> {
   /** As commander writes it, `--ops-port <number>`; its camel-cased name is the setting's key in its table. */
   readonly flag: string;
-  /** The environment variable that counts where the flag is absent. */
+  /** The environment variable that counts if the flag is absent. */
   readonly env: string;
   readonly help: string;
-  /** Parsed like any other text where neither flag nor variable is there. */
+  /** Parsed like any other text if there is neither flag nor variable. */
   readonly fallback?: string;
-  /** Without a fallback a setting is required, unless this is true: then it is undefined where it is absent. */
+  /** A setting without a fallback is required, unless this is true: then it's undefined if it's absent. */
   readonly optional?: boolean;
-  readonly parse: (text: string) => Parsed<T>;
+  readonly parse: (text: string) => Parsed<T> | Promise<Parsed<T>>;
 }
 
-export type Settings = Readonly<Record<string, Setting<unknown>>>;
+export type SettingsTable = Readonly<Record<string, Setting<unknown>>>;
 
 /** The values of a table of settings. */
-export type ConfigOf<S extends Settings> = {
-  readonly [K in keyof S]: S[K] extends { readonly parse: (text: string) => Parsed<infer T> }
+export type SettingsOf<S extends SettingsTable> = {
+  readonly [K in keyof S]: S[K] extends { readonly parse: (text: string) => infer R }
     ? S[K] extends { readonly optional: true }
-      ? T | undefined
-      : T
+      ? ValueOf<R> | undefined
+      : ValueOf<R>
     : never;
 };
 
-export type ConfigResult<S extends Settings> =
-  | { readonly kind: "config"; readonly config: ConfigOf<S> }
+type ValueOf<R> = Awaited<R> extends Parsed<infer T> ? T : never;
+
+export type ParsedSettings<S extends SettingsTable> =
+  | { readonly kind: "settings"; readonly settings: SettingsOf<S> }
   | { readonly kind: "invalid"; readonly problems: readonly string[] };
 
-/** The exit code of a process whose configuration is wrong. */
-export const EXIT_BAD_CONFIG = 2;
+/** The exit code of a command whose command line, configuration or input is wrong. */
+export const EXIT_USAGE = 2;
 
-/** Adds the settings to a command as plain text options, so that {@link parseSettings} and not commander judges them, all at once. */
-export function addSettings(command: Command, settings: Settings): Command {
-  for (const { flag, env, help, fallback } of Object.values(settings)) {
+/** Adds the settings to a command as plain text options: {@link parseSettings} judges them all at once, and not commander. */
+export function addSettings(command: Command, table: SettingsTable): Command {
+  for (const { flag, env, help, fallback } of Object.values(table)) {
     const option = new Option(flag, help).env(env);
     command.addOption(fallback === undefined ? option : option.default(fallback));
   }
@@ -48,13 +53,13 @@ export function addSettings(command: Command, settings: Settings): Command {
 }
 
 /** Parses what commander collected. An empty text counts as absent: Kubernetes manifests often set variables to "". */
-export function parseSettings<S extends Settings>(
-  settings: S,
+export async function parseSettings<S extends SettingsTable>(
+  table: S,
   given: Readonly<Record<string, unknown>>,
-): ConfigResult<S> {
-  const config: Record<string, unknown> = {};
+): Promise<ParsedSettings<S>> {
+  const settings: Record<string, unknown> = {};
   const problems: string[] = [];
-  for (const [key, { flag, env, fallback, optional, parse }] of Object.entries(settings)) {
+  for (const [key, { flag, env, fallback, optional, parse }] of Object.entries(table)) {
     const raw = given[key];
     const text = typeof raw === "string" && raw !== "" ? raw : fallback;
     const name = `${flag.split(" ")[0] ?? flag} (${env})`;
@@ -62,18 +67,55 @@ export function parseSettings<S extends Settings>(
       if (optional !== true) problems.push(`${name} is required`);
       continue;
     }
-    const parsed = parse(text);
-    if ("problem" in parsed) problems.push(`${name}: ${JSON.stringify(text)} ${parsed.problem}`);
-    else config[key] = parsed.value;
+    const parsed = await parse(text);
+    if ("value" in parsed) settings[key] = parsed.value;
+    else if ("problem" in parsed) problems.push(`${name}: ${JSON.stringify(text)} ${parsed.problem}`);
+    else problems.push(...parsed.problems);
   }
+  if (problems.length > 0) return { kind: "invalid", problems };
   // Every key of the table was parsed, or is optional and absent.
-  return problems.length === 0 ? { kind: "config", config: config as ConfigOf<S> } : { kind: "invalid", problems };
+  return { kind: "settings", settings: settings as SettingsOf<S> };
 }
 
+/**
+ * Gives `command` the settings as options, and an action: `run` with their values, or, if `check` or a parser finds problems, a line for
+ * each of them and exit code {@link EXIT_USAGE}.
+ *
+ * @param run gets commander's own options, too, for those that are no settings.
+ * @param check finds what is wrong with settings that are right each by itself.
+ */
+export function runWithSettings<S extends SettingsTable>(
+  command: Command,
+  table: S,
+  run: (settings: SettingsOf<S>, options: Readonly<Record<string, unknown>>) => void | Promise<void>,
+  check: (settings: SettingsOf<S>) => readonly string[] = () => [],
+): Command {
+  return addSettings(command, table).action(async () => {
+    const options = command.optsWithGlobals<Record<string, unknown>>();
+    const parsed = await parseSettings(table, options);
+    const problems = parsed.kind === "invalid" ? parsed.problems : check(parsed.settings);
+    if (parsed.kind === "settings" && problems.length === 0) await run(parsed.settings, options);
+    else reportUsage(command, problems);
+  });
+}
+
+/** Says what's wrong with a command's input, a line for each problem, and has the process end with {@link EXIT_USAGE}. */
+export function reportUsage(command: Command, problems: readonly string[]): void {
+  for (const problem of problems) console.error(`${fullName(command)}: ${problem}`);
+  process.exitCode = EXIT_USAGE;
+}
+
+/** `curfew certs status`: what a person typed to get here. */
+export function fullName(command: Command): string {
+  return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
+}
+
+/** Takes any text. */
 export function parseText(text: string): Parsed<string> {
   return { value: text };
 }
 
+/** A TCP port; 0 is any free one. */
 export function parsePort(text: string): Parsed<number> {
   const port = Number(text);
   return /^\d{1,5}$/.test(text) && port <= 65_535

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CERTS_SETTINGS } from "../../certs/settings.ts";
 import { ADMISSION_SETTINGS } from "../../src/admission/settings.ts";
-import type { Settings } from "../../src/process/settings.ts";
+import type { SettingsTable } from "../../src/process/settings.ts";
 import { DISPATCH_SETTINGS } from "../../src/dispatch/settings.ts";
 import { itemsOf, textUnder } from "../support/markdown.ts";
 
 const reference = readFileSync(join(import.meta.dirname, "../../docs/reference.md"), "utf8");
 
-test.each<[string, Settings]>([
+test.each<[string, SettingsTable]>([
   ["curfew admission", ADMISSION_SETTINGS],
   ["curfew dispatch", DISPATCH_SETTINGS],
   ["curfew certs", CERTS_SETTINGS],

@@ -1,4 +1,4 @@
-import type { JobTemplate } from "./parse-config.ts";
+import type { JobTemplate } from "./dispatch-config.ts";
 
 /**
  * Kubelet starts containers in their order, and each when the postStart hook of the one before has ended. Without that, a job whose agent

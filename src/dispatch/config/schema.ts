@@ -4,9 +4,16 @@
  */
 import { parseDocument } from "yaml";
 import { z } from "zod";
-import type { DispatchConfig, JobTemplate, Outside, QueueConfig } from "./parse-config.ts";
+import type { DispatchConfig, JobTemplate, QueueConfig } from "./dispatch-config.ts";
 import { DEFAULT_TEMPLATE } from "./default-template.ts";
 import { messageOf } from "../../process/errors.ts";
+
+/** How the outside is read; passed in, so that tests need neither files nor the environment. */
+export interface Outside {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** @throws where there is no such file. */
+  readonly readFile: (path: string) => string;
+}
 
 type Context = z.core.$RefinementCtx;
 

@@ -1,6 +1,6 @@
 /** The Job that runs a Buildkite agent for one Buildkite job. Pure: the same input gives the same Job, so that a name says what is in it. */
 import type { BuildkiteJob } from "../buildkite/job.ts";
-import type { Container, QueueConfig, TaggedTemplate } from "../config/parse-config.ts";
+import type { Container, QueueConfig, TaggedTemplate } from "../config/dispatch-config.ts";
 import { toLabelValue } from "./label-value.ts";
 
 export const JOB_LABEL = "curfew.sh/buildkite-job";

@@ -5,7 +5,7 @@
 import { setTimeout } from "node:timers/promises";
 import { Batch } from "../buildkite/batch.ts";
 import type { BuildkiteJob, JobStanding } from "../buildkite/job.ts";
-import type { QueueConfig, TaggedTemplate } from "../config/parse-config.ts";
+import type { QueueConfig, TaggedTemplate } from "../config/dispatch-config.ts";
 import { describeError } from "../../process/errors.ts";
 import type { DispatchMetrics, Source } from "../dispatch-metrics.ts";
 import type { JobCreator } from "../jobs/job-creator.ts";

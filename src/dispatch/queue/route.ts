@@ -1,6 +1,6 @@
 /** Which of our queues a Buildkite job belongs to, and which of its templates serves it. Pure. */
 import type { BuildkiteJob } from "../buildkite/job.ts";
-import type { DispatchConfig, QueueConfig, TaggedTemplate } from "../config/parse-config.ts";
+import type { DispatchConfig, QueueConfig, TaggedTemplate } from "../config/dispatch-config.ts";
 import type { JobOrigin } from "../buildkite/event.ts";
 
 export type Route =

@@ -1,6 +1,6 @@
 /** What to do with each delivery of the webhook, and how to answer it. Knows nothing of HTTP but status codes. */
 import { isOver } from "../buildkite/job.ts";
-import type { DispatchConfig } from "../config/parse-config.ts";
+import type { DispatchConfig } from "../config/dispatch-config.ts";
 import type { DeliveryOutcome, DispatchMetrics } from "../dispatch-metrics.ts";
 import type { WebhookEvent } from "../buildkite/event.ts";
 import type { QueueDispatcher } from "../queue/queue-dispatcher.ts";

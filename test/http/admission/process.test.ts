@@ -142,9 +142,9 @@ describe("a wrong configuration", () => {
         '--strategy (CURFEW_STRATEGY): "magic" must be one of',
         '--native-sidecars (CURFEW_NATIVE_SIDECARS): "no" must be true or false',
         '--volume-medium (CURFEW_VOLUME_MEDIUM): "tape" must be one of',
+        `${folder}/images.yaml: /0/shell must be an absolute path`,
         '--drain-seconds (CURFEW_DRAIN_SECONDS): "soon" is not a time',
         '--log-level (CURFEW_LOG_LEVEL): "loud" must be one of',
-        `--known-images (CURFEW_KNOWN_IMAGES): ${folder}/images.yaml: /0/shell must be an absolute path`,
       ].map((problem) => expect.stringContaining(`curfew admission: ${problem}`) as string),
     );
   });

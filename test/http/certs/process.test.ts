@@ -9,6 +9,9 @@ import { keepCertificates, type KeepOptions } from "../../../certs/run.ts";
 import { CERTS_SETTINGS } from "../../../certs/settings.ts";
 import { describeStatus, showStatus } from "../../../certs/status.ts";
 import { parseBundle } from "../../../certs/x509.ts";
+import { createRegistry } from "../../../src/process/metrics.ts";
+import type { Readiness } from "../../../src/process/ops-server.ts";
+import type { Registry } from "../../../src/process/prometheus.ts";
 import { parseSettings } from "../../../src/process/settings.ts";
 import { createLogger } from "../../../src/process/log.ts";
 import { startCertificateApiServer, type CertificateApiServer } from "../../support/certs/api-server.ts";
@@ -21,10 +24,15 @@ const NAMES = { namespace: "curfew-system", secret: "curfew-certificates", webho
 const keys = [generateKeys(), generateKeys()];
 let used = 0;
 
+const parsed = await parseSettings(CERTS_SETTINGS, {});
+if (parsed.kind === "invalid") throw new Error(parsed.problems.join());
+const { settings } = parsed;
+
 let api: CertificateApiServer;
 let logged: string;
 let stop: () => Promise<void>;
-let opsPort: number;
+let registry: Registry;
+let readiness: () => Readiness;
 
 beforeEach(async () => {
   api = await startCertificateApiServer();
@@ -38,15 +46,14 @@ afterEach(async () => {
 
 /** Runs curfew certs against the fake API server until the test's end. */
 function start(options: Partial<KeepOptions> = {}): void {
-  const parsed = parseSettings(CERTS_SETTINGS, { host: "127.0.0.1", opsPort: "0" });
-  if (parsed.kind === "invalid") throw new Error(parsed.problems.join());
   const log = createLogger("certs", "debug", { write: (line: string) => (logged += line) });
   const stopping = new AbortController();
-  const onListening = (port: number): void => {
-    opsPort = port;
+  registry = createRegistry();
+  const setReadiness = (read: () => Readiness): void => {
+    readiness = read;
   };
   const running = keepCertificates({
-    ...{ config: parsed.config, kubeConfig: api.kubeConfig, log, signal: stopping.signal, onListening },
+    ...{ settings, kubeConfig: api.kubeConfig, log, registry, signal: stopping.signal, setReadiness },
     ...{ keys: () => keys[used++ % keys.length] ?? generateKeys(), retryMs: 50 },
     ...options,
   });
@@ -144,12 +151,11 @@ describe("curfew certs", () => {
     expect(logged.match(/"outcome":"conflict"/g)).toHaveLength(3);
   });
 
-  test("says on /readyz what the API server denies it, and goes on once it's allowed", async () => {
+  test("says what the API server denies it, isn't ready, and goes on once it's allowed", async () => {
     api.fault = () => ({ code: 403, message: 'secrets "curfew-certificates" is forbidden' });
     start();
     await expect.poll(() => logged).toContain("forbidden");
-    const refused = await fetch(`http://127.0.0.1:${opsPort}/readyz`);
-    expect([refused.status, await refused.text()]).toEqual([503, expect.stringContaining("is forbidden")]);
+    expect(readiness()).toEqual({ ready: false, reason: expect.stringContaining("is forbidden") as string });
     api.fault = () => undefined;
     await installed();
   });
@@ -162,15 +168,15 @@ describe("curfew certs", () => {
     );
     start({ kubeConfig });
     await expect.poll(() => logged).toContain("cannot bring the certificates into place");
-    const reason = await (await fetch(`http://127.0.0.1:${opsPort}/readyz`)).text();
-    expect(reason).toMatch(/cannot read the .+: .*ECONNREFUSED 127\.0\.0\.1:\d+/);
+    const reason = expect.stringMatching(/cannot read the .+: .*ECONNREFUSED 127\.0\.0\.1:\d+/) as string;
+    expect(readiness()).toEqual({ ready: false, reason });
   });
 
   test("serves its metrics", async () => {
     start();
     await installed();
     await expect.poll(() => logged).toContain("settled");
-    const metrics = await (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
+    const metrics = await registry.metrics();
     expect(metrics).toContain('curfew_certs_steps_total{step="publish",reason="authority-unpublished"} 1');
     expect(metrics).toMatch(/curfew_certs_rounds_total\{outcome="ok"\} [1-9]/);
     expect(metrics).toMatch(/curfew_certs_expiry_timestamp_seconds\{certificate="serving"\} \d{10}/);

@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
-import { parseConfig, type DispatchConfig } from "../../../src/dispatch/config/parse-config.ts";
+import type { DispatchConfig } from "../../../src/dispatch/config/dispatch-config.ts";
+import { parseConfig } from "../../../src/dispatch/config/parse-config.ts";
 
 export const SECRET = "the webhook's token";
 

@@ -2,7 +2,7 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { onTestFinished } from "vitest";
-import type { DispatchConfig } from "../../../src/dispatch/config/parse-config.ts";
+import type { DispatchConfig } from "../../../src/dispatch/config/dispatch-config.ts";
 import { startDispatcher, type Dispatcher } from "../../../src/dispatch/dispatcher.ts";
 import { createLogger } from "../../../src/process/log.ts";
 import { SECRET } from "./config.ts";

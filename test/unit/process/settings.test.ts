@@ -8,7 +8,7 @@ import {
   parseSettings,
   parseText,
   secondsUpTo,
-  type Settings,
+  type SettingsTable,
 } from "../../../src/process/settings.ts";
 
 const SETTINGS = {
@@ -21,19 +21,22 @@ const SETTINGS = {
     optional: true,
     parse: oneOf("info", "debug"),
   },
-} as const satisfies Settings;
+} as const satisfies SettingsTable;
 
 describe("a table of settings", () => {
-  test("takes what is given, else the fallback, and leaves out what is optional", () => {
-    expect(parseSettings(SETTINGS, { name: "a" })).toEqual({ kind: "config", config: { port: 8443, name: "a" } });
-    expect(parseSettings(SETTINGS, { name: "a", port: "0", logLevel: "debug" })).toEqual({
-      kind: "config",
-      config: { port: 0, name: "a", logLevel: "debug" },
+  test("takes what is given, else the fallback, and leaves out what is optional", async () => {
+    expect(await parseSettings(SETTINGS, { name: "a" })).toEqual({
+      kind: "settings",
+      settings: { port: 8443, name: "a" },
+    });
+    expect(await parseSettings(SETTINGS, { name: "a", port: "0", logLevel: "debug" })).toEqual({
+      kind: "settings",
+      settings: { port: 0, name: "a", logLevel: "debug" },
     });
   });
 
-  test("reports every problem at once, by flag and variable, with the text and the way out", () => {
-    expect(parseSettings(SETTINGS, { port: "80x", logLevel: "loud" })).toEqual({
+  test("reports every problem at once, by flag and variable, with the text and the way out", async () => {
+    expect(await parseSettings(SETTINGS, { port: "80x", logLevel: "loud" })).toEqual({
       kind: "invalid",
       problems: [
         '--port (T_PORT): "80x" is not a port: give a whole number from 0 (any free port) to 65535',
@@ -43,19 +46,30 @@ describe("a table of settings", () => {
     });
   });
 
-  test("takes an empty text for absent", () => {
-    expect(parseSettings(SETTINGS, { port: "", name: "" })).toEqual({
+  test("takes an empty text for absent", async () => {
+    expect(await parseSettings(SETTINGS, { port: "", name: "" })).toEqual({
       kind: "invalid",
       problems: ["--name (T_NAME) is required"],
     });
   });
 
-  test("becomes options of a command, under the keys of the table, with the variable in the help", () => {
+  test("reports the problems of a file that a setting names, each as it is", async () => {
+    const table = {
+      ...SETTINGS,
+      file: { flag: "--file <file>", env: "T_FILE", help: "a file", parse: () => ({ problems: ["f: one", "f: two"] }) },
+    } as const satisfies SettingsTable;
+    expect(await parseSettings(table, { port: "x", name: "a", file: "f" })).toEqual({
+      kind: "invalid",
+      problems: [expect.stringContaining("--port (T_PORT)"), "f: one", "f: two"],
+    });
+  });
+
+  test("becomes options of a command, under the keys of the table, with the variable in the help", async () => {
     const command = addSettings(new Command("test"), SETTINGS);
     command.parse(["--port", "1", "--name", "b", "--log-level", "info"], { from: "user" });
-    expect(parseSettings(SETTINGS, command.opts())).toEqual({
-      kind: "config",
-      config: { port: 1, name: "b", logLevel: "info" },
+    expect(await parseSettings(SETTINGS, command.opts())).toEqual({
+      kind: "settings",
+      settings: { port: 1, name: "b", logLevel: "info" },
     });
     expect(command.helpInformation()).toContain('(default: "8443", env: T_PORT)');
   });

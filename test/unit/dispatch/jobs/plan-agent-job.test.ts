@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseBuildkiteJob, type BuildkiteJob } from "../../../../src/dispatch/buildkite/job.ts";
 import { describeJobs } from "../../../../src/dispatch/check.ts";
-import type { QueueConfig } from "../../../../src/dispatch/config/parse-config.ts";
+import type { QueueConfig } from "../../../../src/dispatch/config/dispatch-config.ts";
 import { toLabelValue } from "../../../../src/dispatch/jobs/label-value.ts";
 import {
   BUILDKITE_JOB_ANNOTATION,

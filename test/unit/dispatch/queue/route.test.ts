@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { BuildkiteJob } from "../../../../src/dispatch/buildkite/job.ts";
-import type { DispatchConfig } from "../../../../src/dispatch/config/parse-config.ts";
+import type { DispatchConfig } from "../../../../src/dispatch/config/dispatch-config.ts";
 import type { JobOrigin } from "../../../../src/dispatch/buildkite/event.ts";
 import { routeDelivery } from "../../../../src/dispatch/queue/route.ts";
 import { testConfig } from "../../../support/dispatch/config.ts";

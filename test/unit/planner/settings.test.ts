@@ -22,7 +22,7 @@ test.each([
   ["YAML", "- image: corp/logs\n  shell: false\n  role: sidecar\n"],
   ["JSON", '[{"image":"corp/logs","shell":false,"role":"sidecar"}]'],
 ])("an operator's rows may be %s", async (_, text) => {
-  expect(await load(text)).toEqual({ rows: [{ image: "corp/logs", shell: false, role: "sidecar" }] });
+  expect(await load(text)).toEqual({ value: [{ image: "corp/logs", shell: false, role: "sidecar" }] });
 });
 
 test.each([
@@ -31,11 +31,11 @@ test.each([
   ["a row with a mistake", "- image: corp/logs\n  shell: bash\n", /images: \/0\/shell must be an absolute path/],
   ["empty", "", /images: .*must be a list/],
 ])("a file that is %s is a problem that names the file and the place", async (_, text, problem) => {
-  expect(await load(text)).toEqual({ problem: expect.stringMatching(problem) as string });
+  expect(await load(text)).toEqual({ problems: [expect.stringMatching(problem) as string] });
 });
 
 test("a file that is missing is a problem that names it", async () => {
   expect(await loadKnownImages(join(folder, "none"))).toEqual({
-    problem: expect.stringMatching(/none: ENOENT/) as string,
+    problems: [expect.stringMatching(/none: ENOENT/) as string],
   });
 });

@@ -1,0 +1,75 @@
+/** The dispatcher's configuration, checked: what an operator decides about queues and their Jobs. */
+import type { WebhookSecrets } from "../buildkite/signature.ts";
+
+/** A Job as an operator writes it: what Curfew needs of it is checked here, the rest is the API server's to judge. */
+export interface JobTemplate {
+  readonly metadata?: JobTemplateMeta | undefined;
+  readonly spec: {
+    readonly template: { readonly metadata?: JobTemplateMeta | undefined; readonly spec: PodSpec } & Readonly<
+      Record<string, unknown>
+    >;
+  } & Readonly<Record<string, unknown>>;
+}
+interface JobTemplateMeta {
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+}
+type PodSpec = { readonly containers: readonly Container[] } & Readonly<Record<string, unknown>>;
+export type Container = { readonly name: string; readonly env?: readonly EnvVar[] | undefined } & Readonly<
+  Record<string, unknown>
+>;
+type EnvVar = { readonly name: string } & Readonly<Record<string, unknown>>;
+
+/** A template and the agent tags that it serves beyond the queue. */
+export interface TaggedTemplate {
+  readonly tags: Readonly<Record<string, string>>;
+  readonly job: JobTemplate;
+}
+
+export interface QueueConfig {
+  /** The queue's key, as in `agents: { queue: … }`. */
+  readonly name: string;
+  /** The cluster queue's UUID, where jobs are to be told apart by it. */
+  readonly id?: string | undefined;
+  /** Takes jobs that name no queue. */
+  readonly default: boolean;
+  readonly mode: "queue" | "acquire";
+  readonly namespace: string;
+  /** The most Jobs of this queue that are there unfinished; undefined: no limit but the cluster's. */
+  readonly maxInFlight?: number | undefined;
+  readonly agentContainer: string;
+  readonly agentVersion: 3 | 4;
+  readonly idleTimeoutSeconds: number;
+  readonly cancelGraceSeconds?: number | undefined;
+  readonly ttlSecondsAfterFinished: number;
+  readonly activeDeadlineSeconds: number;
+  /** How many Jobs a Buildkite job gets in acquire mode before it is failed with a reason. */
+  readonly maxAttempts: number;
+  /** Before a second Job for the same Buildkite job; doubled for each further one. */
+  readonly retrySeconds: number;
+  readonly reservationSeconds: number;
+  /** Buildkite priority from which a PriorityClass is given, highest first. */
+  readonly priorityClasses: readonly { readonly minimum: number; readonly name: string }[];
+  /** In the order in which they are tried; the last one has no tags and serves the rest. */
+  readonly templates: readonly TaggedTemplate[];
+}
+
+export interface DispatchConfig {
+  readonly organization?: string | undefined;
+  readonly cluster?: string | undefined;
+  readonly webhook: WebhookSecrets;
+  /** How long a delivery may take, retries included, before it is answered 503. */
+  readonly requestBudgetSeconds: number;
+  /** A delivery this long after its job began to wait is checked with Buildkite first. */
+  readonly lateAfterSeconds: number;
+  /** Undefined: webhooks only. */
+  readonly stacks?: StacksConfig | undefined;
+  readonly queues: readonly QueueConfig[];
+}
+
+export interface StacksConfig {
+  readonly agentToken: string;
+  readonly endpoint: string;
+  readonly stackKey: string;
+  readonly intervalSeconds: number;
+}

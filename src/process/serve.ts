@@ -1,0 +1,72 @@
+/** The life of a long-running process, the same for all of them: start, be ready, drain, end. */
+import { createLogger, type Component, type Logger, type LogLevel } from "./log.ts";
+import { createRegistry } from "./metrics.ts";
+import { startOpsServer, type Readiness } from "./ops-server.ts";
+import type { Registry } from "./prometheus.ts";
+import { untilTermination } from "./termination.ts";
+
+export interface ServeSettings {
+  /** All addresses if it's undefined. */
+  readonly host: string | undefined;
+  readonly opsPort: number;
+  readonly logLevel: LogLevel;
+  /** How long to serve on after a signal; a process that nobody calls has none. */
+  readonly drainSeconds?: number;
+}
+
+/** What a process gets to start with. */
+export interface ServeContext {
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly opsPort: number;
+  /** From now on `/readyz` answers what `read` says, until the process drains. */
+  readonly setReadiness: (read: () => Readiness) => void;
+  /** Has `close` called at the end, however it comes; what was opened last is closed first. */
+  readonly onEnd: (close: () => void) => void;
+}
+
+/** What a process does once it has been told to end: it resolves when what was begun is done. */
+export type Drain = (windowMs: number, deadlineMs: number) => Promise<void>;
+
+/** How long the last answers may take once no more requests are accepted: longer than any caller waits. */
+const DRAIN_DEADLINE_MS = 15_000;
+
+/**
+ * Starts a process, and resolves when it has drained after SIGTERM or SIGINT; the process then ends by itself with 0. A second signal
+ * ends the drain.
+ * @throws what `start` throws, and if the operations port can't listen.
+ */
+export async function serve(
+  component: Component,
+  { host, opsPort, logLevel, drainSeconds = 0 }: ServeSettings,
+  start: (context: ServeContext) => Promise<Drain>,
+): Promise<void> {
+  const log = createLogger(component, logLevel);
+  const registry = createRegistry();
+  let readiness = (): Readiness => ({ ready: false, reason: "starting" });
+  let isDraining = false;
+  const termination = untilTermination();
+  const closers = [termination.dispose];
+  try {
+    const ops = await startOpsServer({ host, port: opsPort, registry, readiness: () => readiness() });
+    closers.push(ops.close);
+    const drain = await start({
+      log,
+      registry,
+      opsPort: ops.port,
+      setReadiness(read) {
+        if (!isDraining) readiness = read;
+      },
+      onEnd: (close) => closers.push(close),
+    });
+
+    const signal = await termination.first;
+    log.info({ signal, drainSeconds }, "draining");
+    isDraining = true;
+    readiness = () => ({ ready: false, reason: `draining after ${signal}` });
+    await Promise.race([drain(drainSeconds * 1000, DRAIN_DEADLINE_MS), termination.second]);
+    log.info("drained");
+  } finally {
+    for (const close of closers.reverse()) close();
+  }
+}
