@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- NAME…]`: runs the benches by name, or all that measure speed. The exit code is 1 where a row misses what it is to
+ * `npm run bench [-- NAME…]`: runs the benches by name, or all. The exit code is 1 where a row misses what it is to
  * reach. Figures of one machine say little: what counts is the ratio to a baseline, measured in turn with it in the same run.
  */
 import { cpus } from "node:os";
@@ -7,25 +7,19 @@ import { parseArgs } from "node:util";
 import { admission } from "./admission.ts";
 import { cluster } from "./cluster.ts";
 import { dispatch } from "./dispatch.ts";
-import { faults } from "./faults.ts";
-import { fuzz } from "./fuzz.ts";
 import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
-import { formatTable, type Table, type TableBench } from "./lib/table.ts";
 import { memory } from "./memory.ts";
-import { rotation } from "./rotation.ts";
 import { scaling } from "./scaling.ts";
 import { start } from "./start.ts";
 import { wrappers } from "./wrappers.ts";
 
-const SPEED = { admission, scaling, memory, start, dispatch, wrappers, cluster };
-const BENCHES: Readonly<Record<string, Bench | TableBench>> = { ...SPEED, faults, fuzz, rotation };
+const BENCHES: Readonly<Record<string, Bench>> = { admission, scaling, memory, start, dispatch, wrappers, cluster };
 const USAGE = `npm run bench [-- NAME… OPTIONS]
 
   --short         for CI: fewer and shorter rounds, loose floors
   --long          also what takes minutes
   --plots FOLDER  write plots there
   --json          JSON on stdout instead of tables
-  --seed N        the fuzzer's
 `;
 
 const { values, positionals } = parseArgs({
@@ -35,11 +29,10 @@ const { values, positionals } = parseArgs({
     short: { type: "boolean", default: false },
     long: { type: "boolean", default: false },
     plots: { type: "string" },
-    seed: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
-const names = positionals.length > 0 ? positionals : Object.keys(SPEED);
+const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
 const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
 
 if (values.help || unknown.length > 0) {
@@ -52,8 +45,7 @@ if (values.help || unknown.length > 0) {
 }
 
 async function run(names: readonly string[]): Promise<void> {
-  const results: Record<string, readonly Row[] | Table> = {};
-  const seed = values.seed === undefined ? undefined : Number(values.seed);
+  const results: Record<string, readonly Row[]> = {};
   for (const name of names) {
     const bench = BENCHES[name];
     if (bench === undefined) continue;
@@ -62,13 +54,6 @@ async function run(names: readonly string[]): Promise<void> {
       console.error(`  ${text}`);
     };
     const options = { short: values.short, long: values.long, plots: values.plots, note };
-    if ("table" in bench) {
-      const table = await bench.table({ ...options, seed });
-      results[name] = table;
-      if (!values.json) console.log(formatTable(table));
-      if (table.failed) process.exitCode = 1;
-      continue;
-    }
     try {
       const rows = await bench.run(options);
       results[name] = rows;

@@ -1,20 +1,30 @@
-/** Benches against a real API server: this process stays outside, a child runs the bench in the cluster's network. */
+/** Programs against a real API server: this process stays outside, a child runs them in the cluster's network. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { findCluster, inNetworkOf, runScript, untilReady, versions } from "../../test/cluster/harness/cluster.ts";
 import type { Cluster, Tier } from "../../test/cluster/harness/cluster.ts";
-import { importImage } from "../../test/cluster/harness/image.ts";
 import { withCluster } from "../../test/cluster/harness/with-cluster.ts";
 import type { BenchOptions, Row } from "./result.ts";
-import type { Table } from "./table.ts";
 
-const ENTRY = path.join(import.meta.dirname, "../bench.ts");
+const BENCH = path.join(import.meta.dirname, "../bench.ts");
 
 /** Where the child finds the socket of the cluster's containerd. */
 export const CONTAINERD_SOCKET = "BENCH_CONTAINERD_SOCKET";
 
-/** Undefined where a cluster can be started here, else why not. */
+export interface ProgramInCluster {
+  readonly tier: Tier;
+  /** The file of a runner that takes `NAME --json [--short] [--long]`, and prints JSON with `results` by name. */
+  readonly runner: string;
+  readonly name: string;
+  readonly short: boolean;
+  readonly long: boolean;
+  readonly note: (text: string) => void;
+  /** What the cluster gets while it comes up; returns what the child finds in its environment. */
+  readonly prepare?: (cluster: Cluster) => Promise<NodeJS.ProcessEnv>;
+}
+
+/** Undefined if a cluster can be started here, else why not. */
 export function clusterMissing(): string | undefined {
   if (process.getuid?.() !== 0) return "a cluster of one's own needs root";
   const built = existsSync(versions().kubernetesBin);
@@ -22,57 +32,47 @@ export function clusterMissing(): string | undefined {
   return undefined;
 }
 
-/** The rows of the bench `name`, run in the network of a cluster: a new one, or, for the node tier, that of cluster:up if it is up. */
+/** The rows of the bench `name`, run in the network of a cluster. */
 export async function benchInCluster(tier: Tier, name: string, options: BenchOptions): Promise<readonly Row[]> {
-  return (await inCluster(tier, name, options)) as readonly Row[];
+  const { short, long, note } = options;
+  return (await runInCluster({ tier, runner: BENCH, name, short, long, note })) as readonly Row[];
 }
 
-/** The table of the bench `name`, run like {@link benchInCluster}, where CURFEW_IMAGE names the checkout's own image. */
-export async function tableInCluster(name: string, options: BenchOptions): Promise<Table> {
-  return (await inCluster("node", name, options, async (cluster) => {
-    const image = `curfew:bench-${Date.now()}`;
-    await importImage(cluster, image);
-    return { CURFEW_IMAGE: image };
-  })) as Table;
-}
-
-/** What a cluster gets while it comes up; returns what the bench finds in its environment. */
-type Prepare = (cluster: Cluster) => Promise<NodeJS.ProcessEnv>;
-
-async function inCluster(
-  tier: Tier,
-  name: string,
-  options: BenchOptions,
-  prepare: Prepare = () => Promise.resolve({}),
-): Promise<unknown> {
+/**
+ * Runs a program in the network of a cluster: a new one, or, for the node tier, that of cluster:up if it is up.
+ *
+ * @returns its result, as its runner printed it.
+ * @throws if it ends without one.
+ */
+export async function runInCluster(program: ProgramInCluster): Promise<unknown> {
+  const { tier, note, prepare } = program;
   const run = async (cluster: Cluster): Promise<unknown> => {
-    const [env] = await Promise.all([prepare(cluster), untilReady(cluster, tier)]);
-    return benchIn(cluster, name, options, env);
+    const [env] = await Promise.all([prepare?.(cluster), untilReady(cluster, tier)]);
+    return runChild(cluster, program, env);
   };
   const running = tier === "node" ? findCluster(path.join(versions().cache, "cluster")) : undefined;
   if (running !== undefined) return run(running);
-  options.note(`starting a cluster (${tier})`);
+  note(`starting a cluster (${tier})`);
   runScript("packages.sh");
   runScript("build.sh");
   if (tier === "node") runScript("images.sh", "test");
   return withCluster(tier, run);
 }
 
-async function benchIn(
+async function runChild(
   cluster: Cluster,
-  name: string,
-  { short, long }: BenchOptions,
-  more: NodeJS.ProcessEnv,
+  { runner, name, short, long }: ProgramInCluster,
+  more: NodeJS.ProcessEnv = {},
 ): Promise<unknown> {
   const length = [...(short ? ["--short"] : []), ...(long ? ["--long"] : [])];
-  const { args, env } = inNetworkOf(cluster, [process.execPath, ENTRY, name, "--json", ...length]);
+  const { args, env } = inNetworkOf(cluster, [process.execPath, runner, name, "--json", ...length]);
   const [command = "", ...rest] = args;
   const socket = { [CONTAINERD_SOCKET]: path.join(cluster.state, "run/containerd.sock") };
   const child = spawn(command, rest, { env: { ...env, ...socket, ...more }, stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
   await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
-  // It ends with 1 where a row was missed, too; without a result it has said why.
+  // It ends with 1 if it found something wrong, too; without a result it has said why.
   const results = output === "" ? {} : (JSON.parse(output) as { results: Record<string, unknown> }).results;
   if (results[name] === undefined) throw new Error(`${name} ended without a result in the cluster`);
   return results[name];

@@ -1,4 +1,4 @@
-/** A few seconds of the fuzzer; `npm run bench -- fuzz` runs a million inputs. */
+/** A few seconds of the fuzzer; `npm run soak -- fuzz` runs a million inputs. */
 import { afterAll, expect, test } from "vitest";
 import { PURE_TARGETS } from "../support/fuzz/pure-targets.ts";
 import { serveAdmission, serveWebhooks } from "../support/fuzz/served-targets.ts";

@@ -3,7 +3,7 @@ import fc, { type Arbitrary } from "fast-check";
 
 export interface FuzzTarget {
   readonly name: string;
-  /** How many inputs the bench sends, by what one costs. `npm test` sends a small part. */
+  /** How many inputs `npm run soak -- fuzz` sends, by what one costs. `npm test` sends a small part. */
   readonly inputs: number;
   readonly run: (options: FuzzOptions) => Promise<FuzzResult>;
 }

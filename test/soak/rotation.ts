@@ -3,16 +3,18 @@
  * while Jobs are created without pause. Kubelet brings each certificate to the Pods a minute or two late.
  */
 import { connect } from "node:net";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { accepted, request } from "../test/cluster/support/api.ts";
-import { secretPath, watchCertificates } from "../test/cluster/support/certificate-watch.ts";
-import type { CertificatesSeen } from "../test/cluster/support/certificate-watch.ts";
-import installWebhook from "../test/cluster/support/installed-webhook.ts";
-import { createJobs, describeLoad, type JobLoadResult } from "../test/cluster/support/job-load.ts";
-import { kubectl, kubectlOutput } from "../test/cluster/support/kubectl.ts";
-import { clusterMissing, tableInCluster } from "./lib/in-cluster.ts";
-import type { BenchOptions } from "./lib/result.ts";
-import type { Table, TableBench } from "./lib/table.ts";
+import type { Cluster } from "../cluster/harness/cluster.ts";
+import { importImage } from "../cluster/harness/image.ts";
+import { accepted, request } from "../cluster/support/api.ts";
+import { secretPath, watchCertificates } from "../cluster/support/certificate-watch.ts";
+import type { CertificatesSeen } from "../cluster/support/certificate-watch.ts";
+import installWebhook from "../cluster/support/installed-webhook.ts";
+import { createJobs, describeLoad, type JobLoadResult } from "../cluster/support/job-load.ts";
+import { kubectl, kubectlOutput } from "../cluster/support/kubectl.ts";
+import { clusterMissing, runInCluster } from "../../bench/lib/in-cluster.ts";
+import type { SoakOptions, SoakProgram, Table } from "./table.ts";
 
 /**
  * A certificate is replaced after four minutes with two left, an authority after eight with four left: kubelet may take 100 s, and
@@ -24,20 +26,31 @@ const LOOK_MS = 1_000;
 /** Four Jobs in a second; they are all there in the end. */
 const PAUSE_MS = 1_000;
 
-export const rotation: TableBench = {
+export const rotation: SoakProgram = {
   summary: "on a real cluster: certificates that live minutes, replaced while Jobs are created; none may be refused",
-  async table(options) {
+  async run(options) {
     if (process.env["KUBECONFIG"] !== undefined && process.env["CURFEW_IMAGE"] !== undefined) return measure(options);
     const missing = clusterMissing();
-    if (missing === undefined) return tableInCluster("rotation", options);
+    if (missing === undefined) return inClusterOfItsOwn(options);
     return { columns: ["not run"], rows: [[`${missing}; or set KUBECONFIG and CURFEW_IMAGE`]], failed: true };
   },
 };
 
-async function measure({ short, long, note }: BenchOptions): Promise<Table> {
+/** With the image of this checkout. */
+async function inClusterOfItsOwn({ short, long, note }: SoakOptions): Promise<Table> {
+  const image = `curfew:soak-${Date.now()}`;
+  const prepare = async (cluster: Cluster): Promise<NodeJS.ProcessEnv> => {
+    await importImage(cluster, image);
+    return { CURFEW_IMAGE: image };
+  };
+  const runner = path.join(import.meta.dirname, "soak.ts");
+  return (await runInCluster({ tier: "node", runner, name: "rotation", short, long, note, prepare })) as Table;
+}
+
+async function measure({ short, long, note }: SoakOptions): Promise<Table> {
   const { stdout } = await kubectl(["get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name"]);
   if (stdout !== "")
-    throw new Error(`${NAMESPACE} is there already: this bench shortens the lives of its certificates`);
+    throw new Error(`${NAMESPACE} is there already: this program shortens the lives of its certificates`);
   const uninstall = await installWebhook();
   const jobs = `rotation-${process.pid}`;
   try {

@@ -1,9 +1,9 @@
 /** Reviews as an API server sends them while something breaks: over connections that it keeps, each once, without trying again. */
 import { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { decodePatch, post, type Answer } from "../../test/support/admission/admission.ts";
-import { randomFrom } from "../../test/support/random.ts";
-import { percentile } from "./result.ts";
+import { decodePatch, post, type Answer } from "../support/admission/admission.ts";
+import { randomFrom } from "../support/random.ts";
+import { percentile } from "../../bench/lib/result.ts";
 
 /** The webhook's own. */
 const TIMEOUT_MS = 5_000;

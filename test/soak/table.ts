@@ -1,15 +1,24 @@
-/** A bench whose result is no comparison of figures: a table for people, and whether something is wrong. */
-import type { BenchOptions } from "./result.ts";
+/** A soak program: it runs for minutes, and tells what it saw in a table for people, and whether anything was wrong. */
+
+export interface SoakOptions {
+  /** A fraction of the usual time or inputs. */
+  readonly short: boolean;
+  /** More than usual, where more minutes find more. */
+  readonly long: boolean;
+  /** For what is made up at random; without it another each time. */
+  readonly seed: number | undefined;
+  readonly note: (text: string) => void;
+}
+
+export interface SoakProgram {
+  readonly summary: string;
+  readonly run: (options: SoakOptions) => Promise<Table>;
+}
 
 export interface Table {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
   readonly failed: boolean;
-}
-
-export interface TableBench {
-  readonly summary: string;
-  readonly table: (options: BenchOptions & { readonly seed: number | undefined }) => Promise<Table>;
 }
 
 /** As Markdown, so that it can go into the documents as it is. */

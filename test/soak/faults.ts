@@ -7,15 +7,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { post } from "../test/support/admission/admission.ts";
-import { CORES } from "./lib/cores.ts";
-import { sendReviews, type ReviewLoadResult } from "./lib/review-load.ts";
-import { withReviewServers, type ReviewServers } from "./lib/review-servers.ts";
-import { reviewWithJobOf } from "./lib/review.ts";
-import { startServer, type ServerProcess } from "./lib/server-process.ts";
-import type { TableBench } from "./lib/table.ts";
+import { post } from "../support/admission/admission.ts";
+import { CORES } from "../../bench/lib/cores.ts";
+import { sendReviews, type ReviewLoadResult } from "./review-load.ts";
+import { withReviewServers, type ReviewServers } from "../../bench/lib/review-servers.ts";
+import { reviewWithJobOf } from "../../bench/lib/review.ts";
+import { startServer, type ServerProcess } from "../../bench/lib/server-process.ts";
+import type { SoakProgram } from "./table.ts";
 
-const SILENT_CLIENTS = fileURLToPath(new URL("servers/silent-clients.ts", import.meta.url));
+const SILENT_CLIENTS = fileURLToPath(new URL("silent-clients.ts", import.meta.url));
 const MEMORY_LIMIT_MIB = 512; // manifests/base/deployment.yaml
 
 interface World {
@@ -98,9 +98,9 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-export const faults: TableBench = {
+export const faults: SoakProgram = {
   summary: "faults under load: reviews that fail, Jobs let through unprotected, and p99 beside it",
-  async table({ short, note }) {
+  async run({ short, note }) {
     const review = reviewWithJobOf(4096);
     const rows: string[][] = [];
     let failed = false;
@@ -134,7 +134,7 @@ function rowOf(name: string, { sent, failed, unpatched, p99Ms }: ReviewLoadResul
 
 /** Silent clients beside the load, from the time that all of them are there. */
 async function besides({ one, other, seconds }: World, count: number, kind: "tcp" | "tls"): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "curfew-bench-"));
+  const folder = mkdtempSync(join(tmpdir(), "curfew-soak-"));
   const start = ({ port }: ServerProcess, index: number): Promise<ServerProcess> =>
     startServer([SILENT_CLIENTS, String(port), String(count), kind], join(folder, `${index}.log`), CORES.load);
   const clients = await Promise.all([one, other].map(start));
