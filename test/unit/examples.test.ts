@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import { explain, type Explanation } from "../../src/offline/explain.ts";
 import { manifestsOf, parseManifests } from "../../src/offline/manifests.ts";
@@ -30,9 +30,9 @@ test("the examples' README says of each what curfew explain says: main, what is 
   const expected = files.map((file) => {
     const { strategy = "", limits, containers } = explained(file);
     const named = (role: string) => containers.filter((each) => each.role === role).map(({ name }) => name);
-    const decisive = [...new Set(limits.map(({ limit }) => `\`${limit}\``))].join(", ");
+    const decisive = [...new Set(limits.map(({ limit }) => limit))].join(", ");
     return {
-      example: `[${file.replace(".yaml", "")}](${file})`,
+      example: `[${basename(file, ".yaml")}](${file})`,
       main: named("main").join(", "),
       stopped: named("sidecar").join(", "),
       strategy: decisive === "" ? strategy : `${strategy}: ${decisive}`,
