@@ -1,4 +1,7 @@
-/** What a Job's annotations ask for. They are hostile input: each has one strict form, and what is quoted back is cut short. */
+/**
+ * Reads what a Job's annotations ask for. They're hostile input: each has one strict form, and
+ * messages cut short what they quote.
+ */
 import { nearest } from "./nearest.ts";
 import {
   COMMAND_PREFIX,
@@ -14,21 +17,22 @@ import {
 } from "./names.ts";
 import { quote } from "./quote.ts";
 
-/** What the dispatcher notes on its Jobs. */
+/** The dispatcher's notes on the Jobs that it makes. */
 const NOTES_PREFIX = "curfew.sh/buildkite-";
+
 export const DEFAULT_START_TIMEOUT_SECONDS = 3600;
 
-/** int32, as Kubernetes has it for most seconds; shells that count in 32 bits manage it too. */
+/** int32, which Kubernetes uses for most seconds. Shells that count in 32 bits can handle it, too. */
 const MAX_SECONDS = 2 ** 31 - 1;
 
 export interface JobSettings {
-  /** Undefined: not said, as with the next one. */
+  /** Undefined: the Job doesn't say. The same goes for `sidecars` and `strategy`. */
   readonly mains: readonly string[] | undefined;
   readonly sidecars: readonly string[] | undefined;
   readonly ignored: readonly string[];
   readonly strategy: Strategy | "auto" | undefined;
   readonly startTimeoutSeconds: number;
-  /** By container name, as the two below. */
+  /** By container name, like the two below. */
   readonly commands: ReadonlyMap<string, readonly string[]>;
   readonly gracePeriods: ReadonlyMap<string, number>;
   readonly shells: ReadonlyMap<string, string>;
@@ -38,97 +42,92 @@ export interface ParsedAnnotations {
   /** False: the Job has no annotation of Curfew's, so the settings are the defaults. */
   readonly hasAny: boolean;
   readonly settings: JobSettings;
-  /** Sentences about values that can't be read. Where there is one, the settings are incomplete and must not be used. */
+  /** Sentences about invalid values. If there are any, the settings are incomplete and must not be used. */
   readonly problems: readonly string[];
   /** Sentences about annotations that have no effect. */
   readonly warnings: readonly string[];
 }
 
-/** Parses all annotations of Curfew's. Never throws: what is wrong is in `problems`. */
+/** Parses all of Curfew's annotations. Never throws: mistakes are in `problems`. */
 export function parseAnnotations(annotations: Readonly<Record<string, string>> | null | undefined): ParsedAnnotations {
-  // Most Jobs say nothing but the label.
-  return annotations && Object.keys(annotations).some(isCurfewAnnotation) ? parseSome(annotations) : NOTHING_SAID;
+  // Most Jobs have only the label.
+  return annotations && Object.keys(annotations).some(isCurfewAnnotation) ? parseAll(annotations) : NO_ANNOTATIONS;
 }
 
-type Draft = {
-  -readonly [Key in keyof JobSettings]: JobSettings[Key] extends ReadonlyMap<infer Name, infer Value>
-    ? Map<Name, Value>
-    : JobSettings[Key];
-};
+type ContainerSetting = "commands" | "gracePeriods" | "shells";
+type JobSetting = Exclude<keyof JobSettings, ContainerSetting>;
+type ValueOf<Setting extends ContainerSetting> =
+  JobSettings[Setting] extends ReadonlyMap<string, infer Value> ? Value : never;
 
-/** One form of annotation: what its value must be, and how it is kept. */
-interface Form {
+type JobDraft = { -readonly [Setting in JobSetting]: JobSettings[Setting] };
+type ContainerDraft = { readonly [Setting in ContainerSetting]: Map<string, ValueOf<Setting>> };
+
+/** What an annotation sets, and what its value must be. */
+interface Row<Setting, Value> {
+  readonly setting: Setting;
+  /** Completes "It must be". */
   readonly expected: string;
-  /** The values that there are, where they can be listed. */
-  readonly values?: readonly string[];
-  /** False: the value doesn't fit. `container` is what follows the slash. */
-  readonly keep: (draft: Draft, value: string, container: string) => boolean;
+  /** The valid values, if they can be listed. */
+  readonly choices?: readonly string[];
+  /** Undefined: the value is invalid. */
+  readonly parse: (value: string) => Value | undefined;
 }
 
-function form<T>(
-  expected: string,
-  parse: (value: string) => T | undefined,
-  set: (draft: Draft, parsed: T, container: string) => void,
-  values?: readonly string[],
-): Form {
-  return {
-    expected,
-    ...(values ? { values } : {}),
-    keep(draft, value, container) {
-      const parsed = parse(value);
-      if (parsed !== undefined) set(draft, parsed, container);
-      return parsed !== undefined;
-    },
-  };
-}
+type JobRow<Setting extends JobSetting = JobSetting> = {
+  [Each in Setting]: Row<Each, JobSettings[Each]>;
+}[Setting];
+
+type ContainerRow<Setting extends ContainerSetting = ContainerSetting> = {
+  [Each in Setting]: Row<Each, ValueOf<Each>>;
+}[Setting];
 
 const STRATEGIES = ["auto", "trap", "native"] as const;
 const NAMES = "container names, separated by commas";
 
-/** Annotations of the whole Job, by key. */
-const OF_THE_JOB: Readonly<Record<string, Form>> = {
-  [MAIN_ANNOTATION]: form(NAMES, parseNames, (draft, names) => (draft.mains = names)),
-  [SIDECARS_ANNOTATION]: form(NAMES, parseNames, (draft, names) => (draft.sidecars = names)),
-  [IGNORE_ANNOTATION]: form(NAMES, parseNames, (draft, names) => (draft.ignored = names)),
-  [STRATEGY_ANNOTATION]: form(
-    "auto, trap or native",
-    (value) => STRATEGIES.find((strategy) => strategy === value),
-    (draft, strategy) => (draft.strategy = strategy),
-    STRATEGIES,
-  ),
-  [START_TIMEOUT_ANNOTATION]: form("whole seconds, 0 for no limit", parseSeconds, (draft, seconds) => {
-    draft.startTimeoutSeconds = seconds;
-  }),
+/** Annotations for the whole Job, by key. */
+const JOB_ANNOTATIONS: Readonly<Record<string, JobRow>> = {
+  [MAIN_ANNOTATION]: { setting: "mains", expected: NAMES, parse: parseNames },
+  [SIDECARS_ANNOTATION]: { setting: "sidecars", expected: NAMES, parse: parseNames },
+  [IGNORE_ANNOTATION]: { setting: "ignored", expected: NAMES, parse: parseNames },
+  [STRATEGY_ANNOTATION]: {
+    setting: "strategy",
+    expected: "auto, trap or native",
+    choices: STRATEGIES,
+    parse: (value) => STRATEGIES.find((strategy) => strategy === value),
+  },
+  [START_TIMEOUT_ANNOTATION]: {
+    setting: "startTimeoutSeconds",
+    expected: "whole seconds, 0 for no limit",
+    parse: parseSeconds,
+  },
 };
 
-/** Annotations of one container, by what is before its name. */
-const OF_A_CONTAINER: Readonly<Record<string, Form>> = {
-  [COMMAND_PREFIX]: form(
-    'a JSON list of strings, as in ["/entrypoint.sh", "--flag"]',
-    parseCommand,
-    (draft, argv, name) => draft.commands.set(name, argv),
-  ),
-  [GRACE_PERIOD_PREFIX]: form("whole seconds", parseSeconds, (draft, seconds, name) =>
-    draft.gracePeriods.set(name, seconds),
-  ),
-  [SHELL_PREFIX]: form(
-    "the absolute path of a POSIX shell in the image, as in /bin/bash",
-    parseShell,
-    (draft, path, name) => draft.shells.set(name, path),
-  ),
+/** Annotations for one container, by the part of the key before its name. */
+const CONTAINER_ANNOTATIONS: Readonly<Record<string, ContainerRow>> = {
+  [COMMAND_PREFIX]: {
+    setting: "commands",
+    expected: 'a JSON list of strings, as in ["/entrypoint.sh", "--flag"]',
+    parse: parseCommand,
+  },
+  [GRACE_PERIOD_PREFIX]: { setting: "gracePeriods", expected: "whole seconds", parse: parseSeconds },
+  [SHELL_PREFIX]: {
+    setting: "shells",
+    expected: "the absolute path of a POSIX shell in the image, as in /bin/bash",
+    parse: parseShell,
+  },
 };
 
-function parseSome(annotations: Readonly<Record<string, string>>): ParsedAnnotations {
-  const settings: Draft = {
+const NO_ANNOTATIONS = parseAll({});
+
+function parseAll(annotations: Readonly<Record<string, string>>): ParsedAnnotations {
+  const job: JobDraft = {
     mains: undefined,
     sidecars: undefined,
     ignored: [],
     strategy: undefined,
     startTimeoutSeconds: DEFAULT_START_TIMEOUT_SECONDS,
-    commands: new Map(),
-    gracePeriods: new Map(),
-    shells: new Map(),
   };
+  const containers: ContainerDraft = { commands: new Map(), gracePeriods: new Map(), shells: new Map() };
   const problems: string[] = [];
   const warnings: string[] = [];
   let hasAny = false;
@@ -137,22 +136,46 @@ function parseSome(annotations: Readonly<Record<string, string>>): ParsedAnnotat
     if (value === undefined || key === INJECTED_ANNOTATION || !isCurfewAnnotation(key)) continue;
     hasAny = true;
     const slash = key.indexOf("/") + 1;
-    const found = OF_THE_JOB[key] ?? OF_A_CONTAINER[key.slice(0, slash)];
-    if (!found) warnings.push(unknownKey(key, warnings.length < MAX_SEARCHES));
-    else if (!found.keep(settings, value, key.slice(slash))) problems.push(misfit(key, value, found));
+    const ofJob = JOB_ANNOTATIONS[key];
+    const ofContainer = CONTAINER_ANNOTATIONS[key.slice(0, slash)];
+    if (ofJob) {
+      if (!setForJob(job, ofJob, value)) problems.push(invalidValue(key, value, ofJob));
+    } else if (ofContainer) {
+      if (!setForContainer(containers, ofContainer, key.slice(slash), value))
+        problems.push(invalidValue(key, value, ofContainer));
+    } else warnings.push(unknownKey(key, warnings.length < MAX_SEARCHES));
   }
-  return { hasAny, settings, problems, warnings };
+  return { hasAny, settings: { ...job, ...containers }, problems, warnings };
 }
 
-const NOTHING_SAID = parseSome({});
+/** False: the value is invalid. */
+function setForJob<Setting extends JobSetting>(draft: JobDraft, row: JobRow<Setting>, value: string): boolean {
+  const parsed = row.parse(value);
+  if (parsed === undefined) return false;
+  draft[row.setting] = parsed;
+  return true;
+}
 
-function misfit(key: string, value: string, { expected, values = [] }: Form): string {
-  const meant = nearest(value.toLowerCase(), values);
+/** False: the value is invalid. */
+function setForContainer<Setting extends ContainerSetting>(
+  draft: ContainerDraft,
+  row: ContainerRow<Setting>,
+  container: string,
+  value: string,
+): boolean {
+  const parsed = row.parse(value);
+  if (parsed === undefined) return false;
+  draft[row.setting].set(container, parsed);
+  return true;
+}
+
+function invalidValue(key: string, value: string, { expected, choices = [] }: JobRow | ContainerRow): string {
+  const meant = nearest(value.toLowerCase(), choices);
   const hint = meant === undefined ? "." : `; did you mean ${meant}?`;
   return `The annotation ${quote(key)} is ${quote(value)}. It must be ${expected}${hint}`;
 }
 
-/** More warnings are never shown; the search for what was meant takes its time. */
+/** Only so many warnings are shown, and the search for the nearest key is slow. */
 const MAX_SEARCHES = 8;
 
 function unknownKey(key: string, search: boolean): string {
@@ -163,11 +186,11 @@ function unknownKey(key: string, search: boolean): string {
 
 function nearestKey(key: string): string | undefined {
   const slash = key.indexOf("/") + 1;
-  const prefix = nearest(key.slice(0, slash), Object.keys(OF_A_CONTAINER));
-  return prefix === undefined ? nearest(key, Object.keys(OF_THE_JOB)) : prefix + key.slice(slash);
+  const prefix = nearest(key.slice(0, slash), Object.keys(CONTAINER_ANNOTATIONS));
+  return prefix === undefined ? nearest(key, Object.keys(JOB_ANNOTATIONS)) : prefix + key.slice(slash);
 }
 
-/** Whether an annotation is in Curfew's domain, known or not. What the dispatcher notes on its Jobs is no setting. */
+/** Whether an annotation is in Curfew's domain, known or not. The dispatcher's notes aren't settings. */
 export function isCurfewAnnotation(key: string): boolean {
   return (key.startsWith("curfew.sh/") && !key.startsWith(NOTES_PREFIX)) || key.includes(".curfew.sh/");
 }
