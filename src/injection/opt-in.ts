@@ -1,14 +1,15 @@
-/** The label, read before anything else, so that a Job which did not opt in is left alone whatever its shape. */
+/** Reads the label before anything else, so a Job that hasn't opted in is left alone whatever its shape. */
+import { leave, refuse } from "./leave-or-refuse.ts";
 import { ENABLED_LABEL } from "./names.ts";
 import type { LeavePlan, PlanOptions, RefusePlan } from "./plan.ts";
 import { quote } from "./quote.ts";
-import { LEAVE_REASONS, REFUSE_REASONS } from "./reasons.ts";
+import { REFUSE_REASONS } from "./reasons.ts";
 
 interface Labelled {
   readonly metadata?: { readonly labels?: Readonly<Record<string, unknown>> | null } | null;
 }
 
-/** Undefined: the Job opted in, or is no object at all, which is refused rather than overlooked. */
+/** Undefined: the Job has opted in, or isn't even an object, which is refused rather than ignored. */
 export function leaveUnlabelled(job: unknown, { all = false }: PlanOptions): LeavePlan | undefined {
   if (all || typeof job !== "object" || job === null) return undefined;
   const label = (job as Labelled).metadata?.labels?.[ENABLED_LABEL];
@@ -17,17 +18,10 @@ export function leaveUnlabelled(job: unknown, { all = false }: PlanOptions): Lea
     label == null || label === "false" || label === false
       ? []
       : [`The label ${ENABLED_LABEL} is ${describe(label)}, which enables nothing: it must be "true", in quotes.`];
-  return {
-    kind: "leave",
-    reason: "not-enabled",
-    message: LEAVE_REASONS["not-enabled"],
-    patch: [],
-    warnings,
-    containers: [],
-  };
+  return leave("not-enabled", warnings);
 }
 
-/** The API server takes nothing but text; a manifest that it has not seen yet may hold the boolean. */
+/** The API server takes only text. A manifest that it hasn't seen yet may have a boolean. */
 function describe(label: unknown): string {
   if (typeof label === "string") return quote(label);
   return typeof label === "boolean" || typeof label === "number" ? String(label) : "no text";
@@ -35,13 +29,5 @@ function describe(label: unknown): string {
 
 export function refuseMalformed(kind: "Job" | "CronJob", problem: string): RefusePlan {
   const sentence = REFUSE_REASONS.malformed.replace("Job", kind).replace(".", "");
-  return {
-    kind: "refuse",
-    reason: "malformed",
-    message: `${sentence}: ${problem}.`,
-    limits: [],
-    waysOut: [],
-    warnings: [],
-    containers: [],
-  };
+  return refuse("malformed", `${sentence}: ${problem}.`);
 }

@@ -1,11 +1,15 @@
-/** What a plan needs to know of a Job, gathered once: both strategies and `explain` read it. */
+/** What a plan needs to know of a Job, gathered once. Both strategies and `explain` read it. */
 import { argvOf, shellOf, type Argv, type Shell } from "./argv.ts";
 import type { JobSettings } from "./annotations.ts";
 import { gracePeriodOf, type Container, type Job, type PodSpec } from "./job.ts";
+import type { EarlierPass } from "./earlier-pass.ts";
+import type { ImageLookup } from "./images/image-lookup.ts";
 import type { KnownImage } from "./images/known-images.ts";
 import type { Strategy } from "./names.ts";
 import type { ContainerPlan } from "./plan.ts";
+import type { RefuseReason } from "./reasons.ts";
 import type { AssignedRole, Role, RoleAssignment, RoleSource } from "./role.ts";
+import { assignRoles, DEFAULT_CONTAINER_ANNOTATION } from "./roles.ts";
 import type { Unwrapped } from "./wrapper/wrapper.ts";
 
 export interface SurveyedContainer {
@@ -14,16 +18,16 @@ export interface SurveyedContainer {
   readonly index: number;
   readonly role: Role;
   readonly roleSource: RoleSource;
-  /** What is known of its image. */
+  /** What's known about its image. */
   readonly known: KnownImage | undefined;
-  /** Set where an earlier pass wrapped it. */
+  /** Set if an earlier pass wrapped it. */
   readonly original: Unwrapped | undefined;
   readonly argv: Argv | undefined;
   readonly shell: Shell;
 }
 
 export interface Survey {
-  /** JSON Pointer of the Job in the object that is patched: empty, or a CronJob's `/spec/jobTemplate`. */
+  /** JSON Pointer of the Job in the object that's patched: empty, or a CronJob's `/spec/jobTemplate`. */
   readonly base: string;
   readonly job: Job;
   readonly spec: PodSpec;
@@ -35,7 +39,39 @@ export interface Survey {
   readonly sidecars: readonly SurveyedContainer[];
 }
 
-export function surveyContainer(
+export interface SurveyInput extends Pick<Survey, "base" | "job" | "names" | "settings"> {
+  readonly earlier: EarlierPass;
+  readonly lookUp: ImageLookup;
+}
+
+/** The roles can't be found. */
+export interface SurveyRefusal {
+  readonly reason: RefuseReason;
+  readonly message: string;
+  readonly containers: readonly ContainerPlan[];
+}
+
+/** Finds what each container is and runs. `settings` must have passed `settingsProblems`. */
+export function surveyJob({ base, job, names, settings, earlier, lookUp }: SurveyInput): Survey | SurveyRefusal {
+  const { metadata, spec } = job.spec.template;
+  const { unwrapped, native } = earlier;
+  const known = spec.containers.map(({ image }) => lookUp(image ?? ""));
+  const defaultContainer = metadata?.annotations?.[DEFAULT_CONTAINER_ANNOTATION];
+  const clues = { containers: spec.containers, unwrapped, earlier: native, known, defaultContainer, names };
+  const roles = assignRoles(clues, settings);
+  if (roles.kind === "refuse") {
+    const containers = unassignedContainerPlans(roles.assignments, unwrapped, settings, known);
+    return { reason: roles.reason, message: roles.message, containers };
+  }
+  const containers = roles.assignments.map((assignment, index) =>
+    surveyContainer(assignment, index, unwrapped[index], settings, known[index]),
+  );
+  const mains = containers.filter(({ role }) => role === "main");
+  const sidecars = containers.filter(({ role }) => role === "sidecar");
+  return { base, job, spec, settings, names, containers, mains, sidecars };
+}
+
+function surveyContainer(
   { container, role, source: roleSource }: AssignedRole,
   index: number,
   original: Unwrapped | undefined,
@@ -56,15 +92,19 @@ function wrappedArgv({ argv, command, args }: Unwrapped): Argv {
   return { elements: argv, leading, fromManifest: command !== undefined, source: "wrapped" };
 }
 
-/** Seconds that a sidecar has between TERM and KILL: never more than the Pod has. */
+export function containerNames(surveyed: readonly SurveyedContainer[]): readonly string[] {
+  return surveyed.map(({ container }) => container.name);
+}
+
+/** Seconds that a sidecar has between TERM and KILL. Never more than the Pod has. */
 export function sidecarGracePeriod({ spec, settings }: Pick<Survey, "spec" | "settings">, name: string): number {
   const pods = gracePeriodOf(spec);
   return Math.min(settings.gracePeriods.get(name) ?? pods, pods);
 }
 
-/** The containers as a plan tells people of them. */
+/** The containers as a plan describes them to people. */
 export function containerPlans(survey: Survey, strategy?: Strategy): readonly ContainerPlan[] {
-  // kubelet knows no grace period but the Pod's.
+  // For kubelet there's only the Pod's grace period.
   const gracePeriod = (name: string): number =>
     strategy === "native" ? gracePeriodOf(survey.spec) : sidecarGracePeriod(survey, name);
   return survey.containers.map((surveyed) => {
@@ -73,8 +113,8 @@ export function containerPlans(survey: Survey, strategy?: Strategy): readonly Co
   });
 }
 
-/** The same where not all of them have a role. `unwrapped` and `known` are as in `RoleClues` (roles.ts). */
-export function unassignedContainerPlans(
+/** The same if some have no role. `unwrapped` and `known` are as in `RoleClues` (roles.ts). */
+function unassignedContainerPlans(
   assignments: readonly RoleAssignment[],
   unwrapped: readonly (Unwrapped | undefined)[],
   settings: JobSettings,
