@@ -1,17 +1,17 @@
-# The base image brings Node 24 and a libc; where Docker Hub is out of reach, name a mirror's.
+# It brings Node 24 and a libc. If you can't reach Docker Hub, name the same image in a mirror.
 ARG BASE_IMAGE=node:24-bookworm-slim
 
 FROM ${BASE_IMAGE} AS build
 WORKDIR /build
-# Dependencies first: their layer holds as long as the lock file does.
+# Dependencies first: this layer is rebuilt only when the lock file changes.
 COPY package.json package-lock.json ./
-# The development dependency `node` is for checkouts; the base image has its own.
+# Without install scripts: the dependency `node` is for checkouts, and the base image has its own.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN node scripts/build.ts && npm run --silent sbom
 
 FROM ${BASE_IMAGE}
-# npm, yarn and corepack are of no use at run time, and bring most of what scanners find.
+# Nothing uses npm, yarn or corepack at run time, and most findings of image scanners are in them.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn* /opt/yarn*
 COPY --from=build /build/package.json /build/LICENSE /app/
 COPY --from=build /build/bin /app/bin
@@ -20,6 +20,7 @@ COPY --from=build /build/demo/images /app/demo/images
 COPY --from=build /build/examples /app/examples
 RUN ln -s /app/bin/curfew.js /usr/local/bin/curfew
 ENV NODE_ENV=production
-# A number, so that runAsNonRoot can be checked without /etc/passwd. Nothing is written: the root filesystem can be read-only.
+# A number, so that kubelet can check runAsNonRoot. Curfew writes no files: the root filesystem can
+# be read-only.
 USER 65532:65532
 ENTRYPOINT ["curfew"]

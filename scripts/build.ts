@@ -1,4 +1,4 @@
-/** `npm run build`: bundles the command line into dist/, with the licences of what is in it. */
+/** `npm run build` bundles the command line into dist/, with the licences of all its packages. */
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bundle, licences, loadedWith, packagesOf, ROOT } from "./bundle.ts";

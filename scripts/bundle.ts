@@ -1,4 +1,7 @@
-/** The bundle in dist/: one chunk for each subcommand and what they share, so that each process loads only its own code. */
+/**
+ * The bundle in dist/. Each subcommand has a chunk of its own, and others hold what they share, so
+ * a process loads only its own code. It includes sim/, which `curfew demo` uses, but no tests.
+ */
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,12 +9,13 @@ import { build, type BuildResult, type Metafile, type Plugin } from "esbuild";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** CommonJS packages in an ES module call `require` for Node's own modules. */
+/** Bundled CommonJS packages call `require` for Node's modules, and ES modules have no `require`. */
 const REQUIRE = `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);`;
 
 /**
- * client-node's configuration takes two small modules from the index of a thousand generated models. Led past that index, `curfew
- * dispatch`, which needs no model, does without their 80 MiB.
+ * client-node's configuration imports two small modules through an index that loads a thousand
+ * generated models. `curfew dispatch` needs none of them, so this imports the two directly, which
+ * saves 80 MiB of memory.
  */
 const CONFIG_WITHOUT_MODELS: Plugin = {
   name: "config-without-models",
@@ -28,7 +32,7 @@ const CONFIG_WITHOUT_MODELS: Plugin = {
   },
 };
 
-/** Bundles src/cli.ts and what it imports. With `write: false` the files are only in the result. */
+/** Bundles src/cli.ts and all it imports. Without `write`, the files are only in the result. */
 export function bundle(write: boolean): Promise<BuildResult<{ metafile: true }>> {
   return build({
     absWorkingDir: ROOT,
@@ -40,7 +44,7 @@ export function bundle(write: boolean): Promise<BuildResult<{ metafile: true }>>
     platform: "node",
     target: "node24",
     banner: { js: REQUIRE },
-    legalComments: "none", // licences.txt has every licence whole
+    legalComments: "none", // licences.txt has all of them
     plugins: [CONFIG_WITHOUT_MODELS],
     metafile: true,
     write,
@@ -48,22 +52,25 @@ export function bundle(write: boolean): Promise<BuildResult<{ metafile: true }>>
   });
 }
 
-/** Every source file that is loaded when `source` is, at the latest when it is imported; later dynamic imports are not followed. */
+/**
+ * All source files that Node loads when it imports `source`. Dynamic imports aren't followed.
+ * @throws if `source` isn't imported dynamically itself, as it then has no chunk.
+ */
 export function loadedWith(source: string, { outputs }: Metafile): Set<string> {
   const loaded = new Set(Object.keys(outputs).filter((name) => outputs[name]?.entryPoint === source));
   if (loaded.size === 0)
-    throw new Error(`${source} is no entry point of the bundle: is it still imported dynamically?`);
+    throw new Error(`${source} isn't an entry point of the bundle: is it still imported dynamically?`);
   const inputs = new Set<string>();
   for (const name of loaded) {
     for (const input of Object.keys(outputs[name]?.inputs ?? {})) inputs.add(input);
     for (const { path, kind } of outputs[name]?.imports ?? []) {
-      if (kind === "import-statement" && outputs[path]) loaded.add(path); // a set goes on to what is added while it is walked
+      if (kind === "import-statement" && outputs[path]) loaded.add(path); // the loop reaches what it adds
     }
   }
   return inputs;
 }
 
-/** The npm packages among some source files, by name. */
+/** The names of the npm packages that these source files belong to, sorted. */
 export function packagesOf(inputs: Iterable<string>): string[] {
   const names = new Set<string>();
   for (const input of inputs) {
@@ -73,7 +80,7 @@ export function packagesOf(inputs: Iterable<string>): string[] {
   return [...names].sort();
 }
 
-/** Name, version and licence text of every package in the bundle. */
+/** The name, version and licence text of every package in the bundle. */
 export async function licences({ inputs }: Metafile): Promise<string> {
   const folders = new Set(
     Object.keys(inputs).flatMap((input) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []),

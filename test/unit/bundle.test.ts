@@ -23,6 +23,10 @@ test("curfew --help loads commander and nothing else", () => {
   expect(packagesOf(loadedWith("src/cli.ts", metafile))).toEqual(["commander"]);
 });
 
+test("the bundle has no code of tests, benches or scripts", () => {
+  expect(Object.keys(metafile.inputs).filter((path) => /^(test|bench|scripts)\//.test(path))).toEqual([]);
+});
+
 test("the licence of every package in the bundle is listed", async () => {
   const text = await licences(metafile);
   for (const name of packagesOf(Object.keys(metafile.inputs))) expect(text).toMatch(new RegExp(`^${name} \\d`, "m"));
