@@ -1,10 +1,11 @@
 /**
- * `npm run audit`: what Curfew depends on at run time. Fails at a licence outside LICENCES, and at a known vulnerability of level
- * `high` or worse. Mirrors of the registry often serve no advisories; that is said, and nothing else can be done about it here.
+ * `npm run audit` checks the packages that Curfew needs at run time. It fails if one has a licence
+ * that isn't in LICENCES, or a known vulnerability that's `high` or `critical`. Some mirrors of the
+ * registry serve no advisories: then it says so and passes.
  */
 import { spawnSync } from "node:child_process";
 
-/** SPDX; permissive ones, which ask for no more than their text, and that is in dist/licences.txt. */
+/** SPDX identifiers. All they ask for is that we ship their text, and dist/licences.txt does. */
 const LICENCES = [
   "0BSD",
   "Apache-2.0",
@@ -27,31 +28,33 @@ interface Audit {
   readonly metadata?: { readonly vulnerabilities: Readonly<Record<string, number>> };
 }
 
-/** npm's JSON; its exit status says only what that says too. */
-function npm(...args: string[]): unknown {
+/** Runs npm and parses its JSON. The exit status is ignored: it adds nothing to the output. */
+function npmJson(...args: string[]): unknown {
   const { stdout, error } = spawnSync("npm", args, { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
   if (error) throw error;
   return JSON.parse(stdout);
 }
 
-const { components } = npm("sbom", "--omit=dev", "--sbom-format=cyclonedx") as { components: readonly Component[] };
+const { components } = npmJson("sbom", "--omit=dev", "--sbom-format=cyclonedx") as { components: readonly Component[] };
 const counts = new Map<string, number>();
 for (const { name, version, licenses = [] } of components) {
   const ids = licenses.map(({ license, expression }) => license?.id ?? expression ?? "unknown");
   const chosen = ids.flatMap((id) => id.replaceAll(/[()]/g, "").split(" OR ")).find((id) => LICENCES.includes(id));
   if (chosen === undefined) {
-    console.error(`${name} ${version} has licence ${ids.join(", ") || "none"}: not one of ${LICENCES.join(", ")}`);
+    console.error(
+      `${name} ${version} has the licence ${ids.join(", ") || "none"}, which isn't one of ${LICENCES.join(", ")}`,
+    );
     process.exitCode = 1;
   } else counts.set(chosen, (counts.get(chosen) ?? 0) + 1);
 }
 const byCount = [...counts].sort(([, a], [, b]) => b - a).map(([id, count]) => `${count} ${id}`);
 console.log(`${components.length} packages at run time: ${byCount.join(", ")}`);
 
-const { metadata, message } = npm("audit", "--json", "--omit=dev") as Audit;
+const { metadata, message } = npmJson("audit", "--json", "--omit=dev") as Audit;
 if (metadata === undefined) {
-  console.log(`vulnerabilities: not known, the registry serves no advisories (${message ?? "no answer"})`);
+  console.log(`vulnerabilities: unknown, as this registry serves no advisories (${message ?? "no answer"})`);
 } else {
   const { high = 0, critical = 0, total = 0 } = metadata.vulnerabilities;
-  console.log(`vulnerabilities: ${total} known, of which ${high + critical} high or critical`);
+  console.log(`vulnerabilities: ${total} known, ${high + critical} of them high or critical`);
   if (high + critical > 0) process.exitCode = 1;
 }

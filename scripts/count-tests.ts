@@ -1,4 +1,4 @@
-/** Adds up vitest's JSON reports, and closes with the one line that says how many tests ran. */
+/** Adds up vitest's JSON reports. The last line of its output says how many tests ran in all. */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 

@@ -1,6 +1,7 @@
 /**
- * Writes src/injection/wrapper/scripts.generated.ts from the `.sh` files beside it, so that the planner needs no files and the scripts
- * stay files that shellcheck and people read. `--check` writes nothing and fails if the generated file is stale.
+ * `npm run embed` writes src/injection/wrapper/scripts.generated.ts from the `.sh` files next to it.
+ * The planner then reads no files, and the scripts stay files that people and shellcheck can read.
+ * `--check` writes nothing, and fails if the generated file is stale.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -8,11 +9,14 @@ import { fileURLToPath } from "node:url";
 const scriptsFolder = fileURLToPath(new URL("../src/injection/wrapper/scripts/", import.meta.url));
 const generatedFile = fileURLToPath(new URL("../src/injection/wrapper/scripts.generated.ts", import.meta.url));
 
-/** What runs in a container of each role: what both share, then the role's own, as they are in the files. */
+/** What runs in a container of each role: the files that both roles share, then the role's own. */
 export const readScript = (role: "main" | "sidecar"): string =>
   ["events.sh", "app.sh", `${role}.sh`].map((name) => readFileSync(scriptsFolder + name, "utf8")).join("");
 
-/** Every Job carries the scripts, so they travel without comments, indentation and empty lines, and with short names of variables. */
+/**
+ * Shortens a script, as each Job carries a copy: drops comments, indentation and empty lines, and
+ * gives variables one-letter names.
+ */
 export const stripScript = (script: string): string => {
   const stripped = script
     .split("\n")
@@ -23,7 +27,7 @@ export const stripScript = (script: string): string => {
   const shorten = (name: string): string => {
     const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     const known = short.get(name) ?? `_${letters.charAt(short.size)}`;
-    if (known === "_") throw new Error(`no short name is left for ${name}`);
+    if (known === "_") throw new Error(`there are more variables than letters: no short name is left for ${name}`);
     short.set(name, known);
     return known;
   };
@@ -31,8 +35,8 @@ export const stripScript = (script: string): string => {
 };
 
 /**
- * A script that reaches the shell unharmed: Kubernetes turns `$$` into `$` and would expand `$(NAME)` in `command`.
- * Source: kubernetes/kubernetes, third_party/forked/golang/expansion/expand.go.
+ * Escapes a script for a container's `command`, where Kubernetes expands `$(NAME)` and turns `$$`
+ * into `$`. See kubernetes/kubernetes, third_party/forked/golang/expansion/expand.go.
  */
 export const escapeExpansion = (script: string): string => script.replace(/\$(?=[$(])/g, "$$$$");
 
