@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { CERTS_SETTINGS } from "../../certs/settings.ts";
-import { ADMISSION_SETTINGS } from "../../src/admission/settings.ts";
-import type { SettingsTable } from "../../src/process/settings.ts";
-import { DISPATCH_SETTINGS } from "../../src/dispatch/settings.ts";
-import { itemsOf, textUnder } from "../support/markdown.ts";
+import { CERTS_SETTINGS } from "../../../certs/settings.ts";
+import { ADMISSION_SETTINGS } from "../../../src/admission/settings.ts";
+import type { SettingsTable } from "../../../src/process/settings.ts";
+import { DISPATCH_SETTINGS } from "../../../src/dispatch/settings.ts";
+import { itemsOf, textUnder } from "../../support/markdown.ts";
 
-const reference = readFileSync(join(import.meta.dirname, "../../docs/reference.md"), "utf8");
+const reference = readFileSync(join(import.meta.dirname, "../../../docs/reference.md"), "utf8");
 
 test.each<[string, SettingsTable]>([
   ["curfew admission", ADMISSION_SETTINGS],
