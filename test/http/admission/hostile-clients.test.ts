@@ -63,13 +63,13 @@ describe("connections that are no TLS", () => {
   test("garbage is hung up on", async () => {
     const socket = await openTcp();
     socket.write(Buffer.alloc(4096, 0xa5));
-    await readToEnd(socket);
+    expect(await readToEnd(socket)).not.toContain("HTTP/");
   });
 
   test("plain HTTP is hung up on", async () => {
     const socket = await openTcp();
     socket.write("GET / HTTP/1.1\r\n\r\n");
-    await readToEnd(socket);
+    expect(await readToEnd(socket)).not.toContain("HTTP/");
   });
 
   test("more of them than are kept, silent, take no room: who was there stays, and who comes anew is served", async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import type { Plan } from "../../../src/injection/plan.ts";
 import type { Planner } from "../../../src/planner/planner.ts";
 import {
   decodePatch,
@@ -11,6 +12,15 @@ import {
 
 const UID = "705ab4f5-6393-11e8-b7cc-42010a800002";
 const JOB = { metadata: { name: "build-1" }, spec: {} };
+const REFUSED: Plan = {
+  kind: "refuse",
+  reason: "limits-met",
+  message: "No.",
+  limits: [],
+  waysOut: [],
+  containers: [],
+  warnings: [],
+};
 const CRON_JOB_KIND = { kind: { group: "batch", version: "v1", kind: "CronJob" } };
 
 let admission: TestAdmission;
@@ -50,16 +60,7 @@ describe("a Job that is created", () => {
   });
 
   test("is refused with the plan's message and code 422, which clients do not retry", async () => {
-    const refuse = {
-      kind: "refuse",
-      reason: "limits-met",
-      message: "No.",
-      limits: [],
-      waysOut: [],
-      containers: [],
-      warnings: [],
-    } as const;
-    expect(await answerTo(reviewOf(JOB), { planJob: () => refuse })).toEqual(
+    expect(await answerTo(reviewOf(JOB), { planJob: () => REFUSED })).toEqual(
       reviewed({
         allowed: false,
         status: { status: "Failure", code: 422, reason: "Invalid", message: "No." },
@@ -129,16 +130,7 @@ describe("a CronJob", () => {
   });
 
   test("is refused where its Jobs would be", async () => {
-    const refuse = {
-      kind: "refuse",
-      reason: "no-main",
-      message: "No.",
-      limits: [],
-      waysOut: [],
-      containers: [],
-      warnings: [],
-    } as const;
-    expect(await answerTo(reviewOf(JOB, CRON_JOB_KIND), { planCronJob: () => refuse })).toMatchObject({
+    expect(await answerTo(reviewOf(JOB, CRON_JOB_KIND), { planCronJob: () => REFUSED })).toMatchObject({
       response: { allowed: false, status: { code: 422, message: "No." } },
     });
   });

@@ -144,7 +144,9 @@ describe("the webhooks and policies", () => {
   });
 
   test("never bar an update, which could keep a Job from losing its finalizers", () => {
-    for (const policy of ofKind("ValidatingAdmissionPolicy")) {
+    const policies = ofKind("ValidatingAdmissionPolicy");
+    expect(policies).not.toEqual([]);
+    for (const policy of policies) {
       const { resourceRules } = (policy["spec"] as { matchConstraints: { resourceRules: { operations: string[] }[] } })
         .matchConstraints;
       expect(resourceRules.flatMap(({ operations }) => operations)).toEqual(["CREATE"]);

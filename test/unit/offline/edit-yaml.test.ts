@@ -1,5 +1,5 @@
 import { parseDocument } from "yaml";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { applyPatch, editYaml } from "../../../src/offline/edit-yaml.ts";
 import type { PatchOperation } from "../../../src/injection/plan.ts";
 
@@ -115,13 +115,15 @@ test("quotes what YAML 1.1 or 1.2 would not read as a string", () => {
     expect(parseDocument(text, { version }).toJS()).toEqual({ a: 1, b: values });
 });
 
-describe("writes the document anew, and says so,", () => {
-  test("where an edit would reach further than the patch, through an anchor", () => {
-    const text = "a: &x\n  - name: one\nb: *x\n";
-    const patch: PatchOperation[] = [{ op: "add", path: "/b/0/name", value: "two" }];
-    const edited = editYaml(text, patch);
-    expect(parseDocument(edited.text).toJS()).toEqual({ a: [{ name: "one" }], b: [{ name: "two" }] });
-  });
+test("gives an alias a value of its own where the patch changes that", () => {
+  const text = edit("a: &x\n  - name: one\nb: *x\n", { op: "add", path: "/b/0/name", value: "two" });
+  expect(text).toBe("a: &x\n  - name: one\nb:\n  - name: two\n");
+});
+
+test("writes the document anew, and says so, if an edit would reach further than the patch", () => {
+  const text = "a: &x # comment\n  - name: one\nb: *x\n";
+  const edited = editYaml(text, [{ op: "add", path: "/a/0/name", value: "two" }]);
+  expect(edited).toEqual({ text: "a:\n  - name: two\nb:\n  - name: one\n", inPlace: false });
 });
 
 test("says the same as the patch for each form that a container can be written in", () => {

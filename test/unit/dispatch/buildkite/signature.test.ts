@@ -23,7 +23,7 @@ test("takes a signature over `timestamp.body`", () => {
   expect(check(header())).toEqual(AUTHENTIC);
 });
 
-test.skipIf(spawnSync("openssl", ["version"]).status !== 0)(
+test.skipIf(process.env["CI"] === undefined && spawnSync("openssl", ["version"]).status !== 0)(
   "takes what openssl computes, for bodies of every length",
   () => {
     for (const length of [0, 1, 63, 64, 65, 10_000]) {
