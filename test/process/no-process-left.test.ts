@@ -69,3 +69,21 @@ promise(
   },
   { needs },
 );
+
+promise(
+  "what a wrapper says with CURFEW_TRACE needs no process",
+  async (pod: WrappedPod) => {
+    const env = { PATH: "/usr/bin:/bin", CURFEW_TRACE: "1" };
+    const main = pod.main(forker, { ...limited(), env });
+    const sidecar = pod.sidecar(forker, { ...limited(), env });
+    await Promise.all([main.saw("full"), sidecar.saw("full")]);
+    main.kill("SIGTERM");
+    expect((await main.exited).code).toBe(7);
+    expect((await sidecar.exited).code).toBe(0);
+    for (const container of [main, sidecar]) expect(container.output).toEqual(["full", "TERM"]);
+    for (const line of ["passed signal 15 on", "ends with 7"]) expect(main.stderr).toContain(`curfew: ${line}\n`);
+    for (const line of ["main has ended", "app ended: exit 7", "ends with 0"])
+      expect(sidecar.stderr).toContain(`curfew: ${line}\n`);
+  },
+  { needs },
+);

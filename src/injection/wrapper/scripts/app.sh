@@ -40,7 +40,7 @@ hand_on() {
   set -f
   # A newline in a value travels as a character that is in none, whose place in turn is taken by another that is in none.
   for _pair in 2:3 4:5 6:7; do
-    _all=$(tr "\\0\\n\\${_pair%:*}" "\\n\\${_pair%:*}\\${_pair#*:}" <"/proc/$$/environ") || { say 'no env or tr: variables whose names are no identifiers are lost'; break; }
+    _all=$(tr "\\0\\n\\${_pair%:*}" "\\n\\${_pair%:*}\\${_pair#*:}" <"/proc/$$/environ") || { say 'no env or tr: variables with names like a.b are lost'; break; }
     _odd=''
     for _entry in $_all; do
       case ${_entry%%=*} in

@@ -7,9 +7,12 @@ shift 3
 _signals='1 2 3 4 5 6 7 8 10 11 12 13 14 15 16 18 20 21 22 23 24 25 26 27 28 29 30 31'
 _poor='' _denied='' _path=$PATH PATH=/usr/bin:/bin:$PATH # the image's own programs may have the names of those used here
 
-# A shell reports whom it saw killed: of this one only `say` is heard.
+# A closed stderr would end dash and busybox here. A shell reports whom it saw killed: of this one only `say` is heard.
+true >&2 || exec 2>/dev/null
 exec 5>&2 2>/dev/null
 say() { echo "curfew: $*" >&5; }
+# Each line comes after what it's about: a stderr that is full holds up whoever writes to it.
+trace() { [ "$CURFEW_TRACE" != 1 ] || say "$*"; }
 deaf() { trap '' $_signals; } # an app may signal its whole process group
 spin() { # CONDITION
   _n=0
@@ -44,6 +47,7 @@ work() { # BEFORE
       deaf
       exec 4>/proc/self/fd/6 8>&- 2>/dev/null
       trap '_poor=1; loop' EXIT
+      trace app started: PID $_app
       "$1"
       loop
     ) &
@@ -58,6 +62,7 @@ loop() {
 }
 end() { # CODE
   echo "$1" >&4
+  trace ends with $1
   trap - EXIT
   exit
 }

@@ -17,6 +17,7 @@ finish() {
   true >"$_dir/done"
   true >"$_dir/ended.$_name.$_run"
   [ "$_code" != 0 ] || true >"$_dir/succeeded.$_name.$_run"
+  [ ! -e "$_dir/ended.$_name.$_run" ] || trace wrote ended.$_name.$_run
 } 2>/dev/null
 trap finish EXIT
 
@@ -31,8 +32,12 @@ act() {
   _heeds=yes
   [ "$$" != 1 ] || [ ! -e /proc/1/wchan ] || heeds "$_app" "$_signal"
   case $_heeds$_try in
-    yes* | unsure3) send "-$_signal" "$_app" ;;
+    yes* | unsure3)
+      send "-$_signal" "$_app"
+      trace passed signal $_signal on
+      ;;
     unsure* | busy[12]) [ "$_poor" ] || (sleep 1; tell "signal $_signal $((_try + 1))") 4>&- & ;;
+    *) trace dropped signal $_signal, which the app does not handle ;;
   esac
 }
 start "$@"

@@ -42,15 +42,18 @@ watch() {
     _run=0
     until [ "$_run" != 0 ] && { [ "$_policy" = Never ] || [ -e "$_dir/succeeded.$_main.$_run" ]; }; do
       _run=$((_run + 1)) _waited=0 _file=$_dir/run.$_main.$_run
+      trace waits for $_main, run $_run
       until [ -e "$_file" ]; do
         [ ! -e "/proc/$_worker/fd/3" ] || { _how=''; continue 3; }
         [ "$_start" = 0 ] || [ "$_waited" -lt "$_start" ] || { say "$_main has not started within $_start s"; tell end 1; return; }
         nap
         _waited=$((_waited + 1))
       done
+      trace $_main has started
       # At its end once nobody holds it. Opened read-write first, as to open a FIFO for reading blocks where main is dead already.
       if [ -p "$_file" ]; then exec 8<>"$_file" 4<"$_file" 8>&-; read -r _line <&4
       else until [ -e "$_dir/ended.$_main.$_run" ]; do nap; done; fi
+      trace $_main has ended
     done
   done
   tell "end 0 $_how"
@@ -88,7 +91,7 @@ terminate() {
   _young=''
   [ "$_now" -ge $((_born + 500)) ] || _young=1
   if [ "$_tops" ] && [ ! "$_young" ]; then _tops=$_app; else _tops=''; walk "$_app"; fi
-  [ "$_young$_tops" = 1 ] || { send -TERM ${_tops:-"$_app"}; _told=${_told:-$_now}; }
+  [ "$_young$_tops" = 1 ] || { send -TERM ${_tops:-"$_app"}; _told=${_told:-$_now}; trace TERM to ${_tops:-$_app}; }
 }
 
 # By itself, a sidecar ends with its own code. Once the mains have ended: TERM, a look every second, after the grace period KILL, 0.
@@ -99,6 +102,7 @@ act() {
     hold)
       exec 3</dev/null # watch sees that
       [ "$_poor" ] || beside hold
+      trace TERM held back
       ;;
     end*)
       _end=${_line#end } _end=${_end%% *}
@@ -106,12 +110,13 @@ act() {
       case $_line in *ended) say "all main containers have ended ($_mains): this sidecar is told to stop" ;; esac
       ;;
     ?exit*)
+      trace app ended: $_line
       alive || end "$_end"
       _app=''
       exec 7>/proc/self/fd/9 # in the dead helper's place, else the pipe would be at its end
       ;;
     ?look)
-      [ ! "$_told" ] || [ $((_now - _told)) -lt $((_grace * 100)) ] || { send -KILL $_app $_tops; end "$_end"; }
+      [ ! "$_told" ] || [ $((_now - _told)) -lt $((_grace * 100)) ] || { send -KILL $_app $_tops; trace grace period over: KILL; end "$_end"; }
       alive || { [ "$_app" ] || end "$_end"; terminate; }
       ;;
   esac
