@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { DEFAULT_CAPABILITIES } from "../../sim/pods/container.ts";
 import { promise } from "../support/wrappers/shells.ts";
-import { fixture, sh, stoppedAfter } from "../support/wrappers/wrapped-pod.ts";
+import { fixture, said, sh, stoppedAfter } from "../support/wrappers/wrapped-pod.ts";
 
 const asNobody = (argv: readonly string[]): string[] => [
   "/usr/bin/setpriv",
@@ -62,14 +62,17 @@ promise(
   "without the capability KILL, an app that has changed its user gets no signal, and one line says so",
   async (pod) => {
     const restricted = { uid: 0, capabilities: ["setuid", "setgid"] };
-    const main = pod.main(asNobody(sh("trap 'exit 1' TERM; echo up; sleep 1.5 & wait; exit 3")), restricted);
+    const script = sh("trap 'exit 1' TERM; echo up; read -r line; exit 3");
+    const main = pod.main(asNobody(script), { ...restricted, stdin: "open" });
     const sidecar = pod.sidecar(asNobody(fixture("daemon", "d", "0")), { ...restricted, grace: 1 });
     await Promise.all([main.saw("up"), sidecar.saw("d up")]);
     main.kill("SIGTERM");
     main.kill("SIGHUP");
+    const line = "curfew: the app runs as another user, and without the capability KILL it gets no signal\n";
+    await said(main, line);
+    main.stdin.end();
     expect((await main.exited).code).toBe(3);
     expect((await sidecar.exited).code).toBe(0);
-    const line = "curfew: the app runs as another user, and without the capability KILL it gets no signal\n";
     expect(main.stderr).toBe(line);
     expect(sidecar.stderr.split("\n").toSorted()).toEqual((line + stoppedAfter("main")).split("\n").toSorted());
     expect(sidecar.output).toEqual(["d up"]);

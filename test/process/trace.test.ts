@@ -5,9 +5,8 @@ import { chmodSync, closeSync, constants, mkdtempSync, openSync, readSync, rmSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Container } from "../../sim/pods/container.ts";
 import { promise } from "../support/wrappers/shells.ts";
-import { fixture, sh, stoppedAfter, WrappedPod } from "../support/wrappers/wrapped-pod.ts";
+import { fixture, said, sh, stoppedAfter, WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
 const PATH = "/usr/bin:/bin";
 const traced = { env: { PATH, CURFEW_TRACE: "1" } };
@@ -19,15 +18,6 @@ const linesOf = (stderr: string): string[] =>
     .replace(/(PID|TERM to) \d+/g, "$1 N")
     .split("\n")
     .slice(0, -1);
-
-/** Once its stderr holds the text. */
-const said = async (container: Container, text: string): Promise<void> => {
-  const end = performance.now() + 10_000;
-  while (!container.stderr.includes(text)) {
-    if (performance.now() > end) throw new Error(`no ${JSON.stringify(text)} in ${JSON.stringify(container.stderr)}`);
-    await sleep(2);
-  }
-};
 
 promise(
   "says on stderr what main's wrapper does if CURFEW_TRACE is 1, with nothing of its argv and environment",

@@ -98,6 +98,15 @@ export const sh = (script: string, ...args: readonly string[]): string[] => ["/b
 export const stoppedAfter = (...mains: readonly string[]): string =>
   `curfew: all main containers have ended (${mains.join(" ")}): this sidecar is told to stop\n`;
 
+/** Resolves once a container's stderr holds the text; rejects if it doesn't within ten seconds. */
+export const said = async (container: Container, text: string): Promise<void> => {
+  const end = performance.now() + 10_000;
+  while (!container.stderr.includes(text)) {
+    if (performance.now() > end) throw new Error(`no ${JSON.stringify(text)} in ${JSON.stringify(container.stderr)}`);
+    await sleep(2);
+  }
+};
+
 export const fixture = (name: string, ...args: readonly string[]): string[] => [
   "/bin/sh",
   fileURLToPath(new URL(`../../process/fixtures/${name}.sh`, import.meta.url)),
