@@ -1,5 +1,5 @@
-/** POST /mutate: from a request's bytes to its answer, for every request there can be. */
-import type { RequestListener } from "node:http";
+/** POST /mutate: from a request's bytes to its answer, whatever the request is. */
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Logger } from "../process/log.ts";
 import { createBodyReader, isJson } from "../http/read-body.ts";
 import { parseReview, type ReviewRequest } from "./admission-review.ts";
@@ -13,93 +13,129 @@ export interface HandlerOptions {
   readonly planner: Planner;
   readonly metrics: AdmissionMetrics;
   readonly log: Logger;
-  /** While true, each answer asks the client to come back on a new connection, which will lead to another replica. */
+  /**
+   * While true, each answer asks the client to come back on a new connection, which leads to
+   * another replica.
+   */
   readonly isDraining: () => boolean;
 }
 
 /** The API server adds its timeout as a query. */
 const PATH = /^\/mutate(?:\?|$)/;
 const MIB = 1024 * 1024;
-/** 7 MiB: an object is 3 MiB at most in a request to the API server, an update's review holds two, and 1 MiB is for the envelope. */
+/**
+ * 7 MiB: an object is 3 MiB at most in a request to the API server, an update's review holds two,
+ * and 1 MiB is for the envelope.
+ */
 const BODY_LIMITS = { maxBytes: 7 * MIB, maxBufferedBytes: 64 * MIB, smallBytes: 64 * 1024 };
 
-export function createHandler({ planner, metrics, log, isDraining }: HandlerOptions): RequestListener {
+/** An error that isn't an answer to a review. */
+interface Failure {
+  readonly code: ErrorCode;
+  readonly reason: FailureReason;
+  readonly message: string;
+}
+
+export function createHandler(options: HandlerOptions): RequestListener {
   const readBody = createBodyReader(BODY_LIMITS);
   return (request, response) => {
-    metrics.started();
-    const send = (code: number, body: string): void => {
-      // Now, and not when the request came: it may have been on its way for a while.
-      if (isDraining()) response.shouldKeepAlive = false;
-      // ASCII has as many bytes as characters; said to be latin1 it is written as it is.
-      response.writeHead(code, ["Content-Type", "application/json", "Content-Length", String(body.length)]);
-      response.end(body, "latin1");
-    };
-    const fail = (code: ErrorCode, reason: FailureReason, message: string): void => {
-      metrics.failed(reason);
-      send(code, statusBody(code, message));
-    };
-    if (!PATH.test(request.url ?? "")) {
-      fail(404, "path", "Reviews are served at /mutate only.");
-      return;
-    }
-    if (request.method !== "POST") {
-      response.setHeader("allow", "POST");
-      fail(405, "method", "Reviews are sent with POST.");
-      return;
-    }
-    if (!isJson(request.headers["content-type"])) {
-      fail(415, "content-type", "The content type of a review is application/json.");
+    options.metrics.started();
+    const failure = failureOf(request);
+    if (failure) {
+      if (failure.code === 405) response.setHeader("allow", "POST");
+      fail(options, response, failure);
       return;
     }
     readBody(request, (result) => {
-      if (result.kind === "aborted") {
-        metrics.failed("aborted");
-        return;
-      }
-      if (result.kind === "too-large") {
-        fail(413, "too-large", `A review has at most ${BODY_LIMITS.maxBytes} bytes.`);
-        return;
-      }
-      if (result.kind === "busy") {
-        fail(503, "busy", "Too many large reviews are arriving at once. Try again.");
-        return;
-      }
-      const start = performance.now();
-      const parsed = parseJson(result.body);
-      if (parsed.kind === "invalid") {
-        fail(400, "not-json", `The body is not JSON: ${parsed.message}.`);
-        return;
-      }
-      const envelope = parseReview(parsed.value);
-      if (envelope.kind === "invalid") {
-        fail(400, envelope.reason, envelope.message);
-        return;
-      }
-      const answer = decide(envelope.request, planner);
-      if (answer.kind === "bug") {
-        const { namespace, name } = envelope.request;
-        log.error({ err: answer.error, namespace, name }, "bug: please report this error");
-        fail(500, "bug", bugMessage(answer.error));
-        return;
-      }
-      send(200, answer.body);
-      const seconds = (performance.now() - start) / 1000;
-      metrics.decided(envelope.request.operation, envelope.request.kind, answer.decision, seconds);
-      logReview(log, envelope.request, answer.decision, seconds);
+      if (result.kind === "body") answer(options, response, result.body);
+      else if (result.kind === "aborted") options.metrics.failed("aborted");
+      else fail(options, response, UNREAD[result.kind]);
     });
   };
 }
 
-type Answer =
+/** What's wrong with a request that isn't a review. Undefined: its body can be read. */
+function failureOf({ url, method, headers }: IncomingMessage): Failure | undefined {
+  if (!PATH.test(url ?? "")) return { code: 404, reason: "path", message: "Reviews are served at /mutate only." };
+  if (method !== "POST") return { code: 405, reason: "method", message: "Reviews are sent with POST." };
+  if (!isJson(headers["content-type"]))
+    return { code: 415, reason: "content-type", message: "The content type of a review is application/json." };
+  return undefined;
+}
+
+const UNREAD: Readonly<Record<"too-large" | "busy", Failure>> = {
+  "too-large": { code: 413, reason: "too-large", message: `A review has at most ${BODY_LIMITS.maxBytes} bytes.` },
+  busy: { code: 503, reason: "busy", message: "Too many large reviews are arriving at once. Try again." },
+};
+
+function answer(options: HandlerOptions, response: ServerResponse, body: Buffer): void {
+  const { planner, metrics, log } = options;
+  const start = performance.now();
+  const parsed = parseBody(body);
+  if (parsed.kind === "failure") {
+    fail(options, response, parsed.failure);
+    return;
+  }
+  const { request } = parsed;
+  const decided = decide(request, planner);
+  if (decided.kind === "bug") {
+    const { namespace, name } = request;
+    log.error({ err: decided.error, namespace, name }, "bug: please report this error");
+    fail(options, response, { code: 500, reason: "bug", message: bugMessage(decided.error) });
+    return;
+  }
+  send(options, response, 200, decided.body);
+  const seconds = (performance.now() - start) / 1000;
+  metrics.decided(request.operation, request.kind, decided.decision, seconds);
+  logReview(log, request, decided.decision, seconds);
+}
+
+function fail(options: HandlerOptions, response: ServerResponse, { code, reason, message }: Failure): void {
+  options.metrics.failed(reason);
+  send(options, response, code, statusBody(code, message));
+}
+
+function send({ isDraining }: HandlerOptions, response: ServerResponse, code: number, body: string): void {
+  // Asked now, and not when the request came: it may have been on its way for a while.
+  if (isDraining()) response.shouldKeepAlive = false;
+  // ASCII has as many bytes as characters. Declared as latin1, it's written as it is.
+  response.writeHead(code, ["Content-Type", "application/json", "Content-Length", String(body.length)]);
+  response.end(body, "latin1");
+}
+
+type ParsedBody =
+  | { readonly kind: "request"; readonly request: ReviewRequest }
+  | { readonly kind: "failure"; readonly failure: Failure };
+
+function parseBody(body: Buffer): ParsedBody {
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString());
+  } catch (error) {
+    return { kind: "failure", failure: { code: 400, reason: "not-json", message: notJsonMessage(error) } };
+  }
+  const parsed = parseReview(value);
+  if (parsed.kind === "request") return parsed;
+  return { kind: "failure", failure: { code: 400, reason: parsed.reason, message: parsed.message } };
+}
+
+/** V8 quotes the text around the mistake. That may be anything, so it isn't passed on. */
+function notJsonMessage(error: unknown): string {
+  const position = error instanceof Error ? /at position \d+/.exec(error.message)?.[0] : undefined;
+  const problem = position === undefined ? "it ends too soon or holds other text" : `unexpected text ${position}`;
+  return `The body is not JSON: ${problem}.`;
+}
+
+type Decided =
   | { readonly kind: "decision"; readonly decision: Decision; readonly body: string }
   | { readonly kind: "bug"; readonly error: unknown };
 
 /**
- * What the planner throws is a bug of Curfew's own. It is answered with HTTP 500, which leaves the verdict to the webhook's
- * failurePolicy: opted-in Jobs are not let through unprotected (Fail), updates and CronJobs go on (Ignore). Where it is Fail, the
- * message reaches the user.
+ * Decides about a review. What the planner throws is a bug of Curfew's own. The answer is HTTP 500,
+ * which leaves the verdict to the webhook's failurePolicy: opted-in Jobs aren't let through
+ * unprotected (Fail), updates and CronJobs go on (Ignore). With Fail, the message reaches the user.
  */
-function decide(request: ReviewRequest, planner: Planner): Answer {
+function decide(request: ReviewRequest, planner: Planner): Decided {
   try {
     const decision = review(request, planner);
     return { kind: "decision", decision, body: respond(request.uid, decision) };
@@ -114,19 +150,4 @@ function bugMessage(error: unknown): string {
     `Curfew could not review this object because of a bug of its own (${what.slice(0, 200)}). Please report it with the object's ` +
     "manifest. Without the label curfew.sh/enabled Curfew is not asked about a Job."
   );
-}
-
-function parseJson(
-  body: Buffer,
-): { readonly kind: "value"; readonly value: unknown } | { readonly kind: "invalid"; readonly message: string } {
-  try {
-    return { kind: "value", value: JSON.parse(body.toString()) };
-  } catch (error) {
-    // V8 quotes the text around the mistake: it may be anything, so it is not handed on.
-    const position = error instanceof Error ? /at position \d+/.exec(error.message)?.[0] : undefined;
-    return {
-      kind: "invalid",
-      message: position === undefined ? "it ends too soon or holds other text" : `unexpected text ${position}`,
-    };
-  }
 }
