@@ -1,11 +1,12 @@
 import { Option, type Command } from "commander";
+import { reportUsage } from "../process/settings.ts";
 import { diffManifest } from "./diff.ts";
 import { explain } from "./explain.ts";
 import { explanationText } from "./explain-text.ts";
 import { manifestsOf } from "./manifests.ts";
 import { nothingFound } from "./nothing-found.ts";
 import { planManifest } from "./plan-manifests.ts";
-import { offlineCommand, prepare, type OfflineOptions } from "./offline-command.ts";
+import { offlineCommand, prepare, printNotes, type OfflineOptions } from "./offline-command.ts";
 
 const HELP = `
 For each Job and CronJob: the strategy and what decided it, each container's
@@ -37,11 +38,10 @@ interface ExplainOptions extends OfflineOptions {
   readonly output: "text" | "json";
 }
 
-async function run(paths: readonly string[], options: ExplainOptions): Promise<void> {
+async function run(paths: readonly string[], options: ExplainOptions, command: Command): Promise<void> {
   const prepared = await prepare(paths, options);
   if (prepared.kind === "unusable") {
-    for (const problem of prepared.problems) console.error(`curfew: ${problem}`);
-    process.exitCode = 2;
+    reportUsage(command, prepared.problems);
     return;
   }
   const scope = { unlabelled: options.all ? "plan" : "preview" } as const;
@@ -49,7 +49,7 @@ async function run(paths: readonly string[], options: ExplainOptions): Promise<v
   const isEmpty = jobs.length === 0;
   if (options.output === "json") {
     console.log(JSON.stringify({ schemaVersion: 1, jobs: jobs.map(explain) }, null, 2));
-    if (isEmpty) for (const line of nothingFound(prepared.files)) console.error(`curfew: ${line}`);
+    if (isEmpty) printNotes(command, nothingFound(prepared.files));
   } else {
     const width = Math.min(process.stdout.columns || MAX_WIDTH, MAX_WIDTH);
     const texts = jobs.map((job) => {

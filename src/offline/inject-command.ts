@@ -1,8 +1,9 @@
 import { Option, type Command } from "commander";
+import { reportUsage } from "../process/settings.ts";
 import { injectSummary } from "./inject-summary.ts";
 import { inject, type OutputFormat } from "./inject.ts";
 import { nothingFound } from "./nothing-found.ts";
-import { offlineCommand, prepare, type OfflineOptions } from "./offline-command.ts";
+import { offlineCommand, prepare, printNotes, type OfflineOptions } from "./offline-command.ts";
 
 const HELP = `
 Everything but what Curfew adds stays as it is, comments too. Several files
@@ -27,11 +28,14 @@ export function injectCommand(): Command {
     .action(run);
 }
 
-async function run(paths: readonly string[], options: OfflineOptions & { output?: OutputFormat }): Promise<void> {
+interface InjectCommandOptions extends OfflineOptions {
+  readonly output?: OutputFormat;
+}
+
+async function run(paths: readonly string[], options: InjectCommandOptions, command: Command): Promise<void> {
   const prepared = await prepare(paths, options);
   if (prepared.kind === "unusable") {
-    for (const problem of prepared.problems) console.error(`curfew: ${problem}`);
-    process.exitCode = 2;
+    reportUsage(command, prepared.problems);
     return;
   }
   const { all = false, failOnEmpty = false, output: format } = options;
@@ -39,7 +43,7 @@ async function run(paths: readonly string[], options: OfflineOptions & { output?
   const isEmpty = result.jobs.length === 0;
   const refusals = result.kind === "refused" ? result.refusals : [];
   const summary = isEmpty ? nothingFound(prepared.files) : [injectSummary(result.jobs)];
-  for (const line of [...result.notes, ...refusals, ...summary]) console.error(`curfew: ${line}`);
+  printNotes(command, [...result.notes, ...refusals, ...summary]);
   if (result.kind === "refused" || (isEmpty && failOnEmpty)) process.exitCode = 1;
   else process.stdout.write(result.output);
 }

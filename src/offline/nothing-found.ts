@@ -5,8 +5,8 @@ import { showName } from "../injection/quote.ts";
 import { findObjects, valueAt } from "./find-jobs.ts";
 import { manifestsOf, type ManifestFile } from "./manifests.ts";
 
-/** With what stands before it, a line of a terminal holds it. */
-const MAX_LENGTH = 110;
+/** With the command's name in front of it, it fits a line of 120 columns. */
+const MAX_LENGTH = 104;
 
 const RUNS_FOR_EVER = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController"];
 

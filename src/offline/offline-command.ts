@@ -3,7 +3,7 @@
  * cluster's operator has set for the webhook.
  */
 import { Command } from "commander";
-import { addSettings, parseSettings } from "../process/settings.ts";
+import { addSettings, fullName, parseSettings } from "../process/settings.ts";
 import { createPlanner, type Planner } from "../planner/planner.ts";
 import { PLANNER_SETTINGS } from "../planner/settings.ts";
 import type { ManifestFile } from "./manifests.ts";
@@ -42,4 +42,9 @@ export async function prepare(paths: readonly string[], options: OfflineOptions)
     ...(read.kind === "unreadable" ? read.problems : []),
   ];
   return { kind: "unusable", problems };
+}
+
+/** Writes lines for people to standard error, each with the command's name in front of it. */
+export function printNotes(command: Command, lines: readonly string[]): void {
+  for (const line of lines) console.error(`${fullName(command)}: ${line}`);
 }

@@ -130,7 +130,7 @@ describe("curfew", () => {
 describe("curfew inject", () => {
   test("reads standard input and writes standard output, fit for kubectl apply -f -", () => {
     const { status, stdout, stderr } = curfew(["inject"], { input: JOB });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "curfew: 1 Job patched\n" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "curfew inject: 1 Job patched\n" });
     expect(stdout.startsWith(JOB.slice(0, JOB.indexOf("spec:")))).toBe(true);
     expect(stdout).toContain("curfew.sh/injected: trap");
   });
@@ -159,7 +159,7 @@ describe("curfew inject", () => {
       input: `${JOB}---\n${REFUSED}`,
     });
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
-    expect(stderr).toMatch(/^curfew: standard input, document 2, Job build: refused \(limits-met\)/);
+    expect(stderr).toMatch(/^curfew inject: standard input, document 2, Job build: refused \(limits-met\)/);
   });
 
   test.each([
@@ -178,7 +178,7 @@ describe("curfew inject", () => {
     const env = { CURFEW_KNOWN_IMAGES: rows, CURFEW_STRATEGY: "trap" };
     expect(curfew(["inject"], { input: REFUSED, env })).toMatchObject({
       status: 0,
-      stderr: "curfew: 1 Job patched\n",
+      stderr: "curfew inject: 1 Job patched\n",
     });
   });
 
@@ -187,8 +187,8 @@ describe("curfew inject", () => {
     const { status, stdout, stderr } = curfew(["inject"], { input: deployment });
     expect({ status, stdout }).toEqual({ status: 0, stdout: deployment });
     expect(stderr).toBe(
-      "curfew: There is no Job or CronJob in standard input, only: Deployment.\n" +
-        "curfew: A Deployment runs forever, so it isn't for Curfew.\n",
+      "curfew inject: There is no Job or CronJob in standard input, only: Deployment.\n" +
+        "curfew inject: A Deployment runs forever, so it isn't for Curfew.\n",
     );
   });
 });
@@ -217,7 +217,7 @@ describe.each(["inject", "explain"])("curfew %s", (name) => {
     expect(curfew([name, empty])).toMatchObject({
       status: 2,
       stdout: "",
-      stderr: `curfew: cannot read ${empty}: there is no .json, .yaml or .yml file in it; folders inside aren't searched\n`,
+      stderr: `curfew ${name}: cannot read ${empty}: there is no .json, .yaml or .yml file in it; folders inside aren't searched\n`,
     });
   });
 });
@@ -256,7 +256,7 @@ describe("curfew explain", () => {
     const input = "kind: Service\n";
     expect(curfew(["explain"], { input })).toMatchObject({ status: 0, stdout: said, stderr: "" });
     const { status, stdout, stderr } = curfew(["explain", "-o", "json"], { input });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: `curfew: ${said}` });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: `curfew explain: ${said}` });
     expect(JSON.parse(stdout)).toEqual({ schemaVersion: 1, jobs: [] });
   });
 });

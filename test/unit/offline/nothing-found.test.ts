@@ -80,7 +80,7 @@ test("takes at most three lines, each at most 120 columns with what stands befor
   const lines = nothingFound([file(hostile.join("\n---\n"), `${"f".repeat(300)}.yaml`)]);
   expect(lines).toHaveLength(3);
   for (const line of lines) {
-    expect("curfew: ".length + line.length).toBeLessThanOrEqual(120);
+    expect("curfew explain: ".length + line.length).toBeLessThanOrEqual(120);
     // eslint-disable-next-line no-control-regex
     expect(line).not.toMatch(/[\u0000-\u001f]/);
   }
