@@ -1,7 +1,11 @@
-/** Checks of JSON values that build no path until something is wrong: they run on every review. */
+/**
+ * Checks of JSON values. They're written by hand because they run on every review: they copy
+ * nothing, and build no path until something is wrong. zod copies what it parses, and the admission
+ * bundle would have to load it (docs/decisions/0016-kept-by-hand.md).
+ */
 import { quote } from "./quote.ts";
 
-/** Undefined where the value fits, else the rest of its JSON Pointer and what is wrong there: `/name must be a string`. */
+/** Undefined if the value fits. Otherwise the rest of its JSON Pointer, and what's wrong there: `/name must be a string`. */
 export type Check = (value: unknown) => string | undefined;
 
 export const anything: Check = () => undefined;
@@ -12,7 +16,7 @@ export const boolean: Check = (value) => (typeof value === "boolean" ? undefined
 
 export const integer: Check = (value) => (Number.isSafeInteger(value) ? undefined : " must be a whole number");
 
-/** Kubernetes takes null for absent. */
+/** To Kubernetes, null means absent. */
 export function optional(check: Check): Check {
   return (value) => (value === undefined || value === null ? undefined : check(value));
 }
@@ -50,7 +54,7 @@ export const mapOfStrings: Check = (value) => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return " must be an object";
   for (const key in value) {
     const problem = string((value as Record<string, unknown>)[key]);
-    // A key may be anything and any length, so it is quoted, not made a part of the pointer.
+    // A key may be any text of any length, so it's quoted instead of being part of the pointer.
     if (problem !== undefined) return `: ${quote(key)}${problem}`;
   }
   return undefined;

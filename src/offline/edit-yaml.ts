@@ -1,7 +1,10 @@
 /**
- * A JSON Patch carried out on the text of a YAML document, so that what the patch does not touch stays as it was, byte for byte:
- * comments, quotes, order, indentation. The result is read back and compared with what the patch means; where it differs (an edit
- * through an anchor, say) the whole document is written anew.
+ * Applies a JSON Patch to the text of a YAML document. What the patch doesn't touch stays as it is,
+ * byte for byte: comments, quotes, order, indentation. That's why it's written by hand: the yaml
+ * package's documents keep comments, but are written anew as a whole, with other quotes and
+ * indentation (docs/decisions/0016-kept-by-hand.md). The result is parsed again and compared with
+ * what the patch means. If it differs, for example after an edit through an anchor, the whole
+ * document is written anew.
  */
 import { isDeepStrictEqual } from "node:util";
 import jsonpatch from "fast-json-patch";
