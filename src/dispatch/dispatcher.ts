@@ -1,19 +1,18 @@
-/** One dispatcher process put together: the public port, and for each queue its dispatcher, its view of the Jobs, its reconcile loop. */
+/** One dispatcher process put together: the public port, the queues, and a view of the Jobs of each namespace. */
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import type { Registry } from "prom-client";
-import type { Logger } from "../process/log.ts";
-import type { DispatchConfig, QueueConfig, StacksConfig } from "./config/dispatch-config.ts";
+import { KubeClient } from "../kubernetes/client.ts";
 import { describeError } from "../process/errors.ts";
-import { Deliveries, type ServedQueue } from "./webhook/deliveries.ts";
-import { DispatchMetrics } from "./dispatch-metrics.ts";
+import type { Logger } from "../process/log.ts";
+import type { DispatchConfig } from "./config/dispatch-config.ts";
 import { JobCreator } from "./jobs/job-creator.ts";
 import { JobMirror } from "./jobs/job-mirror.ts";
 import { JobsApi } from "./jobs/jobs-api.ts";
-import { KubeClient } from "../kubernetes/client.ts";
 import { toLabelValue } from "./jobs/label-value.ts";
-import { QueueDispatcher } from "./queue/queue-dispatcher.ts";
-import { Reconciler } from "./queue/reconciler.ts";
-import { StacksApi } from "./buildkite/stacks-api.ts";
+import { createQueueMetrics } from "./queue/metrics.ts";
+import { createServedQueue, type ServedQueue } from "./queue/served-queue.ts";
+import { Deliveries } from "./webhook/deliveries.ts";
+import { createDeliveryMetrics } from "./webhook/metrics.ts";
 import { startWebhookServer } from "./webhook/server.ts";
 
 export interface DispatcherOptions {
@@ -30,47 +29,48 @@ export interface DispatcherOptions {
 
 export interface Dispatcher {
   readonly port: number;
-  /** Lets what was begun come to its end; nobody deregisters, since other replicas use the same stack key. */
+  /** Lets what was begun come to its end. Nothing is deregistered at Buildkite: other replicas use the same stack key. */
   readonly drain: (windowMs: number, deadlineMs: number) => Promise<void>;
   /** Ends at once, as a crash would. */
   readonly close: () => void;
 }
 
-/** @throws where it cannot listen, or the kubeconfig names no cluster. */
+const GAP_MS = 1000;
+const BATCH_GAP_MS = 250;
+
+/** @throws if it can't listen, or the kubeconfig names no cluster. */
 export async function startDispatcher(options: DispatcherOptions): Promise<Dispatcher> {
-  const { config, registry, log, now = Date.now, gapMs } = options;
-  const metrics = new DispatchMetrics(
+  const { config, registry, log, now = Date.now, gapMs = GAP_MS } = options;
+  const jobs = new JobsApi(new KubeClient(options.kubeConfig));
+  const creator = new JobCreator(jobs);
+  const metricsOf = createQueueMetrics(
     registry,
     config.queues.map(({ name }) => name),
     now,
   );
-  const jobs = new JobsApi(new KubeClient(options.kubeConfig));
-  const creator = new JobCreator(jobs, {
-    onRetry: () => {
-      metrics.retried();
-    },
-  });
-  const reconcilers = new Map<string, Reconciler>();
-  const mirrors = new Map<string, JobMirror>();
+  const times = {
+    intervalMs: (config.stacks?.intervalSeconds ?? 0) * 1000,
+    gapMs,
+    batchGapMs: options.gapMs ?? BATCH_GAP_MS,
+  };
   const queues = new Map<string, ServedQueue>();
+  const byLabel = new Map<string, ServedQueue>();
+  const mirrors = new Map<string, JobMirror>();
   for (const queue of config.queues) {
     const mirror = mirrors.get(queue.namespace) ?? createMirror(queue.namespace);
     mirrors.set(queue.namespace, mirror);
-    const stacks = config.stacks && createStacksApi(config, config.stacks, queue);
-    const gaps = gapMs === undefined ? {} : { gapMs, batchGapMs: gapMs };
-    const shared = { mirror, metrics, log, now, ...gaps };
-    const dispatcher = new QueueDispatcher({ ...shared, queue, creator, stacks });
-    const intervalMs = (config.stacks?.intervalSeconds ?? 0) * 1000;
-    const reconciler = stacks && new Reconciler({ ...shared, dispatcher, stacks, jobs, intervalMs });
-    if (reconciler) reconcilers.set(toLabelValue(queue.name) ?? "", reconciler);
-    queues.set(queue.name, { dispatcher, wake: () => reconciler?.wake() });
+    const context = { queue, log: log.child({ queue: queue.name }), metrics: metricsOf(queue.name), now };
+    const served = createServedQueue(context, config, { jobs, creator, mirror }, times);
+    queues.set(queue.name, served);
+    byLabel.set(toLabelValue(queue.name) ?? "", served);
   }
 
+  const metrics = createDeliveryMetrics(registry);
   const deliveries = new Deliveries({ config, queues, metrics, now });
   const { host, port } = options;
   const server = await startWebhookServer({ host, port, secrets: config.webhook, deliveries, metrics, log, now });
-  // Without the Stacks API nobody reads the mirror; then the Role may do without list and watch.
-  const loops = config.stacks ? [...mirrors.values(), ...reconcilers.values()] : [];
+  // Without the Stacks API nobody reads the mirrors; then the Role may do without list and watch.
+  const loops = config.stacks ? [...mirrors.values(), ...[...queues.values()].flatMap(({ loop }) => loop ?? [])] : [];
   const running = Promise.all(loops.map((loop) => loop.run()));
   const stop = (): void => {
     for (const loop of loops) loop.stop();
@@ -91,16 +91,10 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
   function createMirror(namespace: string): JobMirror {
     return new JobMirror(jobs, {
       namespace,
-      onFinished: (view) => reconcilers.get(view.queue)?.onJobFinished(view),
+      onFinished: (view) => byLabel.get(view.queue)?.loop?.onJobFinished(view),
       onError: (error) => {
         log.warn({ namespace, ...describeError(error) }, "cannot list or watch Jobs");
       },
     });
   }
-}
-
-/** One stack for each queue: Buildkite's rate limits are a stack's, and its page shows for each queue whether it is served. */
-function createStacksApi(config: DispatchConfig, stacks: StacksConfig, queue: QueueConfig): StacksApi {
-  const stackKey = `${stacks.stackKey}-${queue.name}`;
-  return new StacksApi({ ...stacks, stackKey, queueKey: queue.name, organization: config.organization });
 }

@@ -1,16 +1,17 @@
 /** Time limits for calls that may never be answered. All times are in milliseconds. */
+import { OutsideError } from "./errors.ts";
 
 /** Calls `onLate` with an error once `ms` have passed, unless the function that it returns is called before. */
 export function onTimeout(ms: number, onLate: (error: Error) => void): () => void {
   const timer = setTimeout(() => {
-    onLate(new Error(`no answer within ${Math.round(ms)} ms`));
+    onLate(new OutsideError(`no answer within ${Math.round(ms)} ms`));
   }, ms);
   return () => {
     clearTimeout(timer);
   };
 }
 
-/** What `promise` resolves to. What comes of it after the time limit is dropped. @throws Error if it takes longer than `ms`. */
+/** What `promise` resolves to. What comes of it after the time limit is dropped. @throws OutsideError if it takes longer than `ms`. */
 export async function rejectAfter<T>(ms: number, promise: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const stop = onTimeout(ms, late.reject);

@@ -3,6 +3,7 @@
  * One stack key for each queue, shared by all replicas: a reservation of the stack can be extended by each of them.
  */
 import { z } from "zod";
+import { retryAfterMs } from "../../http/retry-after.ts";
 import { OutsideError } from "../../process/errors.ts";
 import { abortAfter } from "../../process/deadline.ts";
 import { standingOf, type BuildkiteJob, type JobStanding } from "./job.ts";
@@ -16,6 +17,11 @@ export class StacksError extends OutsideError {
     super(`Buildkite's Stacks API: ${call}: ${code === 0 ? "no answer" : `HTTP ${code}`}`, { cause });
     this.code = code;
     this.retryAfterMs = retryAfterMs;
+  }
+
+  /** Whether the same call may succeed later: Buildkite was too busy, or couldn't answer. */
+  get mayPass(): boolean {
+    return this.code === 0 || this.code === 429 || this.code >= 500;
   }
 }
 
@@ -169,11 +175,15 @@ export class StacksApi {
     }).catch((cause: unknown) => {
       throw new StacksError(call, 0, undefined, cause);
     });
-    if (!response.ok) throw new StacksError(call, response.status, retryAfterMs(response.headers));
+    if (!response.ok) {
+      const { headers } = response;
+      const pauseMs = retryAfterMs(headers.get("retry-after") ?? headers.get("ratelimit-reset"));
+      throw new StacksError(call, response.status, pauseMs);
+    }
     const parsed = schema.safeParse(parseJson(text));
     if (!parsed.success) {
       const fields = parsed.error.issues.map((issue) => issue.path.join(".")).join(", ");
-      throw new Error(`Buildkite's Stacks API: ${call}: an answer that is not understood, at: ${fields}`);
+      throw new OutsideError(`Buildkite's Stacks API: ${call}: an answer that is not understood, at: ${fields}`);
     }
     return parsed.data;
   }
@@ -186,13 +196,6 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** `Retry-After` where it is there, else `RateLimit-Reset`; both in seconds. */
-function retryAfterMs(headers: Headers): number | undefined {
-  const text = headers.get("retry-after") ?? headers.get("ratelimit-reset");
-  const seconds = Number(text);
-  return text !== null && seconds >= 0 && seconds <= 3600 ? seconds * 1000 : undefined;
 }
 
 function* batches(ids: readonly string[]): Generator<readonly string[]> {

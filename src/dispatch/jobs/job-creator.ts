@@ -6,25 +6,22 @@ import type { AgentJob } from "./plan-agent-job.ts";
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 2000;
 
-export interface JobCreatorOptions {
-  readonly concurrency?: number;
-  readonly onRetry?: () => void;
-}
-
 export class JobCreator {
   readonly #api: JobsApi;
-  readonly #onRetry: () => void;
   readonly #turns: ((value: unknown) => void)[] = [];
   #free: number;
 
-  constructor(api: JobsApi, { concurrency = 64, onRetry = () => undefined }: JobCreatorOptions = {}) {
+  /** @param concurrency how many creations are on their way at once; the others wait for their turn */
+  constructor(api: JobsApi, concurrency = 64) {
     this.#api = api;
     this.#free = concurrency;
-    this.#onRetry = onRetry;
   }
 
-  /** Whatever may pass is tried again, with growing pauses, after those that the API server asks for, until `budgetMs` is used up. */
-  async create(job: AgentJob, budgetMs: number): Promise<CreateOutcome> {
+  /**
+   * Creates a Job. Whatever may pass is tried again, with growing pauses, after those that the API server asks for, until `budgetMs` is
+   * used up; `onRetry` is called each time. Every answer, and none, is an outcome.
+   */
+  async create(job: AgentJob, budgetMs: number, onRetry: () => void = () => undefined): Promise<CreateOutcome> {
     const deadline = performance.now() + budgetMs;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LONGEST_RETRY_MS)) {
       const outcome = await this.#inTurn(() => this.#createBefore(deadline, job));
@@ -32,7 +29,7 @@ export class JobCreator {
       // Never sooner than asked for, and half of the rest is jitter, so that replicas and a burst's Jobs don't come back in step.
       const wait = (outcome.retryAfterMs ?? 0) + pause * (0.5 + Math.random() / 2);
       if (performance.now() + wait >= deadline) return outcome;
-      this.#onRetry();
+      onRetry();
       await setTimeout(wait);
     }
   }

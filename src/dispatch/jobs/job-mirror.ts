@@ -57,6 +57,11 @@ export class JobMirror {
     return this.#jobs.values();
   }
 
+  /** The Job with this name, if it's known. */
+  view(name: string): JobView | undefined {
+    return this.#jobs.get(name);
+  }
+
   /** Takes in a Job that was just created, so that it counts before the watch tells of it. */
   add(job: StoredJob): void {
     // Without the watch nobody would ever take it out again.

@@ -1,7 +1,9 @@
 /** Jobs at the Kubernetes API server: what a creation's answer means, lists in pages, watches, deletion of exactly this Job. */
 import { KubeUnreachableError, type KubeClient, type KubeResponse } from "../../kubernetes/client.ts";
 import { JOB_LABEL, type AgentJob } from "./plan-agent-job.ts";
-import { messageOf } from "../../process/errors.ts";
+import { retryAfterMs } from "../../http/retry-after.ts";
+import { statusMessage } from "../../kubernetes/status-message.ts";
+import { messageOf, OutsideError } from "../../process/errors.ts";
 
 /** A Job as it comes from the API server, as far as it is read here. */
 export interface StoredJob {
@@ -69,7 +71,7 @@ export class JobsApi {
       });
       const text = await response.text();
       if (response.code >= 200 && response.code < 300) return { kind: "created", job: JSON.parse(text) as StoredJob };
-      return judge(response, statusMessageOf(text));
+      return judge(response, reasonOf(text));
     } catch (error) {
       const message = messageOf(error);
       return { kind: "unavailable", why: "unreachable", message };
@@ -96,7 +98,7 @@ export class JobsApi {
       });
       const text = await response.text();
       if (response.code !== 200)
-        throw new Error(`cannot list Jobs in ${namespace}: ${response.code} ${statusMessageOf(text)}`);
+        throw new OutsideError(`cannot list Jobs in ${namespace}: ${response.code} ${reasonOf(text)}`);
       const list = JSON.parse(text) as { metadata: { resourceVersion: string; continue?: string }; items: StoredJob[] };
       onPage(list.items);
       if (!list.metadata.continue) return list.metadata.resourceVersion;
@@ -120,7 +122,7 @@ export class JobsApi {
       signal,
     });
     if (response.code !== 200)
-      throw new Error(`cannot watch Jobs in ${namespace}: ${response.code} ${statusMessageOf(await response.text())}`);
+      throw new OutsideError(`cannot watch Jobs in ${namespace}: ${response.code} ${reasonOf(await response.text())}`);
     const decoder = new TextDecoder();
     let rest = "";
     try {
@@ -151,7 +153,7 @@ export class JobsApi {
     const text = await response.text();
     if (response.code === 404 || response.code === 409) return false;
     if (response.code >= 300)
-      throw new Error(`cannot delete Job ${namespace}/${name}: ${response.code} ${statusMessageOf(text)}`);
+      throw new OutsideError(`cannot delete Job ${namespace}/${name}: ${response.code} ${reasonOf(text)}`);
     return true;
   }
 }
@@ -165,8 +167,8 @@ function path(namespace: string): string {
  * "exceeded quota" (ResourceQuota), "is being terminated" (NamespaceLifecycle), `cannot create resource` (RBAC).
  */
 function judge({ code, headers }: KubeResponse, message: string): CreateOutcome {
-  const seconds = Number(headers["retry-after"]);
-  const retry = headers["retry-after"] !== undefined && seconds >= 0 ? { retryAfterMs: seconds * 1000 } : {};
+  const pauseMs = retryAfterMs(headers["retry-after"]);
+  const retry = pauseMs === undefined ? {} : { retryAfterMs: pauseMs };
   if (code === 409 && /already exists/.test(message)) return { kind: "exists" };
   if (code === 429) return { kind: "unavailable", why: "throttled", message, ...retry };
   // 409 otherwise: a conflict, such as with a quota's status that is being updated.
@@ -179,13 +181,7 @@ function judge({ code, headers }: KubeResponse, message: string): CreateOutcome 
   return { kind: "refused", code, message };
 }
 
-/** The message of a Status body, or the beginning of whatever a proxy in between sent. */
-function statusMessageOf(text: string): string {
-  try {
-    const { message } = JSON.parse(text) as { message?: unknown };
-    if (typeof message === "string") return message;
-  } catch {
-    // Not JSON: said as it is.
-  }
-  return text.slice(0, 200);
+/** What a Status says, or the beginning of whatever a proxy in between sent. */
+function reasonOf(text: string): string {
+  return statusMessage(text) ?? text.slice(0, 200);
 }

@@ -1,30 +1,28 @@
 /** What to do with each delivery of the webhook, and how to answer it. Knows nothing of HTTP but status codes. */
+import type { WebhookEvent } from "../buildkite/event.ts";
 import { isOver } from "../buildkite/job.ts";
 import type { DispatchConfig } from "../config/dispatch-config.ts";
-import type { DeliveryOutcome, DispatchMetrics } from "../dispatch-metrics.ts";
-import type { WebhookEvent } from "../buildkite/event.ts";
-import type { QueueDispatcher } from "../queue/queue-dispatcher.ts";
 import { routeDelivery } from "../queue/route.ts";
+import type { ServedQueue } from "../queue/served-queue.ts";
+import type { DeliveryMetrics, DeliveryOutcome, ReadReason } from "./metrics.ts";
 
-/** `reason` is from a closed set: it is logged, counted, and sent to Buildkite, who shows it with the delivery. */
+/** `reason` is logged, counted, and sent to Buildkite, who shows it with the delivery. */
 export interface DeliveryAnswer {
   readonly status: number;
   readonly outcome: DeliveryOutcome;
-  readonly reason?: string;
-}
-
-/** A queue's dispatcher, and how to have its reconcile loop look sooner (nothing, without the Stacks API). */
-export interface ServedQueue {
-  readonly dispatcher: QueueDispatcher;
-  readonly wake: () => void;
+  readonly reason?: ReadReason;
 }
 
 export interface DeliveriesOptions {
   readonly config: DispatchConfig;
+  /** By name. */
   readonly queues: ReadonlyMap<string, ServedQueue>;
-  readonly metrics: DispatchMetrics;
+  readonly metrics: DeliveryMetrics;
+  /** Milliseconds since 1970. */
   readonly now: () => number;
 }
+
+type Scheduled = Extract<WebhookEvent, { kind: "scheduled" }>;
 
 /** How many jobs that are over are remembered, for a `job.scheduled` that comes after its `job.finished`. */
 const REMEMBERED = 10_000;
@@ -37,9 +35,10 @@ export class Deliveries {
     this.#options = options;
   }
 
+  /** Acts on an event, and says how to answer its delivery. @throws only for a bug. */
   async handle(event: WebhookEvent): Promise<DeliveryAnswer> {
     const answer = await this.#decide(event);
-    this.#options.metrics.delivery(answer.outcome, answer.reason);
+    this.#options.metrics.answered(answer.outcome, answer.reason);
     return answer;
   }
 
@@ -53,44 +52,40 @@ export class Deliveries {
         return { status: 400, outcome: "rejected", reason: "malformed" };
       case "over":
         this.#remember(event.id);
-        for (const { dispatcher, wake } of this.#options.queues.values()) {
-          const early = (view: { buildkiteJobId: string; phase: string }): boolean =>
-            view.buildkiteJobId === event.id && view.phase === "pending";
-          if (dispatcher.queue.mode === "acquire" && dispatcher.views().some(early)) wake();
-        }
+        for (const { config, state, wake } of this.#options.queues.values())
+          if (config.mode === "acquire" && state.hasPendingJob(event.id)) wake();
         return ignored("over");
       case "scheduled":
-        return await this.#bring(event);
+        return await this.#schedule(event);
     }
   }
 
   /** A Job for a scheduled job. 2xx once it exists, or the reconcile loop is known to come back to it; else Buildkite sees a failure. */
-  async #bring({ buildkiteJob, origin }: Extract<WebhookEvent, { kind: "scheduled" }>): Promise<DeliveryAnswer> {
+  async #schedule({ buildkiteJob, origin }: Scheduled): Promise<DeliveryAnswer> {
     const { config, queues, metrics, now } = this.#options;
     if (this.#over.has(buildkiteJob.id)) return ignored("over");
     const route = routeDelivery(config, buildkiteJob, origin);
     if (route.kind === "elsewhere") return ignored(route.reason);
-    const served = queues.get(route.queue.name);
-    if (!served) throw new Error(`no dispatcher for the queue ${route.queue.name}`);
-    const { dispatcher, wake } = served;
+    const queue = queues.get(route.queue.name);
+    if (!queue) throw new Error(`the queue ${route.queue.name} is configured, but not served`);
 
     const budgetMs = config.requestBudgetSeconds * 1000;
     const deadline = performance.now() + budgetMs;
     const age = buildkiteJob.waitingSince === undefined ? 0 : (now() - buildkiteJob.waitingSince) / 1000;
     metrics.age(age);
-    if (dispatcher.paused) return { status: 200, outcome: "deferred", reason: "paused" };
-    if (dispatcher.room() <= 0) {
-      wake();
+    if (queue.state.paused) return { status: 200, outcome: "deferred", reason: "paused" };
+    if (queue.state.room() <= 0) {
+      queue.wake();
       return { status: 200, outcome: "deferred", reason: "at-capacity" };
     }
     // Late deliveries were seen for jobs long done. In acquire mode the reservation tells; here nothing else would.
-    if (dispatcher.queue.mode === "queue" && age > config.lateAfterSeconds) {
-      const standing = await dispatcher.standing(buildkiteJob.id, budgetMs / 2);
+    if (queue.config.mode === "queue" && age > config.lateAfterSeconds) {
+      const standing = await queue.standingHint(buildkiteJob.id, budgetMs / 2);
       if (standing === "held" || isOver(standing)) return ignored("over");
     }
     const wanted = { buildkiteJob, template: route.template, attempt: 1 };
-    const { kind } = await dispatcher.bring(wanted, "webhook", deadline - performance.now());
-    switch (kind) {
+    const outcome = await queue.ensure(wanted, deadline - performance.now());
+    switch (outcome) {
       case "created":
         return { status: 200, outcome: "created" };
       case "exists":
@@ -99,9 +94,9 @@ export class Deliveries {
         return ignored("not-reserved");
       case "refused":
       case "forbidden":
-        return { status: 500, outcome: "refused", reason: kind };
+        return { status: 500, outcome: "refused", reason: outcome };
       case "unavailable":
-        wake();
+        queue.wake();
         return { status: 503, outcome: "unavailable" };
     }
   }
@@ -114,6 +109,6 @@ export class Deliveries {
   }
 }
 
-function ignored(reason: string): DeliveryAnswer {
+function ignored(reason: ReadReason): DeliveryAnswer {
   return { status: 200, outcome: "ignored", reason };
 }

@@ -3,14 +3,14 @@ import type { Request, Response } from "express";
 import type { Logger } from "../../process/log.ts";
 import { createBodyReader, isJson, type BodyReader, type ReadBody } from "../../http/read-body.ts";
 import type { Deliveries } from "./deliveries.ts";
-import type { DispatchMetrics } from "../dispatch-metrics.ts";
+import type { DeliveryMetrics, UnreadReason } from "./metrics.ts";
 import { parseEvent, type WebhookEvent } from "../buildkite/event.ts";
 import { checkAuthenticity, type WebhookSecrets } from "../buildkite/signature.ts";
 
 export interface ReceiverOptions {
   readonly secrets: WebhookSecrets;
   readonly deliveries: Deliveries;
-  readonly metrics: DispatchMetrics;
+  readonly metrics: DeliveryMetrics;
   readonly log: Logger;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -20,7 +20,7 @@ export interface ReceiverOptions {
 
 type Incoming =
   | { readonly kind: "event"; readonly event: WebhookEvent }
-  | { readonly kind: "refused"; readonly status: number; readonly reason: string; readonly error?: string }
+  | { readonly kind: "refused"; readonly status: number; readonly reason: UnreadReason; readonly error?: string }
   /** Nobody is left to answer. */
   | { readonly kind: "aborted" };
 
@@ -35,12 +35,12 @@ export function createReceiver(options: ReceiverOptions): (request: Request, res
   return async (request, response) => {
     const incoming = await readEvent(request, readBody, options);
     if (incoming.kind === "aborted") {
-      metrics.delivery("rejected", "aborted");
+      metrics.answered("rejected", "aborted");
       return;
     }
     if (incoming.kind === "refused") {
       const { status, reason, error = reason } = incoming;
-      metrics.delivery("rejected", reason);
+      metrics.answered("rejected", reason);
       warn(reason);
       answer(response, status, { error });
       return;

@@ -2,23 +2,20 @@
 import { createServer } from "node:http";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { createConnections } from "../../http/connections.ts";
+import { createDraining, type Draining } from "../../http/drain.ts";
 import { listen } from "../../http/listen.ts";
 import { createReceiver, type ReceiverOptions } from "./receive.ts";
 
 export interface WebhookServerOptions extends Omit<ReceiverOptions, "onAuthentic"> {
-  /** Every address where it is undefined. */
+  /** All addresses if it's undefined. */
   readonly host: string | undefined;
   readonly port: number;
   /** Fewer in tests. */
   readonly maxConnections?: number;
 }
 
-export interface WebhookServer {
+export interface WebhookServer extends Pick<Draining, "drain" | "close"> {
   readonly port: number;
-  /** Serves on for `windowMs`, asking clients to leave, then accepts no more; resolves once the last answer is out or `deadlineMs` later. */
-  readonly drain: (windowMs: number, deadlineMs: number) => Promise<void>;
-  /** Ends at once. */
-  readonly close: () => void;
 }
 
 const LIMITS = {
@@ -33,9 +30,8 @@ const LIMITS = {
 /** A burst has as many deliveries as a build has jobs, at most 4,000, and through a proxy they share connections. */
 const MAX_CONNECTIONS = 2_400;
 
-/** @throws where it cannot listen, as {@link listen} does. */
+/** @throws if it can't listen, as {@link listen} does. */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
-  let draining = false;
   const app = express();
   app.disable("x-powered-by").disable("etag");
   const connections = createConnections(options.maxConnections ?? MAX_CONNECTIONS);
@@ -55,36 +51,17 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
       next(error);
       return;
     }
-    options.metrics.delivery("rejected", "error");
+    options.metrics.answered("rejected", "error");
     options.log.error({ err: error }, "a delivery failed");
     response.status(500).json({ error: "a bug of Curfew's own: see its log" });
   });
 
   const server = createServer(LIMITS, (request, response) => {
-    if (draining) response.setHeader("connection", "close");
+    if (isDraining()) response.setHeader("connection", "close");
     app(request, response);
   });
+  const { isDraining, drain, close } = createDraining(server);
   server.on("connection", connections.opened);
   const port = await listen(server, options.host, options.port);
-  return {
-    port,
-    async drain(windowMs, deadlineMs) {
-      draining = true;
-      await new Promise((resolve) => setTimeout(resolve, windowMs));
-      const deadline = setTimeout(() => {
-        server.closeAllConnections();
-      }, deadlineMs);
-      // A connection that was busy when the drain began turns idle later, and nobody else would end it.
-      const idle = setInterval(() => {
-        server.closeIdleConnections();
-      }, 50);
-      await new Promise((resolve) => server.close(resolve));
-      clearInterval(idle);
-      clearTimeout(deadline);
-    },
-    close() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
+  return { port, drain, close };
 }

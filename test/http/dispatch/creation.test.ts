@@ -146,7 +146,7 @@ test("sends nothing for a Job whose turn comes after its budget is used up", asy
   const api = await testApiServer();
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromString(api.kubeconfig);
-  const creator = new JobCreator(new JobsApi(new KubeClient(kubeConfig)), { concurrency: 1 });
+  const creator = new JobCreator(new JobsApi(new KubeClient(kubeConfig)), 1);
   api.fault = () => ({ kind: "delay", milliseconds: 200 });
   const [first, second] = await Promise.all([
     creator.create(agentJob("first"), 5000),

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Deliveries } from "../../../src/dispatch/webhook/deliveries.ts";
-import { DispatchMetrics } from "../../../src/dispatch/dispatch-metrics.ts";
+import { createDeliveryMetrics } from "../../../src/dispatch/webhook/metrics.ts";
 import { startWebhookServer, type WebhookServer } from "../../../src/dispatch/webhook/server.ts";
 import { createLogger } from "../../../src/process/log.ts";
 import { SECRET, testConfig } from "../../support/dispatch/config.ts";
@@ -21,7 +21,7 @@ const sockets: Socket[] = [];
 beforeEach(async () => {
   registry = new Registry();
   const [config, now] = [testConfig(), Date.now];
-  const metrics = new DispatchMetrics(registry, [], now);
+  const metrics = createDeliveryMetrics(registry);
   const deliveries = new Deliveries({ config, queues: new Map(), metrics, now });
   logged = [];
   const log = createLogger("dispatch", "warn", { write: (line) => void logged.push(line) });

@@ -10,9 +10,9 @@ import { createAdmissionMetrics, type FailureReason } from "../../../src/admissi
 import type { Decision } from "../../../src/admission/review.ts";
 import type { WebhookEvent } from "../../../src/dispatch/buildkite/event.ts";
 import type { RejectReason } from "../../../src/dispatch/buildkite/signature.ts";
-import { DispatchMetrics, type DeliveryOutcome } from "../../../src/dispatch/dispatch-metrics.ts";
-import type { BringOutcome } from "../../../src/dispatch/queue/queue-dispatcher.ts";
+import { createQueueMetrics, type EnsureOutcomeKind } from "../../../src/dispatch/queue/metrics.ts";
 import type { Route } from "../../../src/dispatch/queue/route.ts";
+import { createDeliveryMetrics, type DeliveryOutcome } from "../../../src/dispatch/webhook/metrics.ts";
 import { createRegistry } from "../../../src/process/metrics.ts";
 import type { Registry } from "../../../src/process/prometheus.ts";
 import { codeIn, itemsOf, paragraphsOf, sectionsBelow, type Section } from "../../support/markdown.ts";
@@ -60,7 +60,10 @@ test.each<[string, readonly Metric[]]>([
   ["Every process", arrayOf(createRegistry())],
   ["curfew admission", metricsOf(createAdmissionMetrics)],
   ["curfew certs", metricsOf(createCertsMetrics)],
-  ["curfew dispatch", metricsOf((registry) => new DispatchMetrics(registry, [], Date.now))],
+  [
+    "curfew dispatch",
+    metricsOf((registry) => [createDeliveryMetrics(registry), createQueueMetrics(registry, [], Date.now)]),
+  ],
 ])("docs/metrics.md has each metric of %s with its type and labels, and no other", (process, metrics) => {
   const actual = metrics.map(({ name, type, labelNames }) => ({ name, type, labelNames: [...labelNames] }));
   expect(sectionsBelow(docs, process).map(documented)).toEqual(actual);
@@ -146,7 +149,7 @@ describe("docs/metrics.md has the values of", () => {
     mismatch: true,
     "outside-window": true,
   });
-  const broughts = listed<BringOutcome["kind"]>({
+  const attempts = listed<EnsureOutcomeKind>({
     created: true,
     exists: true,
     forbidden: true,
@@ -165,7 +168,7 @@ describe("docs/metrics.md has the values of", () => {
     ["curfew_certs_steps_total", "reason", Object.keys(STEP_REASONS)],
     ["curfew_dispatch_deliveries_total", "outcome", deliveries],
     ["curfew_dispatch_deliveries_total", "ignored", ignored],
-    ["curfew_dispatch_jobs_total", "outcome", broughts],
+    ["curfew_dispatch_jobs_total", "outcome", attempts],
   ])("%s: %s", (metric, label, values) => {
     expect(valuesOf(metric, label)).toEqual(values);
   });

@@ -7,7 +7,8 @@ import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { createCertsMetrics } from "../../../certs/metrics.ts";
 import { createAdmissionMetrics } from "../../../src/admission/metrics.ts";
-import { DispatchMetrics } from "../../../src/dispatch/dispatch-metrics.ts";
+import { createQueueMetrics } from "../../../src/dispatch/queue/metrics.ts";
+import { createDeliveryMetrics } from "../../../src/dispatch/webhook/metrics.ts";
 import { createRegistry } from "../../../src/process/metrics.ts";
 
 interface Rule {
@@ -39,7 +40,8 @@ const metrics = new Map<string, readonly string[]>();
   const registry = createRegistry();
   createAdmissionMetrics(registry);
   createCertsMetrics(registry);
-  new DispatchMetrics(registry, [], Date.now);
+  createDeliveryMetrics(registry);
+  createQueueMetrics(registry, [], Date.now);
   // Without the types of what prom-client keeps of a metric: only labelNames is of interest.
   for (const { name, labelNames, type } of registry.getMetricsAsArray() as unknown as {
     name: string;

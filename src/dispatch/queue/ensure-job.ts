@@ -1,0 +1,119 @@
+/** Ensures that there's a Job for a Buildkite job of one queue, for a webhook and for the reconcile loop alike. */
+import { describeError, OutsideError } from "../../process/errors.ts";
+import type { BuildkiteJob } from "../buildkite/job.ts";
+import type { TaggedTemplate } from "../config/dispatch-config.ts";
+import type { JobCreator } from "../jobs/job-creator.ts";
+import type { CreateOutcome } from "../jobs/jobs-api.ts";
+import { planAgentJob } from "../jobs/plan-agent-job.ts";
+import type { EnsureOutcomeKind, Source } from "./metrics.ts";
+import type { QueueContext, QueueState } from "./queue-state.ts";
+import type { Reservations } from "./reservations.ts";
+
+export interface WantedJob {
+  readonly buildkiteJob: BuildkiteJob;
+  readonly template: TaggedTemplate;
+  /** 1, or more if an earlier Job for the same Buildkite job ended without it having run. */
+  readonly attempt: number;
+}
+
+/** The reconcile loop finds a job that just began to wait as a matter of course; one that waited this long had no webhook. */
+const MISSED_AFTER_SECONDS = 10;
+
+export class JobEnsurer {
+  readonly #context: QueueContext;
+  readonly #state: QueueState;
+  readonly #creator: JobCreator;
+  readonly #reservations: Reservations | undefined;
+
+  /** @param reservations undefined without the Stacks API. */
+  constructor(context: QueueContext, state: QueueState, creator: JobCreator, reservations: Reservations | undefined) {
+    this.#context = context;
+    this.#state = state;
+    this.#creator = creator;
+    this.#reservations = reservations;
+  }
+
+  /** Ensures one Job, retries included, within `budgetMs`. Every outcome is logged and counted here. @throws only for a bug. */
+  ensure(wanted: WantedJob, source: Source, budgetMs: number): Promise<EnsureOutcomeKind> {
+    return this.#state.whileInFlight(async () => {
+      const deadline = performance.now() + budgetMs;
+      const reservation = await this.#reserve(wanted, budgetMs);
+      if (reservation.kind !== "reserved") {
+        this.#context.metrics.ensured(source, reservation.kind);
+        return reservation.kind;
+      }
+      const { queue } = this.#context;
+      const { token: acquisitionToken } = reservation;
+      const job = planAgentJob({ ...wanted, queue, ...(acquisitionToken !== undefined && { acquisitionToken }) });
+      const outcome = await this.#creator.create(job, deadline - performance.now(), this.#context.metrics.retried);
+      await this.#report(wanted, job.metadata.name, source, outcome);
+      return outcome.kind;
+    });
+  }
+
+  /** In queue mode there's nothing to reserve: an agent takes whatever its queue has. */
+  async #reserve(
+    wanted: WantedJob,
+    budgetMs: number,
+  ): Promise<
+    | { readonly kind: "reserved"; readonly token: string | undefined }
+    | { readonly kind: "not-reserved" | "unavailable" }
+  > {
+    if (this.#context.queue.mode === "queue") return { kind: "reserved", token: undefined };
+    if (this.#reservations === undefined) throw new Error("acquire mode without the Stacks API");
+    try {
+      const token = await this.#reservations.acquire(wanted.buildkiteJob, budgetMs);
+      return token === undefined ? { kind: "not-reserved" } : { kind: "reserved", token };
+    } catch (error) {
+      if (!(error instanceof OutsideError)) throw error;
+      const message = "cannot reserve the job; the reconcile loop will try again";
+      this.#context.log.warn({ ...aboutOf(wanted), ...describeError(error) }, message);
+      return { kind: "unavailable" };
+    }
+  }
+
+  /** The one place that says what an outcome of a creation means: in the log, in the metrics, and to Buildkite. */
+  async #report(wanted: WantedJob, jobName: string, source: Source, outcome: CreateOutcome): Promise<void> {
+    const { metrics, log } = this.#context;
+    const about = { ...aboutOf(wanted), job: jobName, source };
+    const waitedSeconds = this.#waitedSeconds(wanted.buildkiteJob);
+    metrics.ensured(source, outcome.kind, waitedSeconds);
+    switch (outcome.kind) {
+      case "created":
+        this.#state.created(outcome.job);
+        if (source === "reconcile" && wanted.attempt === 1 && (waitedSeconds ?? 0) > MISSED_AFTER_SECONDS)
+          metrics.missed();
+        log.info({ ...about, waitedSeconds }, "created the Job");
+        return;
+      case "exists":
+        log.debug(about, "the Job is there already");
+        return;
+      case "unavailable":
+        log.warn({ ...about, why: outcome.why, reason: outcome.message }, "cannot create the Job now");
+        return;
+      case "forbidden":
+        log.error(
+          { ...about, code: outcome.code, reason: outcome.message },
+          "may not create Jobs: look at the dispatcher's Role, and whether the queue's namespace exists",
+        );
+        return;
+      case "refused": {
+        const { code, message } = outcome;
+        log.error({ ...about, code, reason: message }, "the Job is refused: look at the queue's template");
+        // Rather than let the Buildkite job wait for an agent that will never come.
+        await this.#reservations?.giveUp(
+          wanted,
+          `Curfew could not create a Job for this job: the Kubernetes API server refused it (${code}): ${message}`,
+        );
+      }
+    }
+  }
+
+  #waitedSeconds({ waitingSince }: BuildkiteJob): number | undefined {
+    return waitingSince === undefined ? undefined : (this.#context.now() - waitingSince) / 1000;
+  }
+}
+
+function aboutOf({ buildkiteJob, attempt }: WantedJob): Record<string, unknown> {
+  return { buildkiteJob: buildkiteJob.id, ...(attempt > 1 ? { attempt } : {}) };
+}

@@ -1,0 +1,105 @@
+/** Metrics of the queues. Every label value is from a closed set or from the configuration, never from a payload. */
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+
+/** Who asked for a Job. */
+export const SOURCES = ["webhook", "reconcile"] as const;
+export type Source = (typeof SOURCES)[number];
+
+/** How an attempt to have a Job for a Buildkite job ended. */
+export type EnsureOutcomeKind = "created" | "exists" | "forbidden" | "refused" | "unavailable" | "not-reserved";
+
+/** The metrics of one queue. All times are in seconds. */
+export interface QueueMetrics {
+  /** An attempt to have a Job ended; `waited`: since the Buildkite job began to wait for an agent, if that's known. */
+  readonly ensured: (source: Source, outcome: EnsureOutcomeKind, waited?: number) => void;
+  /** No webhook came for a job that has waited for long. */
+  readonly missed: () => void;
+  readonly deleted: () => void;
+  readonly retried: () => void;
+  readonly passed: (outcome: "done" | "failed") => void;
+}
+
+const WAIT_BUCKETS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
+
+/**
+ * Registers the metrics of the queues.
+ * @param queues their names: what alerts watch is there with 0 from the start, as Prometheus sees no increase in a series that begins
+ *   with 1.
+ * @param now milliseconds since 1970.
+ */
+export function createQueueMetrics(
+  registry: Registry,
+  queues: readonly string[],
+  now: () => number,
+): (queue: string) => QueueMetrics {
+  const registers = [registry];
+  const jobs = new Counter({
+    name: "curfew_dispatch_jobs_total",
+    help: "Attempts to create a Job, by who asked and how it ended.",
+    labelNames: ["queue", "source", "outcome"] as const,
+    registers,
+  });
+  const wait = new Histogram({
+    name: "curfew_dispatch_scheduled_to_created_seconds",
+    help: "From a job's beginning to wait for an agent to the creation of its Job.",
+    labelNames: ["queue", "source"] as const,
+    buckets: WAIT_BUCKETS_SECONDS,
+    registers,
+  });
+  const missed = new Counter({
+    name: "curfew_dispatch_missed_webhooks_total",
+    help: "Jobs that only the reconcile loop found, ten seconds or more after they began to wait.",
+    labelNames: ["queue"] as const,
+    registers,
+  });
+  const deleted = new Counter({
+    name: "curfew_dispatch_jobs_deleted_total",
+    help: "Jobs deleted because their Buildkite job was over before an agent started (acquire mode).",
+    labelNames: ["queue"] as const,
+    registers,
+  });
+  const retries = new Counter({
+    name: "curfew_dispatch_create_retries_total",
+    help: "Creations tried again.",
+    registers,
+  });
+  const passes = new Counter({
+    name: "curfew_dispatch_reconcile_passes_total",
+    help: "Reconcile passes by outcome.",
+    labelNames: ["queue", "outcome"] as const,
+    registers,
+  });
+  const lastPass = new Map<string, number>();
+  new Gauge({
+    name: "curfew_dispatch_reconcile_lag_seconds",
+    help: "Since the last reconcile pass that got through.",
+    labelNames: ["queue"] as const,
+    registers,
+    collect() {
+      for (const [queue, at] of lastPass) this.set({ queue }, (now() - at) / 1000);
+    },
+  });
+  for (const queue of queues) {
+    for (const source of SOURCES) jobs.inc({ queue, source, outcome: "refused" satisfies EnsureOutcomeKind }, 0);
+    missed.inc({ queue }, 0);
+  }
+  return (queue) => ({
+    ensured(source, outcome, waited) {
+      jobs.inc({ queue, source, outcome });
+      if (outcome === "created" && waited !== undefined) wait.observe({ queue, source }, Math.max(0, waited));
+    },
+    missed() {
+      missed.inc({ queue });
+    },
+    deleted() {
+      deleted.inc({ queue });
+    },
+    retried() {
+      retries.inc();
+    },
+    passed(outcome) {
+      passes.inc({ queue, outcome });
+      if (outcome === "done" || !lastPass.has(queue)) lastPass.set(queue, now());
+    },
+  });
+}

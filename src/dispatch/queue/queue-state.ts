@@ -1,0 +1,90 @@
+/**
+ * What is known of a queue: its Jobs, whether it's paused, and how many more Jobs there's room for. It only saves calls: another replica,
+ * or this one after a restart, comes to the same Jobs without it.
+ */
+import type { Logger } from "../../process/log.ts";
+import type { QueueConfig } from "../config/dispatch-config.ts";
+import type { JobMirror, JobView } from "../jobs/job-mirror.ts";
+import { toLabelValue } from "../jobs/label-value.ts";
+import { agentJobName } from "../jobs/plan-agent-job.ts";
+import type { StoredJob } from "../jobs/jobs-api.ts";
+import type { QueueMetrics } from "./metrics.ts";
+
+/** What everything about one queue has at hand. */
+export interface QueueContext {
+  readonly queue: QueueConfig;
+  /** Its lines name the queue. */
+  readonly log: Logger;
+  readonly metrics: QueueMetrics;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+export class QueueState {
+  readonly #context: QueueContext;
+  readonly #mirror: JobMirror;
+  readonly #label: string;
+  #paused = false;
+  #inFlight = 0;
+
+  constructor(context: QueueContext, mirror: JobMirror) {
+    this.#context = context;
+    this.#mirror = mirror;
+    this.#label = toLabelValue(context.queue.name) ?? "";
+  }
+
+  /** As Buildkite's last listing said. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Takes note of what a listing says. */
+  setPaused(paused: boolean): void {
+    if (paused !== this.#paused) this.#context.log.info(paused ? "the queue is paused" : "the queue is resumed");
+    this.#paused = paused;
+  }
+
+  /** Whether its Jobs are known. As long as they aren't, an absent Job means nothing. */
+  get synced(): boolean {
+    return this.#mirror.synced;
+  }
+
+  /** The Jobs of this queue. */
+  views(): JobView[] {
+    return [...this.#mirror.views()].filter((view) => view.queue === this.#label);
+  }
+
+  /** Whether a Job for this Buildkite job is there whose Pod isn't ready yet. */
+  hasPendingJob(buildkiteJobId: string): boolean {
+    for (let attempt = 1; attempt <= this.#context.queue.maxAttempts; attempt++)
+      if (this.#mirror.view(agentJobName(buildkiteJobId, attempt))?.phase === "pending") return true;
+    return false;
+  }
+
+  /** How many more Jobs there may be. Infinity: no limit is set. 0 as long as nobody knows. */
+  room(): number {
+    const { maxInFlight } = this.#context.queue;
+    if (maxInFlight === undefined) return Infinity;
+    if (!this.#mirror.synced) return 0;
+    // Asked for each delivery of a burst: counted without a copy.
+    let unfinished = 0;
+    for (const { queue, phase } of this.#mirror.views())
+      if (queue === this.#label && phase !== "finished") unfinished++;
+    return maxInFlight - this.#inFlight - unfinished;
+  }
+
+  /** Counts a Job as there while `creation` takes. */
+  async whileInFlight<T>(creation: () => Promise<T>): Promise<T> {
+    this.#inFlight++;
+    try {
+      return await creation();
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  /** Takes in a Job that was just created. */
+  created(job: StoredJob): void {
+    this.#mirror.add(job);
+  }
+}

@@ -1,0 +1,177 @@
+/** One reconcile pass: what waits at Buildkite is compared with the Jobs that are there, and what is missing is created. */
+import { describeError, OutsideError } from "../../process/errors.ts";
+import { KubeUnreachableError } from "../../kubernetes/client.ts";
+import { isOver, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts";
+import { StacksError, type StacksApi } from "../buildkite/stacks-api.ts";
+import type { JobView } from "../jobs/job-mirror.ts";
+import type { JobsApi } from "../jobs/jobs-api.ts";
+import type { JobEnsurer } from "./ensure-job.ts";
+import { planAcquireMode } from "./plan-acquire-mode.ts";
+import { planQueueMode } from "./plan-queue-mode.ts";
+import { inOrder, type PlannedJob } from "./plan-reconcile.ts";
+import type { QueueContext, QueueState } from "./queue-state.ts";
+import type { Reservations } from "./reservations.ts";
+import { routeInQueue } from "./route.ts";
+import type { Standings } from "./standings.ts";
+
+/** What a pass works with. */
+export interface PassParts {
+  readonly state: QueueState;
+  readonly standings: Standings;
+  readonly reservations: Reservations;
+  readonly ensurer: JobEnsurer;
+  readonly stacks: StacksApi;
+  readonly jobs: JobsApi;
+}
+
+/** `left-over`: jobs wait that the next pass may have room or time for. */
+export type PassOutcome = "done" | "left-over";
+
+/** A creation's budget in a pass: what doesn't work out in that time is the next pass's. */
+const BUDGET_MS = 5000;
+/** How many Jobs are created before the rest waits for the next look at the listing, which may have changed a lot by then. */
+const AT_ONCE = 1000;
+/** Added to the idle timeout before an agent that is still there is taken to have work. */
+const IDLE_SLACK_MS = 10_000;
+
+export class ReconcilePass {
+  readonly #context: QueueContext;
+  readonly #parts: PassParts;
+  #registered = false;
+
+  constructor(context: QueueContext, parts: PassParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** Runs a pass. @throws OutsideError if Buildkite or the API server doesn't answer; creations that fail are only left over. */
+  async run(): Promise<PassOutcome> {
+    try {
+      return await this.#run();
+    } catch (error) {
+      // Buildkite forgets stacks that were deregistered; saying the name again is harmless.
+      if (error instanceof StacksError && error.code === 404) this.#registered = false;
+      throw error;
+    }
+  }
+
+  async #run(): Promise<PassOutcome> {
+    const { state, stacks } = this.#parts;
+    if (!this.#registered) {
+      await stacks.register();
+      this.#registered = true;
+    }
+    const { buildkiteJobs, paused } = await stacks.listScheduled();
+    state.setPaused(paused);
+    // Polling alone tells Buildkite that the queue is served; without a view of the Jobs nothing can be judged.
+    if (!state.synced) return "left-over";
+    // In this order: a job that had no Job, or a finished one, before Buildkite was asked and still waits afterwards needs one.
+    const views = state.views();
+    const waiting = inOrder(buildkiteJobs);
+    const standings = await this.#standingsOf(views, waiting);
+    return this.#context.queue.mode === "queue"
+      ? await this.#runQueueMode(views, waiting, standings)
+      : await this.#runAcquireMode(views, waiting, standings);
+  }
+
+  async #runQueueMode(
+    views: readonly JobView[],
+    waiting: readonly BuildkiteJob[],
+    standings: ReadonlyMap<string, JobStanding>,
+  ): Promise<PassOutcome> {
+    const { queue, now } = this.#context;
+    const { create, postponed } = planQueueMode({
+      views,
+      waiting,
+      standings,
+      now: now(),
+      retryMs: queue.retrySeconds * 1000,
+      idleTimeoutMs: queue.idleTimeoutSeconds * 1000 + IDLE_SLACK_MS,
+    });
+    return this.#ensureAll(create, postponed);
+  }
+
+  async #runAcquireMode(
+    views: readonly JobView[],
+    waiting: readonly BuildkiteJob[],
+    standings: ReadonlyMap<string, JobStanding>,
+  ): Promise<PassOutcome> {
+    const { queue, now } = this.#context;
+    const { reservations } = this.#parts;
+    const { create, postponed, extend, remove, giveUp } = planAcquireMode({
+      views,
+      wanted: [...waiting, ...this.#notListed(waiting, views).filter(({ id }) => standings.has(id))],
+      standings,
+      now: now(),
+      retryMs: queue.retrySeconds * 1000,
+      maxAttempts: queue.maxAttempts,
+    });
+    await reservations.extend(extend);
+    await this.#remove(remove);
+    for (const planned of giveUp) await reservations.giveUp(planned, whyGivenUp(planned));
+    return this.#ensureAll(create, postponed);
+  }
+
+  /** Jobs that may still be reserved for us, and so aren't listed: by this process, or by one whose Job tells of it. */
+  #notListed(waiting: readonly BuildkiteJob[], views: readonly JobView[]): BuildkiteJob[] {
+    const ended = views.flatMap(({ phase, buildkiteJob }) => (phase === "finished" && buildkiteJob) || []);
+    const known = new Map([...ended, ...this.#parts.reservations.jobs()].map((one) => [one.id, one]));
+    for (const { id } of waiting) known.delete(id);
+    return [...known.values()];
+  }
+
+  async #standingsOf(
+    views: readonly JobView[],
+    waiting: readonly BuildkiteJob[],
+  ): Promise<ReadonlyMap<string, JobStanding>> {
+    const { standings, reservations } = this.#parts;
+    const named = new Set(views.map((view) => view.buildkiteJobId));
+    const reserved = [...reservations.jobs()].map(({ id }) => id);
+    const found = await standings.of(
+      named,
+      reserved,
+      waiting.map(({ id }) => id),
+    );
+    for (const id of reserved) {
+      const standing = found.get(id);
+      if (standing === "held" || isOver(standing)) reservations.forget(id);
+    }
+    return found;
+  }
+
+  /** Ensures what is planned, in its order, as far as there's room and the queue isn't paused. */
+  async #ensureAll(planned: readonly PlannedJob[], postponed: number): Promise<PassOutcome> {
+    const { state, ensurer } = this.#parts;
+    const routed = planned.flatMap(({ buildkiteJob, attempt }) => {
+      const route = routeInQueue(this.#context.queue, buildkiteJob);
+      return route.kind === "queue" ? [{ buildkiteJob, attempt, template: route.template }] : [];
+    });
+    const now = state.paused ? [] : routed.slice(0, Math.max(0, Math.min(AT_ONCE, state.room())));
+    // All of them come to their end, whatever becomes of one.
+    const outcomes = await Promise.allSettled(now.map((one) => ensurer.ensure(one, "reconcile", BUDGET_MS)));
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+    const unavailable = outcomes.filter((one) => one.status === "fulfilled" && one.value === "unavailable").length;
+    if (unavailable > 0) throw new OutsideError(`${unavailable} of ${now.length} Jobs could not be created`);
+    return postponed > 0 || now.length < routed.length ? "left-over" : "done";
+  }
+
+  async #remove(views: readonly JobView[]): Promise<void> {
+    const { queue, metrics, log } = this.#context;
+    for (const { name, uid, buildkiteJobId } of views) {
+      const about = { buildkiteJob: buildkiteJobId, job: name };
+      try {
+        if (!(await this.#parts.jobs.delete(queue.namespace, name, uid))) continue;
+        metrics.deleted();
+        log.info(about, "deleted the Job: its job was over before an agent started");
+      } catch (error) {
+        if (error instanceof KubeUnreachableError) throw error;
+        // One that can't be deleted keeps no other from its Job.
+        log.warn({ ...about, ...describeError(error) }, "cannot delete the Job, whose job is over");
+      }
+    }
+  }
+}
+
+function whyGivenUp({ buildkiteJob: { id }, attempt }: PlannedJob): string {
+  return `Curfew gave up: ${attempt} agents ended without taking this job. Look at the Pods of the Jobs buildkite-${id}*.`;
+}

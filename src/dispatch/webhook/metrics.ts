@@ -1,0 +1,62 @@
+/** Metrics of deliveries. Every label value is from a closed set, never from a payload. */
+import { Counter, Histogram, type Registry } from "prom-client";
+import type { WebhookEvent } from "../buildkite/event.ts";
+import type { RejectReason } from "../buildkite/signature.ts";
+import type { Route } from "../queue/route.ts";
+
+/** How a delivery was answered. */
+export type DeliveryOutcome =
+  | "created"
+  | "duplicate"
+  | "ignored"
+  | "deferred" // left to the reconcile loop: the queue is paused, or maxInFlight is reached
+  | "refused"
+  | "unavailable"
+  | "rejected"; // not authentic, or not readable
+
+/** Why a delivery isn't read. */
+export type UnreadReason =
+  `signature-${RejectReason}` | "content-type-not-json" | "busy" | "too-large" | "aborted" | "not-json" | "error";
+
+/** Why a delivery that was read led to no new Job. */
+export type ReadReason =
+  | Extract<WebhookEvent, { kind: "ignored" }>["reason"]
+  | Extract<Route, { kind: "elsewhere" }>["reason"]
+  | "ping"
+  | "malformed"
+  | "over"
+  | "paused"
+  | "at-capacity"
+  | "not-reserved"
+  | "refused"
+  | "forbidden";
+
+export interface DeliveryMetrics {
+  readonly answered: (outcome: DeliveryOutcome, reason?: UnreadReason | ReadReason) => void;
+  /** How long its job had waited for an agent when a delivery came, in seconds. */
+  readonly age: (seconds: number) => void;
+}
+
+export function createDeliveryMetrics(registry: Registry): DeliveryMetrics {
+  const registers = [registry];
+  const deliveries = new Counter({
+    name: "curfew_dispatch_deliveries_total",
+    help: "Webhook deliveries by how they were answered.",
+    labelNames: ["outcome", "reason"] as const,
+    registers,
+  });
+  const age = new Histogram({
+    name: "curfew_dispatch_delivery_age_seconds",
+    help: "From a job's beginning to wait for an agent to the arrival of its webhook.",
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
+    registers,
+  });
+  return {
+    answered(outcome, reason) {
+      deliveries.inc({ outcome, reason: reason ?? "" });
+    },
+    age(seconds) {
+      age.observe(Math.max(0, seconds));
+    },
+  };
+}
