@@ -22,7 +22,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 test.for(["queue", "acquire"] as const)(
   "runs each of 300 jobs exactly once in %s mode, and leaves no Job behind",
-  { timeout: 40_000 },
+  { timeout: 120_000 },
   async (mode, context) => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const random = randomOf(context);
@@ -65,7 +65,7 @@ test.for(["queue", "acquire"] as const)(
     await mishaps;
 
     const jobs = [...fake.jobs.values()];
-    await expect.poll(() => jobs.filter(({ state }) => state !== "finished"), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => jobs.filter(({ state }) => state !== "finished"), { timeout: 60_000 }).toEqual([]);
     await sleep(600);
     await week.over;
     await expect.poll(() => agents.running).toBe(0);
