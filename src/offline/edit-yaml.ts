@@ -89,66 +89,76 @@ function linesOfItem(text: string, root: unknown, path: readonly string[]): stri
 
 const childKey = (node: Block, key: string): string | number => (isSeq(node) ? Number(key) : key);
 
-/** The text with one operation carried out where it can be done in place; else with the smallest value around it written anew. */
+/** One operation, and the text that it changes. */
+interface Edit {
+  readonly text: string;
+  readonly op: "add" | "remove";
+  /** How the document indents its sequences. */
+  readonly indentSequences: boolean;
+}
+
+/** Applies one operation in place if possible. Otherwise the smallest value around it is written anew. */
 function applyToText(text: string, operation: Extract<PatchOperation, { op: "add" | "remove" }>): string {
   const document = parseDocument(text, KUBERNETES_YAML);
   const patched = applyPatch(document.toJS(), [operation]);
-  const indentSequences = indentsSequences(text, document.contents);
-  const path = segmentsOf(operation.path);
-  const edit = isBlock(document.contents) && editBlock(document.contents, path, patched);
-  return edit ? edit : text;
+  const root = document.contents;
+  if (!isBlock(root)) return text;
+  const edit = { text, op: operation.op, indentSequences: indentsSequences(text, root) };
+  return editBlock(edit, root, segmentsOf(operation.path), patched) ?? text;
+}
 
-  /** Undefined: not possible inside this block, so whoever holds it must write it anew. */
-  function editBlock(block: Block, [segment = "", ...rest]: string[], value: unknown): string | undefined {
-    const child = (value as Record<string, unknown>)[segment];
-    return isMap(block) ? editMap(block, segment, rest, child) : editSequence(block, segment, rest, value, child);
-  }
+/** `value` is what the block means after the edit. Undefined: whoever holds the block must write it anew. */
+function editBlock(edit: Edit, block: Block, path: readonly string[], value: unknown): string | undefined {
+  return isMap(block) ? editMap(edit, block, path, value) : editSequence(edit, block, path, value);
+}
 
-  function editMap(map: YAMLMap<Node, Node | null>, key: string, rest: string[], child: unknown): string | undefined {
-    const index = map.items.findIndex((pair) => isScalar(pair.key) && String(pair.key.value) === key);
-    const pair = map.items[index];
-    const column = columnOf(text, startOf(map));
-    if (!pair) return insertLines(text, placeFor(text, map, key), render({ [key]: child }, column));
-    const start = startOf(pair.key);
-    if (rest.length > 0) {
-      const inside = isBlock(pair.value) ? editBlock(pair.value, rest, child) : undefined;
-      if (inside !== undefined) return inside;
-    } else if (operation.op === "remove") {
-      return map.items.length > 1 && isIndent(text, start) ? cutLines(text, start, endOf(pair)) : undefined;
-    }
-    return replace(text, start, endOf(pair), render({ [key]: child }, column).trimStart());
+function editMap(
+  edit: Edit,
+  map: YAMLMap<Node, Node | null>,
+  [key = "", ...rest]: readonly string[],
+  value: unknown,
+): string | undefined {
+  const { text, op } = edit;
+  const child = (value as Record<string, unknown>)[key];
+  const lines = () => render(edit, { [key]: child }, columnOf(text, startOf(map)));
+  const pair = map.items.find((each) => isScalar(each.key) && String(each.key.value) === key);
+  if (!pair) return insertLines(text, placeFor(text, map, key), lines());
+  const start = startOf(pair.key);
+  if (rest.length > 0) {
+    const inside = isBlock(pair.value) ? editBlock(edit, pair.value, rest, child) : undefined;
+    if (inside !== undefined) return inside;
+  } else if (op === "remove") {
+    return map.items.length > 1 && isIndent(text, start) ? cutLines(text, start, endOf(pair)) : undefined;
   }
+  return replace(text, start, endOf(pair), lines().trimStart());
+}
 
-  function editSequence(
-    sequence: YAMLSeq<Node | null>,
-    segment: string,
-    rest: string[],
-    value: unknown,
-    child: unknown,
-  ): string | undefined {
-    const column = columnOf(text, startOf(sequence));
-    const index = segment === "-" ? sequence.items.length : Number(segment);
-    const added = segment === "-" ? (value as unknown[]).at(-1) : child;
-    const item = sequence.items[index];
-    if (item === undefined) return insertLines(text, endOfLine(text, endOf(sequence)), render([added], column));
-    const dash = dashOf(sequence, index);
-    if (rest.length > 0) {
-      const inside = isBlock(item) ? editBlock(item, rest, child) : undefined;
-      if (inside !== undefined) return inside;
-    } else if (operation.op === "remove") {
-      return sequence.items.length > 1 && isIndent(text, dash)
-        ? cutLines(text, startWithComments(text, dash), endOf(item))
-        : undefined;
-    } else {
-      return isIndent(text, dash) ? insertLines(text, lineStart(text, dash), render([added], column)) : undefined;
-    }
-    return replace(text, dash, endOf(item), render([child], column).trimStart());
+function editSequence(
+  edit: Edit,
+  sequence: YAMLSeq<Node | null>,
+  [segment = "", ...rest]: readonly string[],
+  value: unknown,
+): string | undefined {
+  const { text, op } = edit;
+  const index = segment === "-" ? sequence.items.length : Number(segment);
+  const child = segment === "-" ? (value as unknown[]).at(-1) : (value as unknown[])[index];
+  const lines = () => render(edit, [child], columnOf(text, startOf(sequence)));
+  const item = sequence.items[index];
+  if (item === undefined) return insertLines(text, endOfLine(text, endOf(sequence)), lines());
+  const dash = dashOf(sequence, index);
+  if (rest.length > 0) {
+    const inside = isBlock(item) ? editBlock(edit, item, rest, child) : undefined;
+    if (inside !== undefined) return inside;
+    return replace(text, dash, endOf(item), lines().trimStart());
   }
+  if (op === "add") return isIndent(text, dash) ? insertLines(text, lineStart(text, dash), lines()) : undefined;
+  return sequence.items.length > 1 && isIndent(text, dash)
+    ? cutLines(text, startWithComments(text, dash), endOf(item))
+    : undefined;
+}
 
-  function render(value: unknown, column: number): string {
-    const indent = " ".repeat(column);
-    return renderYaml(value, indentSequences).replaceAll(/^(?=.)/gm, indent);
-  }
+function render({ indentSequences }: Edit, value: unknown, column: number): string {
+  return renderYaml(value, indentSequences).replaceAll(/^(?=.)/gm, " ".repeat(column));
 }
 
 function segmentsOf(pointer: string): string[] {
