@@ -39,6 +39,12 @@ export type CreateOutcome =
   /** This Job is refused, by the API server's validation or by an admission webhook: its template is wrong. */
   | { readonly kind: "refused"; readonly code: number; readonly message: string };
 
+export type DeleteOutcome =
+  | { readonly kind: "deleted" }
+  /** It was gone already, or another Job has its name. */
+  | { readonly kind: "gone" }
+  | { readonly kind: "refused"; readonly message: string };
+
 export type WatchEvent =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: StoredJob }
   | { readonly type: "ERROR"; readonly object: { readonly code?: number; readonly message?: string } };
@@ -136,8 +142,8 @@ export class JobsApi {
     }
   }
 
-  /** Deletes the Job with this UID and no other of its name, and its Pods. False: it was gone already, or is another. */
-  async delete(namespace: string, name: string, uid: string): Promise<boolean> {
+  /** Deletes the Job with this UID and no other of its name, and its Pods. @throws KubeUnreachableError */
+  async delete(namespace: string, name: string, uid: string): Promise<DeleteOutcome> {
     const options = {
       apiVersion: "v1",
       kind: "DeleteOptions",
@@ -151,10 +157,9 @@ export class JobsApi {
       timeoutMs: this.#timeoutMs,
     });
     const text = await response.text();
-    if (response.code === 404 || response.code === 409) return false;
-    if (response.code >= 300)
-      throw new OutsideError(`cannot delete Job ${namespace}/${name}: ${response.code} ${reasonOf(text)}`);
-    return true;
+    if (response.code === 404 || response.code === 409) return { kind: "gone" };
+    if (response.code < 300) return { kind: "deleted" };
+    return { kind: "refused", message: `${response.code} ${reasonOf(text)}` };
   }
 }
 

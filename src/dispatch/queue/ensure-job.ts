@@ -21,12 +21,17 @@ const MISSED_AFTER_SECONDS = 10;
 
 export class JobEnsurer {
   readonly #context: QueueContext;
-  readonly #state: QueueState;
-  readonly #creator: JobCreator;
-  readonly #reservations: Reservations | undefined;
+  readonly #state: Pick<QueueState, "whileInFlight" | "created">;
+  readonly #creator: Pick<JobCreator, "create">;
+  readonly #reservations: Pick<Reservations, "acquire" | "giveUp"> | undefined;
 
   /** @param reservations undefined without the Stacks API. */
-  constructor(context: QueueContext, state: QueueState, creator: JobCreator, reservations: Reservations | undefined) {
+  constructor(
+    context: QueueContext,
+    state: Pick<QueueState, "whileInFlight" | "created">,
+    creator: Pick<JobCreator, "create">,
+    reservations: Pick<Reservations, "acquire" | "giveUp"> | undefined,
+  ) {
     this.#context = context;
     this.#state = state;
     this.#creator = creator;

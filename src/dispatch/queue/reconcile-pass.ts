@@ -1,6 +1,5 @@
 /** One reconcile pass: what waits at Buildkite is compared with the Jobs that are there, and what is missing is created. */
-import { describeError, OutsideError } from "../../process/errors.ts";
-import { KubeUnreachableError } from "../../kubernetes/client.ts";
+import { OutsideError } from "../../process/errors.ts";
 import { isOver, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts";
 import { StacksError, type StacksApi } from "../buildkite/stacks-api.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
@@ -155,18 +154,21 @@ export class ReconcilePass {
     return postponed > 0 || now.length < routed.length ? "left-over" : "done";
   }
 
+  /** A Job that can't be deleted keeps no other from its own. */
   async #remove(views: readonly JobView[]): Promise<void> {
     const { queue, metrics, log } = this.#context;
     for (const { name, uid, buildkiteJobId } of views) {
       const about = { buildkiteJob: buildkiteJobId, job: name };
-      try {
-        if (!(await this.#parts.jobs.delete(queue.namespace, name, uid))) continue;
-        metrics.deleted();
-        log.info(about, "deleted the Job: its job was over before an agent started");
-      } catch (error) {
-        if (error instanceof KubeUnreachableError) throw error;
-        // One that can't be deleted keeps no other from its Job.
-        log.warn({ ...about, ...describeError(error) }, "cannot delete the Job, whose job is over");
+      const outcome = await this.#parts.jobs.delete(queue.namespace, name, uid);
+      switch (outcome.kind) {
+        case "deleted":
+          metrics.deleted();
+          log.info(about, "deleted the Job: its job was over before an agent started");
+          break;
+        case "refused":
+          log.warn({ ...about, reason: outcome.message }, "cannot delete the Job, whose job is over");
+          break;
+        case "gone":
       }
     }
   }

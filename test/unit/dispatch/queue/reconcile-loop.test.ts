@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { StacksError } from "../../../../src/dispatch/buildkite/stacks-api.ts";
+import type { JobView } from "../../../../src/dispatch/jobs/job-mirror.ts";
+import { createQueueMetrics } from "../../../../src/dispatch/queue/metrics.ts";
+import { ReconcileLoop } from "../../../../src/dispatch/queue/reconcile-loop.ts";
+import type { PassOutcome } from "../../../../src/dispatch/queue/reconcile-pass.ts";
+import { createLogger } from "../../../../src/process/log.ts";
+import { createRegistry } from "../../../../src/process/metrics.ts";
+import { testConfig } from "../../../support/dispatch/config.ts";
+
+/** Longer than any test: whatever comes sooner was asked for. */
+const NEVER_MS = 600_000;
+const finished = { failed: false } as JobView;
+
+/** A loop that runs until the test's end, and counts its passes. */
+function loopOf(pass: (count: number) => PassOutcome) {
+  const [queue] = testConfig().queues;
+  if (!queue) throw new Error("no queue");
+  const metrics = createQueueMetrics(createRegistry(), [queue.name], Date.now)(queue.name);
+  const logged: string[] = [];
+  const log = createLogger("dispatch", "debug", { write: (line) => void logged.push(line) });
+  let [passes, ended] = [0, 0];
+  const passed = (): void => {
+    ended += 1;
+  };
+  const loop = new ReconcileLoop(
+    { queue, log, metrics: { ...metrics, passed }, now: Date.now },
+    async () => {
+      passes += 1;
+      await sleep(1);
+      return pass(passes);
+    },
+    { intervalMs: NEVER_MS, gapMs: 5 },
+  );
+  const running = loop.run();
+  onTestFinished(async () => {
+    loop.stop();
+    await running;
+  });
+  return { loop, passes: () => passes, ended: () => ended, logged: () => logged.join("") };
+}
+
+test("looks again as soon as it's woken, also by what comes during a pass", async () => {
+  const { loop, passes } = loopOf((count) => {
+    if (count === 2) loop.wake();
+    return "done";
+  });
+  await expect.poll(passes).toBe(1);
+  loop.wake();
+  await expect.poll(passes).toBe(3);
+});
+
+test("a Job that has finished makes it look again only if jobs were left over", async () => {
+  const { loop, passes, ended } = loopOf((count) => (count === 1 ? "left-over" : "done"));
+  await expect.poll(ended).toBe(1);
+  loop.onJobFinished(finished);
+  await expect.poll(ended).toBe(2);
+  loop.onJobFinished(finished);
+  await sleep(50);
+  expect(passes()).toBe(2);
+});
+
+test("nobody cuts short the pause that Buildkite asked for", async () => {
+  const { loop, passes, ended, logged } = loopOf(() => {
+    throw new StacksError("GET /x", 429, NEVER_MS);
+  });
+  await expect.poll(ended).toBe(1);
+  loop.wake();
+  await sleep(50);
+  expect(passes()).toBe(1);
+  expect(logged()).toContain("HTTP 429");
+});
+
+test("goes on after a pass that failed, and says so", async () => {
+  const { passes, logged } = loopOf((count) => {
+    if (count < 3) throw new Error("a bug");
+    return "done";
+  });
+  await expect.poll(passes).toBe(3);
+  await expect.poll(logged).toContain("reconciling again");
+  expect(logged().match(/a reconcile pass failed/g)).toHaveLength(2);
+});
+
+test("stops at once, even in a pause that nobody may cut short", async () => {
+  const { loop, passes } = loopOf(() => {
+    throw new StacksError("GET /x", 503, NEVER_MS);
+  });
+  await expect.poll(passes).toBe(1);
+  loop.stop();
+});
