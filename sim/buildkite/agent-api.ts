@@ -4,10 +4,10 @@
  * gets a 404, and polls.
  */
 import { randomUUID } from "node:crypto";
-import type { FakeBuildkite, FakeJob } from "./buildkite.ts";
+import type { BuildkiteJobs, FakeJob } from "./jobs.ts";
 import { answerJson, tokenOf, type FakeCall } from "./http.ts";
 
-export function serveAgentApi(fake: FakeBuildkite, call: FakeCall): void {
+export function serveAgentApi(fake: BuildkiteJobs, call: FakeCall): void {
   const { request, response, url } = call;
   const method = request.method ?? "";
   const [, id = "", step = ""] = /^\/jobs\/([^/]+)(?:\/(\w+))?/.exec(url.pathname) ?? [];
@@ -23,7 +23,7 @@ type Answer = readonly [status: number, body?: object];
 const OK: Answer = [200, {}];
 const NOT_HELD: Answer = [422, { message: "no agent holds this job" }];
 
-function answerToAgent(fake: FakeBuildkite, call: FakeCall, action: string): Answer {
+function answerToAgent(fake: BuildkiteJobs, call: FakeCall, action: string): Answer {
   const agent = fake.agents.get(tokenOf(call));
   const body = (call.body ?? {}) as Record<string, unknown>;
   if (action === "POST /register") return register(fake, tokenOf(call), body);
@@ -46,7 +46,7 @@ function answerToAgent(fake: FakeBuildkite, call: FakeCall, action: string): Ans
   }
 }
 
-function register(fake: FakeBuildkite, token: string, body: Record<string, unknown>): Answer {
+function register(fake: BuildkiteJobs, token: string, body: Record<string, unknown>): Answer {
   const scope = fake.judgeToken(token);
   if (scope.kind === "none") return [401, { message: "Unauthorized" }];
   const tags = ((body["meta_data"] ?? []) as readonly unknown[]).map(String);
@@ -59,7 +59,7 @@ function register(fake: FakeBuildkite, token: string, body: Record<string, unkno
 }
 
 /** An agent takes a job by its session's token; what it says of it afterwards comes with the job's own. */
-function answerAboutJob(fake: FakeBuildkite, call: FakeCall, job: FakeJob, action: string): Answer {
+function answerAboutJob(fake: BuildkiteJobs, call: FakeCall, job: FakeJob, action: string): Answer {
   const { id } = job;
   if (action === "PUT acquire" || action === "PUT accept") {
     const agent = fake.agents.get(tokenOf(call));
@@ -100,7 +100,7 @@ function tokenFor(job: FakeJob): string {
 }
 
 /** A job as its agent gets it; without these variables its bootstrap refuses to run. */
-function toAgentJob(fake: FakeBuildkite, job: FakeJob): object {
+function toAgentJob(fake: BuildkiteJobs, job: FakeJob): object {
   const env = {
     BUILDKITE_JOB_ID: job.id,
     BUILDKITE_COMMAND: job.command,

@@ -4,7 +4,8 @@
  */
 import { setTimeout } from "node:timers/promises";
 import type { ApiServer, JobObject } from "../api-server/api-server.ts";
-import type { FakeBuildkite, FakeJob } from "./buildkite.ts";
+import type { FakeBuildkite } from "./buildkite.ts";
+import type { FakeJob } from "./jobs.ts";
 
 export interface AgentsOptions {
   /** From the Pod's creation to its readiness. */

@@ -1,10 +1,10 @@
 /** The fake's Stacks API over HTTP: https://buildkite.com/docs/apis/agent-api/stacks. */
-import type { FakeBuildkite, FakeJob } from "./buildkite.ts";
+import type { BuildkiteJobs, FakeJob } from "./jobs.ts";
 import { answerJson, tokenOf, type FakeCall } from "./http.ts";
 
 const LIMIT = 1000;
 
-export function serveStacksApi(fake: FakeBuildkite, call: FakeCall): void {
+export function serveStacksApi(fake: BuildkiteJobs, call: FakeCall): void {
   const { request, response, url } = call;
   const [, , stack = "", ...rest] = url.pathname.split("/");
   const action = `${request.method ?? ""} /${rest.join("/")}`;
@@ -78,7 +78,7 @@ export function serveStacksApi(fake: FakeBuildkite, call: FakeCall): void {
 }
 
 /** One page; the cursor is the last job's UUID. It is not a snapshot: jobs come and go between pages. */
-function listing(fake: FakeBuildkite, query: URLSearchParams): object {
+function listing(fake: BuildkiteJobs, query: URLSearchParams): object {
   const limit = Math.min(Number(query.get("limit") ?? 100), LIMIT);
   const sorted = fake.scheduled(query.get("queue_key") ?? "").sort((a, b) => (a.id < b.id ? -1 : 1));
   const found = sorted.filter((job) => job.id > (query.get("after") ?? ""));
@@ -104,7 +104,7 @@ function toListed({ id, priority, rules, scheduledAt }: FakeJob): object {
 
 /** Only a job that is reserved by the stack (inferred), and only once. */
 function finishJob(
-  fake: FakeBuildkite,
+  fake: BuildkiteJobs,
   { response }: FakeCall,
   stack: string,
   id: string,

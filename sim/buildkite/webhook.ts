@@ -1,6 +1,6 @@
 /** Deliveries as Buildkite sends them: https://buildkite.com/docs/apis/webhooks/pipelines/job-events. */
 import { createHmac } from "node:crypto";
-import type { FakeJob } from "./buildkite.ts";
+import type { FakeJob } from "./jobs.ts";
 
 /** Only what identifies the job is needed of it. */
 export type DeliveredJob = Pick<FakeJob, "id"> & Partial<FakeJob>;

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { logOf } from "../../../sim/buildkite/buildkite.ts";
+import { logOf } from "../../../sim/buildkite/jobs.ts";
 import { endOf, logsOf, runJob, type EndedJob } from "../support/jobs.ts";
 import { kubectlOutput } from "../support/kubectl.ts";
 import { dind, dockerVolume, job } from "../support/manifests.ts";

@@ -1,6 +1,6 @@
 /** From a signed webhook to the build's exit status, with every part real but Buildkite itself. */
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { logOf, type FakeJob } from "../../../sim/buildkite/buildkite.ts";
+import { logOf, type FakeJob } from "../../../sim/buildkite/jobs.ts";
 import { BUILDS, dispatcherLogs, installedDispatcher } from "../support/installed-dispatcher.ts";
 import { logsOf, untilEnded, type EndedJob } from "../support/jobs.ts";
 import { reachableBuildkite } from "../support/reachable-buildkite.ts";

@@ -6,7 +6,8 @@ import path from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { parse, stringify } from "yaml";
 import { deliver, webhookPayload, type Delivery } from "../../../sim/buildkite/webhook.ts";
-import type { FakeBuildkite, FakeJob } from "../../../sim/buildkite/buildkite.ts";
+import type { FakeBuildkite } from "../../../sim/buildkite/buildkite.ts";
+import type { FakeJob } from "../../../sim/buildkite/jobs.ts";
 import { kubectl, kubectlOutput } from "./kubectl.ts";
 
 const shipped = path.join(import.meta.dirname, "../../../manifests/dispatch");

@@ -15,7 +15,7 @@ import {
 } from "../../support/dispatch/dispatcher.ts";
 import { randomOf } from "../../support/random.ts";
 import { simulateAgents } from "../../../sim/buildkite/agents.ts";
-import type { FakeJob } from "../../../sim/buildkite/buildkite.ts";
+import type { FakeJob } from "../../../sim/buildkite/jobs.ts";
 
 const JOBS = 300;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

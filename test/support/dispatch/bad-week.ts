@@ -1,6 +1,7 @@
 /** What Buildkite does in a bad week, for the dispatcher's tests on both API servers: webhooks that are lost, come twice, or late. */
 import { setTimeout } from "node:timers/promises";
-import type { FakeBuildkite, FakeJob } from "../../../sim/buildkite/buildkite.ts";
+import type { FakeBuildkite } from "../../../sim/buildkite/buildkite.ts";
+import type { FakeJob } from "../../../sim/buildkite/jobs.ts";
 
 export interface BadWeekOptions {
   readonly jobs: number;

@@ -1,0 +1,182 @@
+/**
+ * The jobs of one Buildkite cluster, their states, and the agents that take them. It follows
+ * https://buildkite.com/docs/apis/agent-api/stacks, /docs/agent/self-hosted/tokens/job-acquisition-tokens and
+ * /docs/pipelines/configure/defining-steps#job-states. What those leave open and is guessed here is marked "inferred".
+ */
+import { randomUUID } from "node:crypto";
+
+export interface FakeJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly rules: readonly string[];
+  readonly priority: number;
+  readonly command: string;
+  readonly scheduledAt: number;
+  state: "scheduled" | "reserved" | "accepted" | "running" | "finished" | "canceled";
+  reservation?: { readonly stack: string; readonly until: number };
+  exitStatus?: number;
+  /** How often an agent began to run it. */
+  runs: number;
+  /** What the Stacks API's finish said. */
+  detail?: string;
+  /** Its log, by sequence number: an agent sends several pieces at once. */
+  readonly chunks: Buffer[];
+}
+
+/** An agent that has registered. */
+export interface FakeAgent {
+  readonly tags: readonly string[];
+  /** Its token was for this job only. */
+  readonly only: string | undefined;
+  connected: boolean;
+  /** The job that it took last. */
+  job?: string;
+  /** It leaves after its job, and gets no other. */
+  leaving?: boolean;
+}
+
+/** A job's log, as far as it has come, without the times that the agent puts before each line (ESC _bk;t=… BEL). */
+export function logOf({ chunks }: FakeJob): string {
+  return Buffer.concat(Object.values(chunks))
+    .toString()
+    .replaceAll(/._bk;t=\d+./gs, "");
+}
+
+export interface FakeBuildkiteOptions {
+  readonly agentToken?: string;
+  /** Tells of every call to the Stacks API before it is served; an answer here takes its place. */
+  readonly fault?: (call: string) => { readonly status: number; readonly headers?: Record<string, string> } | undefined;
+  readonly now?: () => number;
+}
+
+export class BuildkiteJobs {
+  readonly jobs = new Map<string, FakeJob>();
+  readonly stacks = new Set<string>();
+  /** By session token. */
+  readonly agents = new Map<string, FakeAgent>();
+  readonly agentToken: string;
+  paused = false;
+  /** Which of the two names the listing gives the pause. */
+  pausedField: "dispatch_paused" | "paused" = "dispatch_paused";
+  fault: NonNullable<FakeBuildkiteOptions["fault"]>;
+  /** Calls to the Stacks API, `METHOD /path` with the stack left out, in order. */
+  readonly calls: string[] = [];
+  readonly now: () => number;
+  readonly #tokens = new Map<string, { readonly id: string; readonly until: number }>();
+
+  constructor(options: FakeBuildkiteOptions = {}) {
+    this.agentToken = options.agentToken ?? "bkct_fake";
+    this.fault = options.fault ?? (() => undefined);
+    this.now = options.now ?? Date.now;
+  }
+
+  /** A new job that waits for an agent. */
+  schedule(
+    job: Partial<Pick<FakeJob, "id" | "queue" | "rules" | "priority" | "command" | "scheduledAt">> = {},
+  ): FakeJob {
+    const queue = job.queue ?? "kubernetes";
+    const created: FakeJob = {
+      id: randomUUID(),
+      queue,
+      rules: [`queue=${queue}`],
+      priority: 0,
+      command: "true",
+      scheduledAt: this.now(),
+      state: "scheduled",
+      runs: 0,
+      chunks: [],
+      ...job,
+    };
+    this.jobs.set(created.id, created);
+    return created;
+  }
+
+  /** A person cancels it. One that runs would be told to its agent first; that is not modelled. */
+  cancel(id: string): void {
+    const job = this.jobs.get(id);
+    if (job && job.state !== "finished") job.state = "canceled";
+  }
+
+  /** Jobs that wait, as the Stacks API lists them: reserved ones are left out until their reservations expire. */
+  scheduled(queue: string): FakeJob[] {
+    return [...this.jobs.values()].filter((job) => job.queue === queue && this.stateOf(job) === "scheduled");
+  }
+
+  /** A reservation that has expired gives its job back. */
+  stateOf(job: FakeJob): FakeJob["state"] {
+    if (job.state === "reserved" && (job.reservation?.until ?? 0) <= this.now()) job.state = "scheduled";
+    return job.state;
+  }
+
+  /** True: reserved for this stack now, or for longer. */
+  reserve(id: string, stack: string, seconds: number): boolean {
+    const job = this.jobs.get(id);
+    if (!job) return false;
+    const state = this.stateOf(job);
+    if (state !== "scheduled" && !(state === "reserved" && job.reservation?.stack === stack)) return false;
+    job.state = "reserved";
+    job.reservation = { stack, until: this.now() + seconds * 1000 };
+    return true;
+  }
+
+  /** A token for a job that this stack has reserved; undefined: not issued. */
+  issueToken(id: string, stack: string, seconds: number): string | undefined {
+    const job = this.jobs.get(id);
+    if (!job || this.stateOf(job) !== "reserved" || job.reservation?.stack !== stack) return undefined;
+    const token = `bkjat_${randomUUID()}`;
+    this.#tokens.set(token, { id, until: this.now() + seconds * 1000 });
+    return token;
+  }
+
+  /** What a registration token is good for: any job, one job, or nothing. A job's token ends with its reservation, if that is earlier. */
+  judgeToken(
+    token: string,
+  ): { readonly kind: "any" } | { readonly kind: "one"; readonly id: string } | { readonly kind: "none" } {
+    if (token === this.agentToken) return { kind: "any" };
+    const known = this.#tokens.get(token);
+    const job = known && this.jobs.get(known.id);
+    const valid = known && job && known.until > this.now() && this.stateOf(job) === "reserved";
+    return valid ? { kind: "one", id: known.id } : { kind: "none" };
+  }
+
+  /**
+   * An agent without a job asks. It gets the job of the highest priority that waits longest; none on a paused queue, and none that is
+   * reserved. Tags: the job's rules must all be among them.
+   */
+  dispatchTo(tags: readonly string[]): FakeJob | undefined {
+    if (this.paused) return undefined;
+    const job = [...this.jobs.values()]
+      .filter((one) => this.stateOf(one) === "scheduled" && one.rules.every((rule) => tags.includes(rule)))
+      .reduce<FakeJob | undefined>(
+        (best, one) => (best === undefined || one.priority > best.priority ? one : best),
+        undefined,
+      );
+    if (job) job.state = "accepted";
+    return job;
+  }
+
+  /** An agent asks for this very job. Refused (HTTP 422) unless it waits or is reserved (inferred); on a paused queue it may (inferred). */
+  acquire(id: string): FakeJob | undefined {
+    const job = this.jobs.get(id);
+    if (!job || !["scheduled", "reserved"].includes(this.stateOf(job))) return undefined;
+    job.state = "accepted";
+    return job;
+  }
+
+  /** False, here and below: no agent holds it (any more). */
+  start(id: string): boolean {
+    const job = this.jobs.get(id);
+    if (job?.state !== "accepted") return false;
+    job.state = "running";
+    job.runs++;
+    return true;
+  }
+
+  finish(id: string, exitStatus: number): boolean {
+    const job = this.jobs.get(id);
+    if (job?.state !== "accepted" && job?.state !== "running") return false;
+    job.state = "finished";
+    job.exitStatus = exitStatus;
+    return true;
+  }
+}
