@@ -13,12 +13,6 @@ const PREFIX = "/v3";
 
 export class FakeBuildkite extends BuildkiteJobs {
   readonly #server = createServer();
-  #endpoint = "";
-
-  /** What `--endpoint` is for an agent, and `stacks.endpoint` for the dispatcher. */
-  get endpoint(): string {
-    return this.#endpoint;
-  }
 
   /** `host`: an address of this machine, for instance one that Pods reach. */
   async listen(host = "127.0.0.1"): Promise<this> {
@@ -28,7 +22,7 @@ export class FakeBuildkite extends BuildkiteJobs {
       });
     });
     await new Promise<void>((resolve) => this.#server.listen(0, host, resolve));
-    this.#endpoint = `http://${host}:${(this.#server.address() as AddressInfo).port}${PREFIX}`;
+    this.endpoint = `http://${host}:${(this.#server.address() as AddressInfo).port}${PREFIX}`;
     return this;
   }
 

@@ -62,6 +62,8 @@ export class BuildkiteJobs {
   /** Calls to the Stacks API, `METHOD /path` with the stack left out, in order. */
   readonly calls: string[] = [];
   readonly now: () => number;
+  /** What `--endpoint` is for an agent, and `stacks.endpoint` for the dispatcher; empty until it's served. */
+  endpoint = "";
   readonly #tokens = new Map<string, { readonly id: string; readonly until: number }>();
 
   constructor(options: FakeBuildkiteOptions = {}) {
