@@ -9,7 +9,7 @@ import { seed } from "../support/random.ts";
 import { long, promise } from "../support/wrappers/shells.ts";
 import { sh, stoppedAfter, WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
-/** What people write in the scripts of main containers, as PID 1 without knowing. */
+/** What people write in main containers' scripts, which run as PID 1 without knowing it. */
 const SCRIPTS = [
   "kill -TERM 1; kill -KILL 1; echo spared; exit 3",
   "exec 2>/dev/null; sleep 0.2; sleep 60 & kill -TERM -1; wait $!; echo $?; exit 3",
@@ -26,7 +26,7 @@ const SCRIPTS = [
 ];
 
 promise(
-  "does what it would do as PID 1, for what scripts do",
+  "scripts as people write them do the same under the wrapper as they do as PID 1",
   async (pod) => {
     for (const script of SCRIPTS) {
       const [bare, wrapped] = await Promise.all([pod.plain(sh(script)), pod.main(sh(script))].map(whatItDid));
@@ -43,12 +43,12 @@ async function whatItDid(container: Container): Promise<object> {
 
 for (const role of ["main", "sidecar"] as const) {
   promise(
-    `a ${role} does what it would do as PID 1, for scripts made up at random`,
+    `random scripts in a ${role} do the same under the wrapper as they do as PID 1`,
     async (pod) => {
       for (const text of fc.sample(script, { numRuns: long ? 120 : 6, seed })) {
         for (const shell of ["/bin/dash", "/bin/bash"]) {
           const argv = [shell, "-c", text];
-          // What hangs on the moment comes out the same at some time, if not both times at once.
+          // What depends on timing comes out the same sooner or later, if not in the same try.
           const [bare, wrapped] = [new Set<string>(), new Set<string>()];
           for (let tries = 0; tries < 12 && !meet(bare, wrapped); tries++) {
             await Promise.all([
@@ -67,7 +67,10 @@ for (const role of ["main", "sidecar"] as const) {
 const meet = (some: ReadonlySet<string>, others: ReadonlySet<string>): boolean =>
   [...some].some((one) => others.has(one));
 
-/** Without the numbers of processes; and how much of a background process is seen before PID 1 ends is anybody's guess. */
+/**
+ * Leaves out PIDs, and all output if there's a background process: how much of it is seen before PID 1
+ * ends is anybody's guess.
+ */
 async function resultOf(text: string, container: Container): Promise<string> {
   const { code } = await container.exited;
   if (/[})] &/.test(text)) return String(code);
@@ -76,10 +79,10 @@ async function resultOf(text: string, container: Container): Promise<string> {
 }
 
 promise(
-  "has its stdout and stderr at /proc/1/fd, where cron jobs and links put their logs, from the first moment to the last",
+  "has its stdout and stderr at /proc/1/fd, where cron jobs and links put their logs, from start to end",
   async ({ shell }) => {
     const folder = mkdtempSync(join(tmpdir(), "curfew-logs-"));
-    // Files, for one can't open a socket by its path, which stdio is here.
+    // A file, because stdio is a socket here, and a socket can't be opened by its path.
     const log = join(folder, "log");
     writeFileSync(log, "");
     const logged = new WrappedPod(["/bin/sh", "-c", `exec >>${log} 2>&1; exec "$@"`, "sh", ...shell]);
@@ -88,7 +91,7 @@ promise(
       const sidecar = logged.sidecar(sh(`trap '${say("end")}; exit 0' TERM; ${say("side")}; sleep 60 & wait`));
       const main = logged.main(sh(`trap '${say("term")}; exit 3' TERM; ${say("main")}; sleep 60 & wait`));
       const isAllSaid = (): boolean => readFileSync(log, "utf8").split("\n").length > 4;
-      await vi.waitUntil(isAllSaid, { timeout: 60_000, message: "not all is said" });
+      await vi.waitUntil(isAllSaid, { timeout: 60_000, message: "some lines are missing" });
       main.kill("SIGTERM");
       expect((await main.exited).code).toBe(3);
       expect((await sidecar.exited).code).toBe(0);
@@ -104,7 +107,7 @@ promise(
 );
 
 promise(
-  "a sidecar that signals its whole process group is stopped all the same when main has ended",
+  "a sidecar that signals its whole process group still stops when main has ended",
   async (pod) => {
     const main = pod.main(sh("trap 'exit 1' TERM; echo up; sleep 60 & wait"));
     await main.saw("up");
@@ -118,7 +121,7 @@ promise(
 );
 
 promise(
-  "where it signals its own process group it is killed, which PID 1 outlives: the limit signals-itself keeps auto from trap",
+  "an app that signals its own process group dies of it, and survives as PID 1: so signals-itself keeps auto from trap",
   async (pod) => {
     const script = sh('trap "kill 0" EXIT; exit 3');
     expect((await pod.plain(script).exited).code).toBe(3);

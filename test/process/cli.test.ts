@@ -36,7 +36,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Without a terminal, so without colours, unless FORCE_COLOR asks for them. */
+/** Runs curfew without a terminal, so without colours unless FORCE_COLOR asks for them. */
 function curfew(args: readonly string[], { input = "", env = {} } = {}) {
   const base = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/COLOR|^CURFEW_/.test(name)));
   return spawnSync(process.execPath, [CURFEW, ...args], { input, env: { ...base, ...env }, encoding: "utf8" });
@@ -50,15 +50,15 @@ function shell(script: string, args: readonly string[]) {
   return Promise.all([text(child.stdout), text(child.stderr)]).then(([stdout, stderr]) => ({ stdout, stderr }));
 }
 
-describe("curfew whose output nobody reads to its end", () => {
+describe("curfew, if nobody reads all of its output", () => {
   test.each([
     ["explain", []],
     ["explain", ["-o", "json"]],
     ["inject", []],
     ["inject", ["-o", "patch"]],
-  ])("ends with SIGPIPE's exit code and without a word: %s %j", async (name, args) => {
+  ])("ends quietly, with SIGPIPE's exit code: %s %j", async (name, args) => {
     const path = join(folder, "many.jobs");
-    // What is written of them is more than a pipe and head hold.
+    // Their output is more than fits into the pipe and head.
     writeFileSync(path, Array.from({ length: 80 }, () => JOB).join("---\n"));
     const script = `{ { "$0" "$@"; echo "$?" >&3; } | head -n 1 >/dev/null; } 3>&1`;
     const rounds = Array.from({ length: 4 }, () => shell(script, [name, ...args, "-f", path]));
@@ -68,15 +68,15 @@ describe("curfew whose output nobody reads to its end", () => {
     }
   });
 
-  test.each(["--help", "--version", "explain --help", "help inject"])("so does curfew %s", async (args) => {
+  test.each(["--help", "--version", "explain --help", "help inject"])("ends the same way: curfew %s", async (args) => {
     const fifo = join(folder, `fifo ${args}`);
-    // The reader is gone before curfew starts.
+    // The reader has ended before curfew starts.
     const script = `mkfifo '${fifo}'; : <'${fifo}' & exec 3>'${fifo}'; wait; "$0" "$@" >&3; echo "$?"`;
     expect(await shell(script, args.split(" "))).toEqual({ stdout: "141\n", stderr: "" });
   });
 });
 
-test("curfew admission serves on when nobody reads its log any more", async () => {
+test("curfew admission keeps serving if nobody reads its log any more", async () => {
   const local = ["--host", "127.0.0.1", "--port", "0", "--ops-port", "0", "--drain-seconds", "0"];
   const missing = ["--tls-cert", join(folder, "no.crt"), "--tls-key", join(folder, "no.key")];
   const child = spawn(process.execPath, [CURFEW, "admission", ...local, ...missing], {
@@ -102,7 +102,7 @@ describe("curfew", () => {
     expect(stdout).toContain("Exit codes:");
   });
 
-  test("ends with 2 on an older Node and says which it needs", () => {
+  test("ends with 2 on an older Node, and says which version it needs", () => {
     const older = `data:text/javascript,Object.defineProperty(process, "versions", { value: { node: "20.19.0" } })`;
     const { status, stderr } = curfew(["--version"], {
       env: { NODE_OPTIONS: `--import="${older.replaceAll('"', "'")}"` },
@@ -111,7 +111,7 @@ describe("curfew", () => {
     expect(status).toBe(2);
   });
 
-  test.each(["admission", "dispatch", "certs", "inject", "explain", "demo"])("help %s tells its options", (name) => {
+  test.each(["admission", "dispatch", "certs", "inject", "explain", "demo"])("help %s shows its usage", (name) => {
     const { status, stdout } = curfew(["help", name]);
     expect(status).toBe(0);
     expect(stdout).toContain(`Usage: curfew ${name}`);
@@ -128,14 +128,14 @@ describe("curfew", () => {
 });
 
 describe("curfew inject", () => {
-  test("reads standard input and writes standard output, fit for kubectl apply -f -", () => {
+  test("reads standard input and writes to standard output, ready for kubectl apply -f -", () => {
     const { status, stdout, stderr } = curfew(["inject"], { input: JOB });
     expect({ status, stderr }).toEqual({ status: 0, stderr: "curfew inject: 1 Job patched\n" });
     expect(stdout.startsWith(JOB.slice(0, JOB.indexOf("spec:")))).toBe(true);
     expect(stdout).toContain("curfew.sh/injected: trap");
   });
 
-  test("keeps the byte order mark and the line ends of Windows", () => {
+  test("keeps a byte order mark and Windows line endings", () => {
     const windows = `\uFEFF${JOB.replaceAll("\n", "\r\n")}`;
     const { status, stdout } = curfew(["inject"], { input: windows });
     expect(status).toBe(0);
@@ -144,7 +144,7 @@ describe("curfew inject", () => {
     expect(stdout).not.toMatch(/[^\r]\n/);
   });
 
-  test("reads a directory as kubectl does, and several files", () => {
+  test("reads several files, and directories as kubectl does", () => {
     const { status, stdout } = curfew(["inject", "-o", "json", "-f", folder, "-f", join(folder, "a.yaml")]);
     expect(status).toBe(0);
     expect((JSON.parse(stdout) as { items: { kind?: string }[] }).items.map(({ kind }) => kind)).toEqual([
@@ -154,7 +154,7 @@ describe("curfew inject", () => {
     ]);
   });
 
-  test("ends with 1 and writes nothing to standard output where a Job is refused", () => {
+  test("ends with 1 and writes nothing to standard output if a Job is refused", () => {
     const { status, stdout, stderr } = curfew(["inject", "--strategy=trap", "-f", "-"], {
       input: `${JOB}---\n${REFUSED}`,
     });
@@ -163,16 +163,16 @@ describe("curfew inject", () => {
   });
 
   test.each([
-    ["a file that is not there", ["-f", "nowhere.yaml"], "", /cannot read nowhere\.yaml/],
+    ["a missing file", ["-f", "nowhere.yaml"], "", /cannot read nowhere\.yaml/],
     ["broken YAML", [], "a: [", /standard input:1:\d+: /],
-    ["broken rows of known images", ["--known-images", "nowhere.yaml"], JOB, /nowhere\.yaml/],
+    ["a missing file of known images", ["--known-images", "nowhere.yaml"], JOB, /nowhere\.yaml/],
   ])("ends with 2 for %s", (_, args, input, message) => {
     const { status, stdout, stderr } = curfew(["inject", ...args], { input });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toMatch(message);
   });
 
-  test("knows the operator's own images, and takes his settings from the environment as the webhook does", () => {
+  test("knows the operator's own images, and reads settings from the environment as the webhook does", () => {
     const rows = join(folder, "images.rows");
     writeFileSync(rows, "- image: tool\n  entrypoint: [/tool]\n  cmd: []\n  shell: /bin/sh\n");
     const env = { CURFEW_KNOWN_IMAGES: rows, CURFEW_STRATEGY: "trap" };
@@ -182,7 +182,7 @@ describe("curfew inject", () => {
     });
   });
 
-  test("hands on what holds no Job, and says why nothing was done", () => {
+  test("passes input without Jobs through, and says why it changed nothing", () => {
     const deployment = "apiVersion: apps/v1\nkind: Deployment\n";
     const { status, stdout, stderr } = curfew(["inject"], { input: deployment });
     expect({ status, stdout }).toEqual({ status: 0, stdout: deployment });
@@ -194,7 +194,7 @@ describe("curfew inject", () => {
 });
 
 describe.each(["inject", "explain"])("curfew %s", (name) => {
-  test("ends with 1 where no Job was found, if --fail-on-empty asks for that", () => {
+  test("ends with 1 if there is no Job and --fail-on-empty is given", () => {
     const failed = (input: string) => curfew([name, "--fail-on-empty"], { input }).status;
     expect(failed("kind: Service\n")).toBe(1);
     expect(failed("")).toBe(1);
@@ -206,7 +206,7 @@ describe.each(["inject", "explain"])("curfew %s", (name) => {
     ["UTF-16, big-endian", Buffer.from(`\uFEFF${JOB}`, "utf16le").swap16(), /it's UTF-16, and kubectl reads UTF-8/],
     ["NUL bytes", Buffer.from(`${JOB}\0`), /binary/],
     ["another encoding", Buffer.from(`# caf\u00e9\n${JOB}`, "latin1"), /isn't UTF-8/],
-  ])("ends with 2 for input that is no text: %s", (_, input, message) => {
+  ])("ends with 2 for input that isn't UTF-8 text: %s", (_, input, message) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [CURFEW, name], { input, encoding: "utf8" });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toMatch(message);
@@ -223,14 +223,14 @@ describe.each(["inject", "explain"])("curfew %s", (name) => {
 });
 
 describe("curfew explain", () => {
-  test("is coloured only where colours are wanted", () => {
+  test("uses colours only if they're wanted", () => {
     const coloured = (env: Record<string, string>) => curfew(["explain"], { input: JOB, env }).stdout.includes("\x1b[");
     expect(coloured({})).toBe(false);
     expect(coloured({ FORCE_COLOR: "1" })).toBe(true);
     expect(coloured({ NO_COLOR: "1" })).toBe(false);
   });
 
-  test.each([["-o", "json"], ["--json"]])("gives machines one entry for each Job with %j", (...args) => {
+  test.each([["-o", "json"], ["--json"]])("prints JSON with one entry for each Job: %j", (...args) => {
     const { status, stdout } = curfew(["explain", ...args, "--strategy=trap"], { input: `${JOB}---\n${REFUSED}` });
     expect(status).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -242,7 +242,7 @@ describe("curfew explain", () => {
     });
   });
 
-  test("ends with 1 where a Job would be refused, and with 0 where it only would be with the label", () => {
+  test("ends with 1 if a Job would be refused, and with 0 if only the label would make it refused", () => {
     const unlabelled = REFUSED.replace(/ *labels:\n.*\n/, "");
     const statusOf = (input: string, ...args: string[]) =>
       curfew(["explain", "--strategy=trap", ...args], { input }).status;
@@ -251,7 +251,7 @@ describe("curfew explain", () => {
     expect(statusOf(unlabelled, "--all")).toBe(1);
   });
 
-  test("says so where there is no Job: to people on standard output, to machines beside an empty list", () => {
+  test("says if there is no Job: to people on standard output, to machines beside an empty list", () => {
     const said = "There is no Job or CronJob in standard input, only: Service.\n";
     const input = "kind: Service\n";
     expect(curfew(["explain"], { input })).toMatchObject({ status: 0, stdout: said, stderr: "" });

@@ -19,7 +19,7 @@ test.concurrent.each<[Ending, number]>([
   ["exit", 0],
   ["kill", 137],
 ])(
-  "the Job of 2020 without its hack ends, from the AdmissionReview to its last process, when main's end is: %s",
+  "the Job of 2020 without its hack goes through the webhook and ends with all its processes, if main ends by: %s",
   async (ending, code) => {
     const cluster = await startCluster();
     try {
@@ -37,7 +37,7 @@ test.concurrent.each<[Ending, number]>([
 );
 
 test.concurrent(
-  "curfew demo shows what it claims, without a terminal as plain text, and leaves nothing behind",
+  "curfew demo shows what it claims, prints plain text without a terminal, and leaves nothing behind",
   async () => {
     const { demo, folder } = startDemo();
     const [output, errors] = await Promise.all([textOf(demo.stdout), textOf(demo.stderr), ended(demo)]);
@@ -51,7 +51,7 @@ test.concurrent(
   },
 );
 
-test.concurrent("curfew demo ends at Ctrl-C and leaves no process and no file behind", async ({ expect }) => {
+test.concurrent("curfew demo ends on Ctrl-C, and leaves no processes or files behind", async ({ expect }) => {
   const { demo, folder } = startDemo();
   const output = textOf(demo.stdout);
   await expect.poll(() => descendants(demo.pid ?? 0).length, { timeout: 60_000 }).toBeGreaterThanOrEqual(14);
@@ -65,7 +65,7 @@ test.concurrent("curfew demo ends at Ctrl-C and leaves no process and no file be
   await expect.poll(() => processes.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
 });
 
-test("curfew demo whose output nobody reads any more ends and leaves no file behind", async () => {
+test("curfew demo ends if nobody reads its output any more, and leaves no files behind", async () => {
   const { demo, folder } = startDemo();
   demo.stdout?.destroy();
   const errors = textOf(demo.stderr);
@@ -75,7 +75,7 @@ test("curfew demo whose output nobody reads any more ends and leaves no file beh
   expect(readdirSync(folder)).toEqual([]);
 });
 
-/** In a folder for temporary files of its own. */
+/** Starts the demo with its own folder for temporary files. */
 function startDemo(): { readonly demo: ChildProcess; readonly folder: string } {
   const folder = mkdtempSync(join(tmpdir(), "curfew-demo-test-"));
   folders.push(folder);

@@ -6,20 +6,23 @@ import { randomOf } from "../support/random.ts";
 import { long, promise } from "../support/wrappers/shells.ts";
 import { fixture, sh, stoppedAfter } from "../support/wrappers/wrapped-pod.ts";
 
-promise("stops a sidecar with TERM when main has ended, whatever its code, and the sidecar ends 0", async (pod) => {
-  const sidecar = pod.sidecar(fixture("daemon", "d", ".1"));
-  await sidecar.saw("d up");
-  const started = performance.now();
-  const main = pod.main(sh("sleep 1.2; exit 5"));
-  const [ended, stopped] = await Promise.all([main.exited, sidecar.exited]);
-  expect([ended.code, stopped.code]).toEqual([5, 0]);
-  expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
-  expect(main.stderr).toBe("");
-  expect(stopped.at - started).toBeGreaterThan(1_200);
-});
+promise(
+  "stops a sidecar with TERM when main has ended, whatever main's code, and the sidecar ends with 0",
+  async (pod) => {
+    const sidecar = pod.sidecar(fixture("daemon", "d", ".1"));
+    await sidecar.saw("d up");
+    const started = performance.now();
+    const main = pod.main(sh("sleep 1.2; exit 5"));
+    const [ended, stopped] = await Promise.all([main.exited, sidecar.exited]);
+    expect([ended.code, stopped.code]).toEqual([5, 0]);
+    expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
+    expect(main.stderr).toBe("");
+    expect(stopped.at - started).toBeGreaterThan(1_200);
+  },
+);
 
 promise(
-  "stops a sidecar when main is killed: its PID 1 by SIGKILL",
+  "stops a sidecar if SIGKILL ends main's PID 1",
   async (pod) => {
     const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
     const main = pod.main(["sleep", "60"]);
@@ -32,41 +35,35 @@ promise(
   { needs: ["namespaces"] },
 );
 
-promise("stops a sidecar when main is killed: the app by SIGKILL, as the OOM killer does", async (pod) => {
+promise("stops a sidecar if SIGKILL ends main's app, as from the OOM killer", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
   const main = pod.main(sh("echo up; kill -9 $$"));
   expect((await main.exited).code).toBe(137);
   expect((await sidecar.exited).code).toBe(0);
 });
 
-promise(
-  "a sidecar that comes up when main is over already, killed or not, gets its TERM and the time to stop",
-  async (pod) => {
-    for (const script of ["exit 0", "kill -9 $$"]) {
-      await pod.main(sh(script), { name: "early" }).exited;
-      const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: "early" });
-      expect((await sidecar.exited).code).toBe(0);
-      expect(sidecar.output).toContain("d bye");
-    }
-  },
-);
+promise("a sidecar that starts after main has ended, killed or not, gets TERM and time to stop", async (pod) => {
+  for (const script of ["exit 0", "kill -9 $$"]) {
+    await pod.main(sh(script), { name: "early" }).exited;
+    const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: "early" });
+    expect((await sidecar.exited).code).toBe(0);
+    expect(sidecar.output).toContain("d bye");
+  }
+});
 
-promise(
-  "sidecars of a main that lasts a few milliseconds get their TERM and the time to stop",
-  async (pod, context) => {
-    const random = randomOf(context);
-    for (let run = 0; run < (long ? 60 : 3); run++) {
-      const name = `main-${run}`;
-      const main = pod.main(["true"], { name });
-      await sleep(random() * 20);
-      const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: name });
-      expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([0, 0]);
-      expect(sidecar.output).toContain("d bye");
-    }
-  },
-);
+promise("sidecars of a main that lasts only milliseconds get TERM and time to stop", async (pod, context) => {
+  const random = randomOf(context);
+  for (let run = 0; run < (long ? 60 : 3); run++) {
+    const name = `main-${run}`;
+    const main = pod.main(["true"], { name });
+    await sleep(random() * 20);
+    const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: name });
+    expect([(await main.exited).code, (await sidecar.exited).code]).toEqual([0, 0]);
+    expect(sidecar.output).toContain("d bye");
+  }
+});
 
-promise("a sidecar that is stopped says so on stderr, in one line that names the mains", async (pod) => {
+promise("a sidecar that's stopped says so on stderr, in one line that names the mains", async (pod) => {
   const options = [{ mains: "a b" }, { mains: "a b", policy: "OnFailure" as const }];
   const sidecars = options.map((each) => pod.sidecar(fixture("daemon", "d", "0"), each));
   await Promise.all(sidecars.map((sidecar) => sidecar.saw("d up")));
@@ -88,7 +85,7 @@ promise("a sidecar that ends by itself says nothing, whether main has ended or n
   await main.exited;
 });
 
-promise("waits for the last of several mains, and stops all sidecars then", async (pod) => {
+promise("waits for the last of several mains, and then stops all sidecars", async (pod) => {
   const sidecars = ["d", "e", "f"].map((name) => pod.sidecar(fixture("daemon", name, ".1"), { mains: "a b" }));
   const started = performance.now();
   const a = pod.main(["sleep", ".2"], { name: "a" });
@@ -101,7 +98,7 @@ promise("waits for the last of several mains, and stops all sidecars then", asyn
   }
 });
 
-promise("touches done at main's end, for a hand-written loop that waits for it", async (pod) => {
+promise("creates the file done when main ends, for a hand-written loop that waits for it", async (pod) => {
   const byHand = pod.plain(sh(`while ! test -f ${pod.dir}/done; do sleep .1; done; echo over`));
   expect((await pod.main(["false"]).exited).code).toBe(1);
   expect((await byHand.exited).code).toBe(0);
@@ -115,7 +112,7 @@ const switchesBelow = (pid: number): number => {
 };
 
 promise(
-  "sleeps while main runs: not one wake-up",
+  "sleeps while main runs, without a single wake-up",
   async (pod) => {
     const containers = [pod.sidecar(["sleep", "60"]), pod.main(["sleep", "60"])];
     const switches = (): number => containers.reduce((sum, { pid }) => sum + switchesBelow(pid ?? 0), 0);

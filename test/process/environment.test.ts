@@ -10,7 +10,7 @@ const shellsOwn = ["PWD", "OLDPWD", "SHLVL", "_"];
 const printed = (container: { readonly output: readonly string[] }): unknown => JSON.parse(container.output.join("\n"));
 
 promise(
-  "hands on the environment, with names that a shell drops and those that the wrapper uses itself",
+  "passes the environment on, including names that a shell drops and names that the wrapper itself uses",
   async (pod) => {
     const env = {
       PATH,
@@ -43,7 +43,7 @@ promise(
   },
 );
 
-promise("hands on thousands of names that a shell drops, as a large ConfigMap has them", async (pod) => {
+promise("passes on thousands of names that a shell drops, as from a large ConfigMap", async (pod) => {
   const names = Array.from({ length: 3_000 }, (_, at): [string, string] => [
     `config.${at}`,
     at % 3 === 0 ? "a\nb" : "c",
@@ -55,7 +55,7 @@ promise("hands on thousands of names that a shell drops, as a large ConfigMap ha
   expect(Object.fromEntries(seen)).toEqual(env);
 });
 
-promise("uses the image's own env and tr, not what is first on main's PATH", async (pod) => {
+promise("uses the image's own env and tr, not those that come first on main's PATH", async (pod) => {
   const folder = mkdtempSync(join(tmpdir(), "curfew-path-"));
   try {
     for (const name of ["env", "tr"])
@@ -71,7 +71,7 @@ promise("uses the image's own env and tr, not what is first on main's PATH", asy
   }
 });
 
-promise("runs main whatever options and functions a bash gets from its environment, and hands them on", async (pod) => {
+promise("runs main whatever options and functions bash gets from its environment, and passes them on", async (pod) => {
   const folder = mkdtempSync(join(tmpdir(), "curfew-bash-env-"));
   const file = join(folder, "env.sh");
   writeFileSync(file, "set -eu\nread() { echo mine; }\nkill() { echo mine; }\n");
@@ -99,14 +99,14 @@ promise("runs main whatever options and functions a bash gets from its environme
   }
 });
 
-promise("names no variable of its own to main", async (pod) => {
+promise("gives main no variables of its own", async (pod) => {
   const main = pod.main(["node", "-p", "JSON.stringify(process.env)"], { env: { PATH } });
   expect((await main.exited).code, main.stderr).toBe(0);
   expect(Object.keys(printed(main) as object).filter((name) => !shellsOwn.includes(name))).toEqual(["PATH"]);
 });
 
 promise(
-  "hands on 100,000 bytes of argv, with everything that a shell or Kubernetes could take for its own",
+  "passes on 100,000 bytes of argv unchanged, including everything that a shell or Kubernetes could interpret",
   async (pod) => {
     const env = { PATH, X: "value of X" };
     const odd = [

@@ -12,7 +12,7 @@ promise("exits with main's code, 0 to 255", async (pod) => {
   for (const code of codes) expect((await pod.main(sh(`exit ${code}`)).exited).code).toBe(code);
 });
 
-promise("exits with 128 + n when a signal has killed main, and says nothing of its own", async (pod) => {
+promise("exits with 128 + n if signal n has killed main, and prints nothing of its own", async (pod) => {
   for (const signal of [1, 2, 3, 6, 9, 11, 13, 15]) {
     const main = pod.main(sh(`kill -${signal} $$`));
     expect((await main.exited).code).toBe(128 + signal);
@@ -20,29 +20,30 @@ promise("exits with 128 + n when a signal has killed main, and says nothing of i
   }
 });
 
-promise("exits with 127 when main's command does not exist, with 126 when it is no program", async (pod) => {
+promise("exits with 127 if main's command doesn't exist, and with 126 if it isn't a program", async (pod) => {
   expect((await pod.main(["/no/such"]).exited).code).toBe(127);
   expect((await pod.main(["/etc/passwd"]).exited).code).toBe(126);
 });
 
-promise("runs a program, never the shell's builtin of that name", async (pod) => {
+promise("runs a program, never a shell builtin with the same name", async (pod) => {
   expect((await pod.main(["read", "x"]).exited).code).toBe(127);
 });
 
 promise(
-  "exits with 137 and hangs nobody when its own helpers are killed",
+  "exits with 137 if its own helpers are killed, and leaves no sidecar hanging",
   async (pod) => {
     const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
     const main = pod.main(sh("echo up; exec sleep 60"));
     await main.saw("up");
     const below = (pids: readonly number[]): number[] => pids.flatMap(children);
     const helpers = below([main.pid ?? 0]);
-    while (below(below(helpers)).length > 0) helpers.splice(0, Infinity, ...below([main.pid ?? 0])); // until the helper is an orphan
+    // Until the helper is an orphan.
+    while (below(below(helpers)).length > 0) helpers.splice(0, Infinity, ...below([main.pid ?? 0]));
     for (const helper of helpers) {
       try {
         process.kill(helper, "SIGKILL");
       } catch {
-        // It went with the one before.
+        // It ended together with the previous one.
       }
     }
     expect((await main.exited).code).toBe(137);
@@ -51,7 +52,7 @@ promise(
   { needs: ["namespaces"] },
 );
 
-/** Main catches the signals and exits with 7, so 7 it must be, however they come. */
+/** Main catches the signals and exits with 7, so the code must be 7, however they come. */
 const hammer = async (
   pod: WrappedPod,
   times: number,
@@ -70,15 +71,15 @@ const hammer = async (
   }
 };
 
-promise("exits with main's code when TERM comes at main's first byte of output", (pod) =>
+promise("exits with main's code even if TERM comes at main's first byte of output", (pod) =>
   hammer(pod, long ? 300 : 10, ["SIGTERM"]),
 );
 
-promise("exits with main's code when two TERMs come at once", (pod) =>
+promise("exits with main's code even if two TERMs come at once", (pod) =>
   hammer(pod, long ? 200 : 10, ["SIGTERM", "SIGTERM"]),
 );
 
-promise("exits with main's code amid a burst of four signals", (pod, context) => {
+promise("exits with main's code even in a burst of four signals", (pod, context) => {
   const random = randomOf(context);
   return hammer(pod, long ? 100 : 10, ["SIGUSR1", "SIGHUP", "SIGUSR2", "SIGTERM"], () => random() * 0.3);
 });

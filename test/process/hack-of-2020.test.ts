@@ -1,5 +1,6 @@
 /**
- * The hack that Curfew takes its idea from, verbatim but for paths and the two programs, so that the difference is on record.
+ * The hack that gave Curfew its idea, verbatim except for paths and the two programs: a record of
+ * how it differs from Curfew.
  * Source: https://carlosbecker.com/posts/k8s-sidecar-shutdown (2020-02-28).
  */
 import { expect } from "vitest";
@@ -56,7 +57,7 @@ promise(
   { needs: ["namespaces"] },
 );
 
-promise("the hack of 2020: does not see its daemon crash", async (pod) => {
+promise("the hack of 2020: doesn't notice that its daemon has crashed", async (pod) => {
   const sidecar = dind(pod, sh("exit 3").join(" ").replace("exit 3 sh", "'exit 3'"));
   await sleep(1_000);
   expect(sidecar.running).toBe(true);

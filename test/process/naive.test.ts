@@ -7,15 +7,18 @@ import { fixture, sh, type WrappedPod } from "../support/wrappers/wrapped-pod.ts
 
 /** The wrapper that everybody writes first. */
 const forwardAndWait = 'trap \'kill -TERM "$app"\' TERM; "$@" & app=$!; wait "$app"';
-/** The one that they write next. */
+/** The one they write next. */
 const waitAgain = `${forwardAndWait}; while kill -0 "$app" 2>/dev/null; do wait "$app"; done`;
 const naive = (pod: WrappedPod, script: string, argv: readonly string[], options = {}) =>
   pod.plain([...pod.shell, "-c", script, "naive", ...argv], options);
-/** Until it has learnt its app's PID, which may be some time after the app's first line. A signal before that is lost. */
+/**
+ * Waits until the wrapper knows its app's PID, which can be some time after the app's first line. An
+ * earlier signal is lost.
+ */
 const settled = (): Promise<void> => sleep(500);
 const app = sh("trap 'sleep .2; exit 7' TERM; echo up; while :; do sleep .05; done");
 
-promise('"$@" & wait: gives 143 for 7, as a signal ends the wait', async (pod) => {
+promise('"$@" & wait: ends with 143 instead of 7, because a signal ends the wait', async (pod) => {
   const main = naive(pod, forwardAndWait, app);
   await main.saw("up");
   await settled();
@@ -23,20 +26,20 @@ promise('"$@" & wait: gives 143 for 7, as a signal ends the wait', async (pod) =
   expect((await main.exited).code).toBe(143);
 });
 
-promise('"$@" & wait: leaves INT and QUIT ignored, for ever and for all that the app starts', async (pod) => {
+promise('"$@" & wait: ignores INT and QUIT forever, in everything that the app starts', async (pod) => {
   const main = naive(pod, waitAgain, ["grep", "-h", "SigIgn", "/proc/self/status"]);
   await main.exited;
   expect(main.output).toEqual(["SigIgn:\t0000000000000006"]);
 });
 
-promise('"$@" & wait: takes stdin from the app', async (pod) => {
+promise('"$@" & wait: takes the app\'s stdin away', async (pod) => {
   const main = naive(pod, waitAgain, ["cat"], { stdin: { text: "hello\n" } });
   await main.exited;
   expect(main.output).toEqual([]);
 });
 
 promise(
-  '"$@" & wait: kills a script that would have outlived TERM as PID 1',
+  '"$@" & wait: kills a script that would have survived TERM as PID 1',
   async (pod) => {
     const script = sh(`echo up; until test -f ${pod.dir}/go; do sleep .05; done; echo migrated`);
     const unwrapped = pod.plain(script);
@@ -62,7 +65,7 @@ promise("kill the shell: a daemon under a script dies by SIGKILL, and the contai
   expect(sidecar.output).toEqual(["d up"]);
 });
 
-promise("read <fifo: hangs where main has ended before", async (pod) => {
+promise("read <fifo: hangs if main has already ended", async (pod) => {
   await pod.plain(["mkfifo", `${pod.dir}/fifo`]).exited;
   const sidecar = naive(pod, 'read -r line <"$1"', [`${pod.dir}/fifo`]);
   await sleep(1_000);

@@ -1,11 +1,14 @@
-/** The Pod has no process left to start (pids limit), as its app forks all that it may: signals and the end must not need one. */
+/**
+ * The Pod can't start another process (pids limit), because its app forks as many as it can. Signals
+ * and the end must not need one.
+ */
 import { expect } from "vitest";
 import { promise, type PromiseOptions } from "../support/wrappers/shells.ts";
 import type { WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
 const needs: PromiseOptions["needs"] = ["root", "command perl", "command prlimit", "command setpriv"];
 
-/** Forks until it may not, says so, and goes on trying. On TERM it says so and ends with 7. */
+/** Forks until it can't, says so, and keeps trying. On TERM, it says so and ends with 7. */
 const forker = [
   "perl",
   "-e",
@@ -14,12 +17,12 @@ const forker = [
    while (child()) {} print "full\\n"; while (1) { child(); select(undef, undef, undef, 0.001) }`,
 ];
 
-/** A limit counts all processes of a user, so each container has one of its own. */
+/** A limit counts all processes of a user, so each container runs as its own user. */
 let uid = 200_000 + (process.pid % 1_000) * 100;
 const limited = (): { readonly uid: number; readonly processes: number } => ({ uid: uid++, processes: 40 });
 
 promise(
-  "main gets a signal that it handles, where no process can be started",
+  "main gets a signal that it handles, even if no process can be started",
   async (pod: WrappedPod) => {
     const main = pod.main(forker, limited());
     await main.saw("full");
@@ -31,7 +34,7 @@ promise(
 );
 
 promise(
-  "a sidecar gets TERM when main has ended, where no process can be started",
+  "a sidecar gets TERM when main has ended, even if no process can be started",
   async (pod: WrappedPod) => {
     const sidecar = pod.sidecar(forker, limited());
     await sidecar.saw("full");
@@ -43,7 +46,7 @@ promise(
 );
 
 promise(
-  "a sidecar that ignores TERM is killed after its grace period, where no process can be started",
+  "a sidecar that ignores TERM is killed after its grace period, even if no process can be started",
   async (pod: WrappedPod) => {
     const deaf = forker.map((text) => text.replace('sub { print "TERM\\n"; exit 7 }', "'IGNORE'"));
     const sidecar = pod.sidecar(deaf, { ...limited(), grace: 1 });
@@ -55,9 +58,9 @@ promise(
 );
 
 promise(
-  "when the Pod is deleted, a sidecar outlives main where no process can be started",
+  "when the Pod is deleted, a sidecar outlives main, even if no process can be started",
   async (pod: WrappedPod, context) => {
-    if (pod.shell[0]?.endsWith("bash")) context.skip("a bash that can't fork waits for a child of its own to end");
+    if (pod.shell[0]?.endsWith("bash")) context.skip("if bash can't fork, it waits for a child of its own to end");
     const main = pod.main(["sleep", "2"]);
     await pod.running();
     const sidecar = pod.sidecar(forker, limited());
@@ -71,7 +74,7 @@ promise(
 );
 
 promise(
-  "what a wrapper says with CURFEW_TRACE needs no process",
+  "with CURFEW_TRACE=1, a wrapper says what it does even if no process can be started",
   async (pod: WrappedPod) => {
     const env = { PATH: "/usr/bin:/bin", CURFEW_TRACE: "1" };
     const main = pod.main(forker, { ...limited(), env });

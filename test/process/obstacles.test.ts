@@ -7,7 +7,7 @@ import { fixture, sh, stoppedAfter } from "../support/wrappers/wrapped-pod.ts";
 const oneLine = (pattern: RegExp): unknown => expect.stringMatching(new RegExp(`^${pattern.source}.*\n$`));
 
 promise(
-  "a user who is not root, and a read-only root filesystem, change nothing",
+  "works the same without root and with a read-only root filesystem",
   async (pod) => {
     const options = { uid: 65_534, readOnlyRoot: true };
     const sidecar = pod.sidecar(sh("trap 'echo TERM; exit 0' TERM; echo up; while :; do sleep .05; done"), options);
@@ -22,7 +22,7 @@ promise(
 );
 
 promise(
-  "where main cannot write to the shared folder it runs all the same, and one line says so",
+  "main runs even if it can't write to the shared folder, and one line says so",
   async (pod) => {
     const main = pod.main(sh("echo ran; exit 5"), { readOnlyDir: true });
     expect((await main.exited).code).toBe(5);
@@ -32,15 +32,15 @@ promise(
   { needs: ["namespaces"] },
 );
 
-/** Mounts that hide a program, as if the image had none: what can't be executed takes its place. */
+/** Mounts a file that can't be executed over a program, as if the image didn't have it. */
 const without = (program: string): { readonly mounts: readonly Mount[] } => ({
   mounts: [{ source: fileURLToPath(import.meta.url), target: `/usr/bin/${program}` }],
 });
 
 promise(
-  "where main's image has no mkfifo, one line says so, and sidecars look for main's mark every second",
+  "if main's image has no mkfifo, one line says so, and sidecars look for main's mark every second",
   async (pod, context) => {
-    if (pod.shell[0]?.endsWith("busybox")) context.skip("busybox ash has mkfifo in itself");
+    if (pod.shell[0]?.endsWith("busybox")) context.skip("mkfifo is built into busybox ash");
     const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
     await sidecar.saw("d up");
     const main = pod.main(["sleep", "1"], without("mkfifo"));
@@ -52,9 +52,9 @@ promise(
 );
 
 promise(
-  "where main's image has no tr, main runs, and one line says what is lost",
+  "if main's image has no tr, main still runs, and one line says what's lost",
   async (pod, context) => {
-    if (pod.shell[0]?.endsWith("busybox")) context.skip("busybox ash has tr in itself");
+    if (pod.shell[0]?.endsWith("busybox")) context.skip("tr is built into busybox ash");
     const main = pod.main(["sh", "-c", "exit 5"], { env: { PATH: "/usr/bin", "a.b": "c" }, ...without("tr") });
     expect((await main.exited).code).toBe(5);
     expect(main.stderr).toEqual(oneLine(/curfew: no env or tr:/));
@@ -63,7 +63,7 @@ promise(
 );
 
 promise(
-  "a full volume changes nothing, with restarts too",
+  "works the same if the volume is full, even with restarts",
   async (pod) => {
     const pause = pod.plain(
       sh(`mount -t tmpfs -o size=64k,mode=777 none ${pod.dir} && cat /dev/zero >${pod.dir}/full; echo up; sleep 60`),
@@ -82,7 +82,7 @@ promise(
 );
 
 promise(
-  "where a here-document is a file, as in bash before 5.1, and no file can be written, another pipe is found",
+  "works even if here-documents are files, as in bash before 5.1, and no file can be written",
   async (pod) => {
     const options = { env: { PATH: "/usr/bin:/bin", BASH_COMPAT: "50" }, readOnlyRoot: true };
     const sidecar = pod.sidecar(fixture("daemon", "d", "0"), options);

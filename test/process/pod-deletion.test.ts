@@ -5,7 +5,7 @@ import { fixture, sh } from "../support/wrappers/wrapped-pod.ts";
 
 const survivor = sh("trap 'sleep 1; exit 4' TERM; echo up; while :; do sleep .05; done");
 
-promise("when the Pod is deleted a sidecar outlives main", async (pod) => {
+promise("when the Pod is deleted, a sidecar outlives main", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"));
   const main = pod.main(survivor);
   await Promise.all([main.saw("up"), sidecar.saw("d up")]);
@@ -17,17 +17,17 @@ promise("when the Pod is deleted a sidecar outlives main", async (pod) => {
   expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
 });
 
-promise("TERM is held back for so long and no longer, so that the sidecar still has time to end", async (pod) => {
+promise("a sidecar holds TERM back only for a limited time, so that it still has time to stop", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", ".1"), { hold: 1 });
   const main = pod.main(sh("trap '' TERM; echo up; sleep 60"));
   await Promise.all([main.saw("up"), sidecar.saw("d up")]);
   sidecar.kill("SIGTERM");
   expect((await sidecar.exited).code).toBe(0);
   expect(main.running).toBe(true);
-  expect(sidecar.stderr).toBe(""); // no main has ended, so it does not say so
+  expect(sidecar.stderr).toBe(""); // no main has ended, so it doesn't say so
 });
 
-promise("TERM stops a sidecar within a second where no main has started", async (pod) => {
+promise("TERM stops a sidecar within a second if no main has started", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { hold: 30 });
   await sidecar.saw("d up");
   sidecar.kill("SIGTERM");
@@ -46,7 +46,7 @@ promise("TERM stops a sidecar within a second between two runs of its main", asy
   expect((await sidecar.exited).code).toBe(0);
 });
 
-promise("TERM is held back while a second main runs, though the first has never come", async (pod) => {
+promise("TERM is held back while a second main runs, even if the first never started", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: "a b" });
   const main = pod.main(sh("echo up; read -r line"), { name: "b", stdin: "open" });
   await Promise.all([main.saw("up"), sidecar.saw("d up")]);

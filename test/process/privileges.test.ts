@@ -1,4 +1,7 @@
-/** The app changes its user, as gosu, su-exec and setpriv do: the wrapper may then see less of it, and may not be let to signal it. */
+/**
+ * The app changes its user, as gosu, su-exec and setpriv do. The wrapper may then see less of it,
+ * and may not be allowed to signal it.
+ */
 import { expect } from "vitest";
 import { DEFAULT_CAPABILITIES } from "../../sim/pods/container.ts";
 import { promise } from "../support/wrappers/shells.ts";
@@ -33,7 +36,7 @@ promise(
 
 for (const init of ["tini", "dumb-init"]) {
   promise(
-    `passes TERM on to ${init} that has changed its user`,
+    `passes TERM on to ${init}, even if that has changed its user`,
     async (pod) => {
       const main = pod.main(asNobody([init, "--", ...fixture("exit7")]), root);
       await main.saw("up");
@@ -45,12 +48,12 @@ for (const init of ["tini", "dumb-init"]) {
 }
 
 promise(
-  "a daemon of another user under a shell script gets one TERM and its time",
+  "a daemon under a shell script gets TERM once, and time to stop, even if they run as another user",
   async (pod) => {
     const daemon = fixture("daemon", "d", ".5").join(" ");
     const sidecar = pod.sidecar(asNobody(sh(`${daemon} & wait`)), root);
     await sidecar.saw("d up");
-    await pod.main(["sleep", "5.5"]).exited; // so that it isn't young any more (sidecar.sh)
+    await pod.main(["sleep", "5.5"]).exited; // so that it's no longer young (sidecar.sh)
     expect((await sidecar.exited).code).toBe(0);
     expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
     expect(sidecar.stderr).toBe(stoppedAfter("main"));
@@ -59,7 +62,7 @@ promise(
 );
 
 promise(
-  "without the capability KILL, an app that has changed its user gets no signal, and one line says so",
+  "without the capability KILL, an app that has changed its user gets no signals, and one line says so",
   async (pod) => {
     const restricted = { uid: 0, capabilities: ["setuid", "setgid"] };
     const script = sh("trap 'exit 1' TERM; echo up; read -r line; exit 3");

@@ -29,7 +29,7 @@ const killAt = async (pod: WrappedPod, count: number, milliseconds: number, kill
   try {
     kill(main, sidecar);
   } catch {
-    // It was gone already.
+    // It had already ended.
   }
   const late = sleep(60_000, "hangs", { ref: false });
   const outcome = await Promise.race([Promise.all([main.exited, sidecar.exited]), late]);
@@ -40,7 +40,7 @@ const killAt = async (pod: WrappedPod, count: number, milliseconds: number, kill
 
 for (const [who, kill] of Object.entries(killers)) {
   promise(
-    `not one sidecar is left hanging when ${who} is killed at a random moment`,
+    `no sidecar is left hanging when ${who} is killed at a random moment`,
     async (pod, context) => {
       const random = randomOf(context);
       const times = long ? 50 : 4;

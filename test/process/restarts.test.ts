@@ -6,7 +6,7 @@ import { promise } from "../support/wrappers/shells.ts";
 import { fixture } from "../support/wrappers/wrapped-pod.ts";
 
 promise(
-  "with OnFailure sidecars live through main's failures, whatever they leave behind, and end when it has succeeded",
+  "with OnFailure, sidecars survive main's failures, whatever is left behind, and end once main has succeeded",
   async (pod) => {
     const policy = "OnFailure";
     writeFileSync(join(pod.dir, "done"), "");
@@ -28,14 +28,14 @@ promise(
   { needs: ["namespaces"] },
 );
 
-promise("a main that failed and is not run again is waited for no longer than the start timeout", async (pod) => {
+promise("if main failed and isn't restarted, a sidecar waits no longer than the start timeout", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { policy: "OnFailure", start: 2 });
   await pod.main(["false"]).exited;
   expect((await sidecar.exited).code).toBe(1);
   expect(sidecar.stderr).toBe("curfew: main has not started within 2 s\n");
 });
 
-promise("a FIFO that a killed start has left hidden is taken over", async (pod) => {
+promise("main reuses a hidden FIFO that a killed start has left behind", async (pod) => {
   await pod.plain(["mkfifo", join(pod.dir, ".run.main")]).exited;
   expect((await pod.main(["true"]).exited).code).toBe(0);
   expect(pod.files).toEqual(["done", "ended.main.1", "run.main.1", "succeeded.main.1"]);

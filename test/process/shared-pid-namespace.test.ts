@@ -3,7 +3,7 @@ import { promise } from "../support/wrappers/shells.ts";
 import { fixture, sh } from "../support/wrappers/wrapped-pod.ts";
 
 promise(
-  "with shareProcessNamespace main's end stops the sidecar, and nobody else's processes",
+  "with shareProcessNamespace, main's end stops the sidecar, and no other container's processes",
   async (pod) => {
     const pause = pod.plain(sh("trap 'exit 0' TERM; echo up; while :; do sleep 60 & wait $!; done"));
     await pause.saw("up");
@@ -22,7 +22,7 @@ promise(
 );
 
 promise(
-  "with shareProcessNamespace a killed main stops the sidecar, and signals reach main as the kernel would have it",
+  "with shareProcessNamespace, the sidecar stops even if main is killed, and main gets signals as from the kernel",
   async (pod) => {
     const pause = pod.plain(sh("echo up; exec sleep 60"));
     await pause.saw("up");

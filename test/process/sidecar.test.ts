@@ -12,7 +12,7 @@ promise("a sidecar that ends first ends with its own code, and main goes on", as
   expect((await main.exited).code).toBe(6);
 });
 
-promise("a sidecar that ignores TERM is killed after its grace period, and ends 0", async (pod) => {
+promise("a sidecar that ignores TERM is killed after its grace period, and ends with 0", async (pod) => {
   const sidecar = pod.sidecar(sh("trap '' TERM; while :; do sleep .2; done"), { grace: 2 });
   const main = pod.main(["sleep", ".2"]);
   const [ended, killed] = await Promise.all([main.exited, sidecar.exited]);
@@ -21,7 +21,7 @@ promise("a sidecar that ignores TERM is killed after its grace period, and ends 
 });
 
 promise(
-  "TERM goes to the top process alone where that heeds it, under tini too",
+  "only the top process gets TERM if it handles that, under tini too",
   async (pod) => {
     const child = fixture("daemon", "child", "0").join(" ");
     const top = sh(`trap 'echo top TERM; exit 0' TERM; ${child} & while :; do sleep .05; done`);
@@ -46,7 +46,7 @@ const scripts = {
   "daemon & one more that ends first": `${daemon} & ${quick}; :`,
 };
 for (const [form, script] of Object.entries(scripts)) {
-  promise(`a daemon under a shell script gets one TERM and its time: ${form}`, async (pod) => {
+  promise(`a daemon under a shell script gets TERM once, and time to stop: ${form}`, async (pod) => {
     const sidecar = pod.sidecar(sh(script));
     await sidecar.saw("d up");
     await pod.main(["sleep", ".3"]).exited;
@@ -55,11 +55,11 @@ for (const [form, script] of Object.entries(scripts)) {
   });
 }
 
-/** TERM may come as soon as there is a trap for it, so before the line that says so. */
+/** TERM can come as soon as there's a trap for it, so before the line that says so. */
 const withoutUp = ({ output }: Container): string[] => output.filter((line) => !line.endsWith("up"));
 
 promise(
-  "a sidecar that starts once main has ended gets its TERM when it handles it, not in the midst of its start",
+  "a sidecar that starts after main has ended gets TERM once it handles it, not in the middle of its start",
   async (pod) => {
     await pod.main(["true"]).exited;
     const slow = pod.sidecar(sh("sleep .7; trap 'echo bye; exit 0' TERM; echo up; while :; do sleep .1; done"));
@@ -72,7 +72,7 @@ promise(
 );
 
 promise(
-  "what such a sidecar starts later gets its TERM too, and a grace period of one second begins with it",
+  "if main has already ended, what a sidecar starts later gets TERM too, and its grace period begins only then",
   async (pod) => {
     await pod.main(["true"]).exited;
     const later = pod.sidecar(sh(`${quick} & sleep 1.7; ${daemon} & wait`));
@@ -84,14 +84,14 @@ promise(
   },
 );
 
-promise("a sidecar whose main never appears says so after the start timeout, stops and ends 1", async (pod) => {
+promise("a sidecar whose main never starts says so after the start timeout, stops, and ends with 1", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { start: 2 });
   expect((await sidecar.exited).code).toBe(1);
   expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
   expect(sidecar.stderr).toBe("curfew: main has not started within 2 s\n");
 });
 
-promise("without a start timeout a sidecar waits for its main", async (pod) => {
+promise("without a start timeout, a sidecar waits for its main as long as it takes", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { start: 0 });
   await new Promise((resolve) => setTimeout(resolve, 2_500));
   expect(sidecar.running).toBe(true);

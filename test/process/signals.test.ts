@@ -7,7 +7,7 @@ const CATCHABLE = [
   1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
 ];
 
-promise("passes on every signal that main catches, once each", async (pod) => {
+promise("passes on every signal that main handles, exactly once", async (pod) => {
   const main = pod.main(fixture("signals"));
   await main.saw("ready");
   for (const signal of CATCHABLE) {
@@ -18,7 +18,7 @@ promise("passes on every signal that main catches, once each", async (pod) => {
 });
 
 promise(
-  "drops what PID 1 would not have got: a script that catches nothing survives TERM, HUP and USR1",
+  "drops signals that PID 1 wouldn't have got: a script that handles none survives TERM, HUP and USR1",
   async (pod, context) => {
     need(context, "bash");
     for (const shell of ["sh", "bash"]) {
@@ -33,7 +33,7 @@ promise(
 );
 
 promise(
-  "drops TERM for a program that never sleeps",
+  "drops TERM for a program that doesn't handle it, even if that never sleeps",
   async (pod) => {
     const main = pod.main(sh("echo up; i=0; while [ $i -lt 6000000 ]; do i=$((i+1)); done; exit 4"));
     await main.saw("up");
@@ -44,7 +44,7 @@ promise(
 );
 
 promise(
-  "drops TERM in the midst of forks, where a shell blocks every signal for a moment",
+  "drops TERM even in the middle of a fork, when a shell blocks every signal for a moment",
   async (pod) => {
     for (let count = 0; count < (long ? 60 : 2); count++) {
       const script = "echo up; i=0; while [ $i -lt 150 ]; do /bin/true; i=$((i+1)); done; exit 4";
@@ -62,7 +62,7 @@ promise(
 
 for (const init of ["tini", "dumb-init"]) {
   promise(
-    `passes TERM on to ${init}, which waits for signals that it blocks`,
+    `passes TERM on to ${init}, which blocks signals and waits for them`,
     async (pod) => {
       for (let count = 0; count < (long ? 50 : 3); count++) {
         const main = pod.main([init, "--", ...fixture("exit7")]);
@@ -75,14 +75,14 @@ for (const init of ["tini", "dumb-init"]) {
   );
 }
 
-promise("where it is not PID 1, passes every signal on, as the kernel would", async (pod) => {
+promise("if it isn't PID 1, passes every signal on, as the kernel would", async (pod) => {
   const main = pod.main(sh("echo up; exec sleep 60"), { plain: true });
   await main.saw("up");
   main.kill("SIGTERM");
   expect((await main.exited).code).toBe(143);
 });
 
-promise("gives main and sidecars INT and QUIT with their default disposition", async (pod) => {
+promise("starts main and sidecars with INT and QUIT at their default disposition", async (pod) => {
   const argv = ["grep", "-h", "SigIgn", "/proc/self/status"];
   for (const container of [pod.main(argv), pod.sidecar(argv, { mains: "other" })]) {
     expect((await container.exited).code).toBe(0);

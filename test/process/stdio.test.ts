@@ -3,7 +3,8 @@ import { promise } from "../support/wrappers/shells.ts";
 import { fixture, sh } from "../support/wrappers/wrapped-pod.ts";
 
 promise("gives main and sidecars their stdin", async (pod) => {
-  // Node gives a socket, which bash takes for rshd's, so that it reads ~/.bashrc; a runtime gives a pipe.
+  // A container runtime gives a pipe, but Node gives a socket. With a socket, bash thinks that rshd
+  // runs it, and reads ~/.bashrc.
   const env = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" };
   for (const container of [
     pod.main(["cat"], { stdin: { text: "hello\n" }, env }),
@@ -14,16 +15,16 @@ promise("gives main and sidecars their stdin", async (pod) => {
   }
 });
 
-promise("leaves main no file descriptor but stdin, stdout and stderr", async (pod) => {
+promise("leaves main no file descriptors except stdin, stdout and stderr", async (pod) => {
   const main = pod.main(sh("ls /proc/$$/fd; echo error >&2"));
   expect((await main.exited).code).toBe(0);
   expect(main.output.slice(0, 3)).toEqual(["0", "1", "2"]);
-  expect(main.output.every((fd) => Number(fd) < 3 || Number(fd) >= 10)).toBe(true); // a shell keeps its own at 10
+  expect(main.output.every((fd) => Number(fd) < 3 || Number(fd) >= 10)).toBe(true); // a shell keeps its own from 10 on
   expect(main.stderr).toBe("error\n");
 });
 
 promise(
-  "on a terminal gives main each signal exactly once: Ctrl-C, Ctrl-\\, TERM",
+  "on a terminal, gives main each signal exactly once: Ctrl-C, Ctrl-\\, TERM",
   async (pod) => {
     const main = pod.main(sh('stty -echo; exec "$@"', ...fixture("signals")), { tty: true });
     await main.saw("ready");

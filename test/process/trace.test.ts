@@ -1,4 +1,4 @@
-/** `CURFEW_TRACE=1` in a container's environment: its wrapper says what it does (docs/wrappers.md). */
+/** With `CURFEW_TRACE=1` in a container's environment, its wrapper says what it does (docs/wrappers.md). */
 import { expect } from "vitest";
 import { spawnSync } from "node:child_process";
 import { chmodSync, closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
@@ -20,7 +20,7 @@ const linesOf = (stderr: string): string[] =>
     .slice(0, -1);
 
 promise(
-  "says on stderr what main's wrapper does if CURFEW_TRACE is 1, with nothing of its argv and environment",
+  "with CURFEW_TRACE=1, main's wrapper says on stderr what it does, and shows nothing of argv or environment",
   async (pod) => {
     const argv = sh("trap 'echo TERM; exit 7' TERM; echo up; while :; do sleep .05; done", "argv-secret");
     const main = pod.main(argv, { env: { ...traced.env, TOKEN: "env-secret" } });
@@ -40,7 +40,7 @@ promise(
   { needs: ["namespaces"] },
 );
 
-promise("says on stderr what a sidecar's wrapper does if CURFEW_TRACE is 1", async (pod) => {
+promise("with CURFEW_TRACE=1, a sidecar's wrapper says on stderr what it does", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), traced);
   await sidecar.saw("d up");
   await pod.main(["true"]).exited;
@@ -57,7 +57,7 @@ promise("says on stderr what a sidecar's wrapper does if CURFEW_TRACE is 1", asy
   ]);
 });
 
-promise("says that a sidecar holds kubelet's TERM back, and that its grace period is over", async (pod) => {
+promise("the trace says when a sidecar holds back kubelet's TERM, and when its grace period is over", async (pod) => {
   const main = pod.main(sh("read -r line"), { stdin: "open" });
   await pod.running();
   const sidecar = pod.sidecar(sh("trap '' TERM; echo up; while :; do sleep .2; done"), { ...traced, grace: 1 });
@@ -67,7 +67,8 @@ promise("says that a sidecar holds kubelet's TERM back, and that its grace perio
   await said(sidecar, "TERM held back");
   main.stdin.end();
   expect((await sidecar.exited).code).toBe(0);
-  // It ignores TERM, so it gets that when it's no longer young (sidecar.sh), which may be after the line `stopped`.
+  // It ignores TERM, so it gets TERM only once it's no longer young (sidecar.sh). That can be after
+  // the line `stopped`.
   expect(linesOf(sidecar.stderr).filter((line) => line !== stopped)).toEqual([
     "curfew: app started: PID N",
     "curfew: waits for main, run 1",
@@ -80,7 +81,7 @@ promise("says that a sidecar holds kubelet's TERM back, and that its grace perio
   ]);
 });
 
-promise("says of each run of a main that is restarted when a sidecar has seen it start and end", async (pod) => {
+promise("the trace shows when a sidecar saw a restarted main start and end, for each run", async (pod) => {
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { ...traced, policy: "OnFailure" });
   await sidecar.saw("d up");
   await pod.main(["false"]).exited;
@@ -97,26 +98,29 @@ promise("says of each run of a main that is restarted when a sidecar has seen it
   ]);
 });
 
-promise("says nothing unless CURFEW_TRACE is 1, and leaves the variable to the app", async (pod) => {
-  for (const value of ["", "0", "true", "11", "1 "]) {
-    const argv = sh('printf "<%s>" "$CURFEW_TRACE"');
-    const options = { env: { PATH, CURFEW_TRACE: value } };
-    for (const container of [pod.main(argv, options), pod.sidecar(argv, { ...options, mains: "other" })]) {
-      expect((await container.exited).code).toBe(0);
-      expect(container.output).toEqual([`<${value}>`]);
-      expect(container.stderr).toBe("");
+promise(
+  "says nothing unless CURFEW_TRACE is exactly 1, and leaves the variable in the app's environment",
+  async (pod) => {
+    for (const value of ["", "0", "true", "11", "1 "]) {
+      const argv = sh('printf "<%s>" "$CURFEW_TRACE"');
+      const options = { env: { PATH, CURFEW_TRACE: value } };
+      for (const container of [pod.main(argv, options), pod.sidecar(argv, { ...options, mains: "other" })]) {
+        expect((await container.exited).code).toBe(0);
+        expect(container.output).toEqual([`<${value}>`]);
+        expect(container.stderr).toBe("");
+      }
     }
-  }
-  for (const container of [
-    pod.main(["printenv", "CURFEW_TRACE"], traced),
-    pod.sidecar(["printenv", "CURFEW_TRACE"], { ...traced, mains: "other" }),
-  ]) {
-    expect((await container.exited).code).toBe(0);
-    expect(container.output).toEqual(["1"]);
-  }
-});
+    for (const container of [
+      pod.main(["printenv", "CURFEW_TRACE"], traced),
+      pod.sidecar(["printenv", "CURFEW_TRACE"], { ...traced, mains: "other" }),
+    ]) {
+      expect((await container.exited).code).toBe(0);
+      expect(container.output).toEqual(["1"]);
+    }
+  },
+);
 
-/** A Pod whose containers get another stderr: the redirection may name a FIFO, as `$0`. */
+/** A Pod whose containers have another stderr. The redirection can name a FIFO, as `$0`. */
 const withStderr = async (
   { shell }: WrappedPod,
   redirection: string,
@@ -141,28 +145,25 @@ for (const [what, redirection] of [
   ["on a full disk", "2>/dev/full"],
 ] as const) {
   for (const env of [{ PATH }, traced.env]) {
-    promise(
-      `works all the same when stderr is ${what}, ${"CURFEW_TRACE" in env ? "traced" : "untraced"}`,
-      async (pod) => {
-        await withStderr(pod, redirection, async (inner) => {
-          const main = inner.main(fixture("exit7"), { env });
-          await main.saw("up");
-          const sidecar = inner.sidecar(fixture("daemon", "d", "0"), { env });
-          const plain = inner.main(fixture("exit7"), { env, plain: true, name: "plain" });
-          await Promise.all([sidecar.saw("d up"), plain.saw("up")]);
-          for (const container of [main, plain]) container.kill("SIGTERM");
-          expect((await main.exited).code).toBe(7);
-          expect((await plain.exited).code).toBe(7);
-          expect((await sidecar.exited).code).toBe(0);
-          expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
-          expect(inner.files).toContain("ended.main.1");
-        });
-      },
-    );
+    promise(`works the same if stderr is ${what}, ${"CURFEW_TRACE" in env ? "traced" : "untraced"}`, async (pod) => {
+      await withStderr(pod, redirection, async (inner) => {
+        const main = inner.main(fixture("exit7"), { env });
+        await main.saw("up");
+        const sidecar = inner.sidecar(fixture("daemon", "d", "0"), { env });
+        const plain = inner.main(fixture("exit7"), { env, plain: true, name: "plain" });
+        await Promise.all([sidecar.saw("d up"), plain.saw("up")]);
+        for (const container of [main, plain]) container.kill("SIGTERM");
+        expect((await main.exited).code).toBe(7);
+        expect((await plain.exited).code).toBe(7);
+        expect((await sidecar.exited).code).toBe(0);
+        expect(sidecar.output).toEqual(["d up", "d TERM", "d bye"]);
+        expect(inner.files).toContain("ended.main.1");
+      });
+    });
   }
 }
 
-promise("waits until stderr is read if that is a full pipe, and then goes on where it was", async (pod) => {
+promise("if stderr is a full pipe, waits until somebody reads it, and then carries on", async (pod) => {
   await withStderr(pod, '2>"$0"', async (inner, fifo) => {
     const fd = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
     try {
@@ -189,7 +190,7 @@ promise("waits until stderr is read if that is a full pipe, and then goes on whe
   });
 });
 
-/** Dots, until no more go into the pipe. */
+/** Writes dots until the pipe is full. */
 const fill = (fd: number): void => {
   for (const dots of [Buffer.alloc(4096, "."), Buffer.from(".")]) {
     try {
