@@ -9,7 +9,7 @@ afterAll(async () => {
   await Promise.all(served.map(({ close }) => close()));
 });
 
-/** By count and not by time, so that each run sends the same inputs. */
+/** Counted, not timed, so each run sends the same inputs. */
 const SHARE = 1 / 100;
 
 const targets = [...PURE_TARGETS, ...served.flatMap((server) => server.targets)];

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createPlanner } from "../../../src/planner/planner.ts";
 import { reviewOf, startTestAdmission, type TestAdmission } from "../../support/admission/admission.ts";
 
-/** With the real planner: what comes through the envelope meets it. */
+/** With the real planner, since it gets every object whose envelope is valid. */
 let admission: TestAdmission;
 beforeAll(async () => {
   admission = await startTestAdmission(createPlanner({}));
@@ -12,7 +12,7 @@ afterAll(() => {
   admission.close();
 });
 
-/** Whatever was sent before, the next request is served. */
+/** No matter what was sent, the next request is served. */
 afterEach(async () => {
   expect(await admission.post(reviewOf({ metadata: {}, spec: {} }))).toMatchObject({
     status: 200,
@@ -26,21 +26,21 @@ function jobWith(containers: readonly unknown[], metadata: object = ENABLED): un
   return { apiVersion: "batch/v1", kind: "Job", metadata, spec: { template: { spec: { containers } } } };
 }
 
-describe("a request that is no review gets a Status in JSON that says what is wrong", () => {
+describe("a request that isn't a review gets a Status in JSON that says what's wrong", () => {
   const review = reviewOf({});
   const cases: readonly (readonly [string, unknown, object, number, RegExp])[] = [
     ["nothing", "", {}, 400, /not JSON: it ends too soon/],
-    ["no JSON", "<html>", {}, 400, /not JSON/],
+    ["HTML", "<html>", {}, 400, /not JSON/],
     ["truncated JSON", JSON.stringify(review).slice(0, -40), {}, 400, /not JSON: .*position/],
     ["invalid UTF-8", Buffer.from([0xff, 0xfe, 0x7b]), {}, 400, /not JSON/],
     ["two reviews in one body", JSON.stringify(review).repeat(2), {}, 400, /not JSON/],
-    ["JSON that is no object", [review], {}, 400, /must be an AdmissionReview/],
+    ["JSON that isn't an object", [review], {}, 400, /must be an AdmissionReview/],
     ["another kind", { ...review, kind: "ConversionReview" }, {}, 400, /must be an AdmissionReview/],
     ["v1beta1", { ...review, apiVersion: "admission.k8s.io/v1beta1" }, {}, 400, /admissionReviewVersions: \["v1"\]/],
     ["no request", { ...review, request: undefined }, {}, 400, /no request/],
     ["a missing uid", reviewOf({}, { uid: undefined }), {}, 400, /no uid/],
     ["an empty uid", reviewOf({}, { uid: "" }), {}, 400, /no uid/],
-    ["a uid that is no text", reviewOf({}, { uid: 7 }), {}, 400, /no uid/],
+    ["a uid that isn't a string", reviewOf({}, { uid: 7 }), {}, 400, /no uid/],
     ["an unknown operation", reviewOf({}, { operation: "EXPLODE" }), {}, 400, /CREATE, UPDATE, DELETE, CONNECT/],
     ["another content type", review, { headers: { "content-type": "text/yaml" } }, 415, /application\/json/],
     ["no content type", review, { headers: {} }, 415, /application\/json/],
@@ -56,12 +56,12 @@ describe("a request that is no review gets a Status in JSON that says what is wr
     expect((answer.body as { message: string }).message).toMatch(message);
   });
 
-  test("names no part of the body that could not be parsed", async () => {
+  test("never quotes a body that can't be parsed", async () => {
     const { body } = await admission.post('{"password": hunter2}');
     expect(JSON.stringify(body)).not.toContain("hunter2");
   });
 
-  test("says which method is served", async () => {
+  test("says which method is allowed", async () => {
     expect((await admission.post("", { method: "DELETE" })).headers["allow"]).toBe("POST");
   });
 });
@@ -72,7 +72,7 @@ describe("a body over 7 MiB gets 413", () => {
     expect(answer).toMatchObject({ status: 413, body: { kind: "Status", reason: "RequestEntityTooLarge" } });
   });
 
-  test("in chunks, as soon as it is too long", async () => {
+  test("in chunks, as soon as it's too long", async () => {
     const status = await new Promise((resolve, reject) => {
       const request = httpsRequest({
         host: "127.0.0.1",
@@ -93,7 +93,7 @@ describe("a body over 7 MiB gets 413", () => {
     expect(status).toBe(413);
   });
 
-  test("and one of just 7 MiB is parsed", async () => {
+  test("but one of exactly 7 MiB is parsed", async () => {
     const review = JSON.stringify(reviewOf({ metadata: {}, spec: {} }));
     const padded = review + " ".repeat(7 * 1024 * 1024 - review.length);
     expect(await admission.post(padded)).toMatchObject({ status: 200 });
@@ -105,11 +105,14 @@ describe("a review of a strange object is answered", () => {
   test.each([
     ["no object", undefined],
     ["null", null],
-    ["a text", "Job"],
+    ["a string", "Job"],
     ["a number", 5],
     ["a list", [jobWith([])]],
     ["no containers", jobWith([])],
-    ["containers that are no list", { metadata: ENABLED, spec: { template: { spec: { containers: { length: 3 } } } } }],
+    [
+      "containers that aren't a list",
+      { metadata: ENABLED, spec: { template: { spec: { containers: { length: 3 } } } } },
+    ],
     ["a container that is null", jobWith([null, { name: "a", image: "b" }])],
     ["labels that are a list", jobWith([], { labels: ["curfew.sh/enabled"] })],
   ])("%s", async (_, object) => {
@@ -144,7 +147,7 @@ describe("a review of a strange object is answered", () => {
     }
   });
 
-  test("keys of Object's prototype change nothing for anyone", async () => {
+  test("a Job can't change Object's prototype for later requests", async () => {
     const polluting = `{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}`;
     const review = JSON.stringify(reviewOf(jobWith([{ name: "__proto__", image: "a" }, "HERE"])));
     const text = review.replace('"HERE"', polluting).replace('"labels":', `"__proto__":${polluting},"labels":`);
@@ -171,7 +174,7 @@ describe("a review of a strange object is answered", () => {
       reviewOf(jobWith(containers, { ...ENABLED, annotations: { [name]: value } })),
     );
     expect(status).toBe(200);
-    // What is quoted back to the user is bounded.
+    // However long the value, the user gets a short message.
     expect(JSON.stringify(body).length).toBeLessThan(16_000);
   });
 });

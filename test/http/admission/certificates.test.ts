@@ -11,7 +11,7 @@ import { createTestAuthority, type ServingPair } from "../../../sim/api-server/a
 const authority = createTestAuthority();
 const [first, second] = [authority.issue(), authority.issue({ days: 2 })];
 
-describe("a swap of the certificate on a server", () => {
+describe("swapping a server's certificate", () => {
   let admission: TestAdmission;
   beforeEach(async () => {
     admission = await startTestAdmission();
@@ -21,7 +21,7 @@ describe("a swap of the certificate on a server", () => {
     admission.close();
   });
 
-  test("closes no connection, and new ones get the new certificate", async () => {
+  test("closes no connection, and new connections get the new certificate", async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: authority.ca });
     const seen = new Set<TLSSocket>();
     agent.on("free", (socket: TLSSocket) => seen.add(socket));
@@ -34,7 +34,7 @@ describe("a swap of the certificate on a server", () => {
     expect(await servedKey(admission.port)).toBe(fingerprintOf(second));
   });
 
-  test("keeps on refusing TLS 1.1", async () => {
+  test("keeps refusing TLS 1.1", async () => {
     admission.setCertificate(second);
     await expect(
       new Promise((resolve, reject) => {
@@ -85,7 +85,7 @@ describe("certificate files", () => {
     expect(problems).toEqual([]);
   });
 
-  test("may appear later", async () => {
+  test("can appear later", async () => {
     await watch();
     expect(problems).toEqual([expect.stringContaining("ENOENT")]);
     write(first);
@@ -108,10 +108,10 @@ describe("certificate files", () => {
     expect(problems).toEqual([]);
   });
 
-  test("are found by looking where no event comes", async () => {
+  test("are polled, in case no event reports a change", async () => {
     const elsewhere = mkdtempSync(join(tmpdir(), "curfew-certificate-"));
     write(first, elsewhere);
-    // Events come for the folder of the links, not for that of the files.
+    // Events come only for the folder with the links, not for the one with the files.
     for (const name of ["tls.crt", "tls.key"]) symlinkSync(join(elsewhere, name), join(folder, name));
     await watch(20);
     write(second, elsewhere);
@@ -122,9 +122,9 @@ describe("certificate files", () => {
   test.each([
     ["half written", first.cert.slice(0, 400)],
     ["empty", ""],
-    ["another key's", second.cert],
+    ["for another key", second.cert],
     ["followed by half a CA", `${first.cert}${authority.ca.slice(0, 400)}`],
-  ])("whose certificate is %s change nothing, and it is said once", async (_, cert) => {
+  ])("change nothing if the certificate is %s, and the problem is reported once", async (_, cert) => {
     write(first);
     await watch(20);
     writeFileSync(join(folder, "tls.crt"), cert);
@@ -138,7 +138,7 @@ describe("certificate files", () => {
     await expect.poll(() => loaded).toEqual([first.cert, second.cert]);
   });
 
-  test("that vanish change nothing", async () => {
+  test("change nothing if they vanish", async () => {
     write(first);
     await watch(20);
     unlinkSync(join(folder, "tls.key"));
@@ -147,7 +147,7 @@ describe("certificate files", () => {
   });
 });
 
-test("a certificate tells when it expires", () => {
+test("a parsed certificate says when it expires", () => {
   const parsed = parseServingCertificate(second.cert, second.key);
   expect("notAfter" in parsed && Math.round((parsed.notAfter.getTime() - Date.now()) / 86_400_000)).toBe(2);
 });

@@ -8,7 +8,7 @@ const sockets: Socket[] = [];
 beforeEach(async () => {
   admission = await startTestAdmission();
 });
-/** Whatever a client did, the next request is served. */
+/** No matter what a client did, the next request is served. */
 afterEach(async () => {
   expect(await admission.post(reviewOf({}))).toMatchObject({ status: 200 });
   for (const socket of sockets.splice(0)) socket.destroy();
@@ -32,7 +32,7 @@ function openTls(options: { readonly maxVersion?: "TLSv1.1" | "TLSv1.2" } = {}):
       port: admission.port,
       ca: admission.ca,
       ...options,
-      // The TLS library here must be willing to speak what the server is to refuse.
+      // The TLS library here must be willing to speak the version that the server should refuse.
       ...(options.maxVersion === "TLSv1.1" && { minVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" }),
     });
     sockets.push(socket);
@@ -42,7 +42,7 @@ function openTls(options: { readonly maxVersion?: "TLSv1.1" | "TLSv1.2" } = {}):
   });
 }
 
-/** All that comes until the server ends the connection. */
+/** Everything that arrives until the server closes the connection. */
 function readToEnd(socket: Socket): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
@@ -59,20 +59,20 @@ function failed(reason: string): string {
 
 const HEAD = "POST /mutate HTTP/1.1\r\nHost: curfew\r\nContent-Type: application/json\r\n";
 
-describe("connections that are no TLS", () => {
-  test("garbage is hung up on", async () => {
+describe("connections that don't speak TLS", () => {
+  test("are closed if they send garbage", async () => {
     const socket = await openTcp();
     socket.write(Buffer.alloc(4096, 0xa5));
     expect(await readToEnd(socket)).not.toContain("HTTP/");
   });
 
-  test("plain HTTP is hung up on", async () => {
+  test("are closed if they speak plain HTTP", async () => {
     const socket = await openTcp();
     socket.write("GET / HTTP/1.1\r\n\r\n");
     expect(await readToEnd(socket)).not.toContain("HTTP/");
   });
 
-  test("more of them than are kept, silent, take no room: who was there stays, and who comes anew is served", async () => {
+  test("silent connections, more than the server keeps, don't crowd out old or new clients", async () => {
     const there = await openTls();
     const review = JSON.stringify(reviewOf({}));
     const send = (): boolean => there.write(`${HEAD}Content-Length: ${review.length}\r\n\r\n${review}`);
@@ -92,7 +92,7 @@ describe("connections that are no TLS", () => {
     await expect.poll(() => answers.split("200 OK")).toHaveLength(3);
   });
 
-  test("one that is reset during the handshake does no harm", async () => {
+  test("do no harm if they're reset during the handshake", async () => {
     const socket = await openTcp();
     socket.write(Buffer.from("16030100", "hex"));
     socket.resetAndDestroy();
@@ -100,7 +100,7 @@ describe("connections that are no TLS", () => {
 });
 
 describe("TLS", () => {
-  test("1.2 is spoken", async () => {
+  test("1.2 is accepted", async () => {
     expect((await openTls({ maxVersion: "TLSv1.2" })).getProtocol()).toBe("TLSv1.2");
   });
 
@@ -113,7 +113,7 @@ describe("TLS", () => {
   });
 });
 
-describe("clients that are slow or gone", () => {
+describe("slow or vanished clients", () => {
   test("one that sends its body byte by byte is answered", async () => {
     const socket = await openTls();
     const body = JSON.stringify(reviewOf({}));
@@ -133,7 +133,7 @@ describe("clients that are slow or gone", () => {
     expect(await admission.post(reviewOf({}))).toMatchObject({ status: 200 });
   });
 
-  test("many that are amid bodies of 6 MiB fill no memory: some hear 503, small reviews are served", async () => {
+  test("many in the middle of 6 MiB bodies can't fill the memory: some get 503, and small reviews are served", async () => {
     const open = await Promise.all(Array.from({ length: 14 }, () => openTls()));
     const answers = Promise.race(open.map(readToEnd));
     for (const socket of open) {
@@ -149,7 +149,7 @@ describe("clients that are slow or gone", () => {
     expect(await admission.post(JSON.stringify(reviewOf({})).padEnd(6 * 1024 * 1024))).toMatchObject({ status: 200 });
   });
 
-  test("one that hangs up within its body is counted, and forgotten", async () => {
+  test("one that hangs up in the middle of its body is counted and forgotten", async () => {
     const socket = await openTls();
     socket.write(`${HEAD}Content-Length: 1000\r\n\r\n{`);
     await expect.poll(() => admission.metric("curfew_admission_in_flight")).toBe(1);
@@ -166,12 +166,12 @@ describe("clients that are slow or gone", () => {
   });
 });
 
-describe("what is no HTTP gets a Status in JSON, then the connection ends", () => {
+describe("a request that isn't valid HTTP gets a Status in JSON, then the connection is closed", () => {
   test.each([
     ["garbage", "\0\0\0\r\n\r\n", 400],
     ["a broken request line", "POST\r\n\r\n", 400],
-    ["two lengths", `${HEAD}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello`, 400],
-    ["a length and chunks", `${HEAD}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+    ["two Content-Length headers", `${HEAD}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello`, 400],
+    ["Content-Length and chunks", `${HEAD}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
     ["headers of 64 KiB", `${HEAD}X: ${"x".repeat(65_536)}\r\n\r\n`, 431],
   ])("%s", async (_, text, code) => {
     const socket = await openTls();
@@ -182,7 +182,7 @@ describe("what is no HTTP gets a Status in JSON, then the connection ends", () =
   });
 });
 
-test("requests sent at once on one connection are answered in order", async () => {
+test("requests pipelined on one connection are answered in order", async () => {
   const socket = await openTls();
   const uids = ["first", "second", "third"];
   for (const [index, uid] of uids.entries()) {

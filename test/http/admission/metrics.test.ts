@@ -22,7 +22,7 @@ afterEach(() => {
   admission.close();
 });
 
-test("each review counts once, by what became of it", async () => {
+test("each review is counted once, by its outcome", async () => {
   await admission.post(reviewOf({}));
   await admission.post(reviewOf({}));
   await admission.post(reviewOf(null));
@@ -37,7 +37,7 @@ test("each review counts once, by what became of it", async () => {
   expect(await admission.metric('curfew_admission_limits_total{limit="no-shell",outcome="patched"}')).toBe(2);
 });
 
-test("durations are in seconds, one for each review", async () => {
+test("each review's duration is recorded in seconds", async () => {
   await admission.post(reviewOf({}));
   const name = "curfew_admission_duration_seconds";
   expect(await admission.metric(`${name}_count{operation="CREATE"}`)).toBe(1);
@@ -47,12 +47,12 @@ test("durations are in seconds, one for each review", async () => {
   expect(seconds).toBeLessThan(1);
 });
 
-test("nothing is in flight once all is answered", async () => {
+test("nothing is in flight once everything is answered", async () => {
   await Promise.all([admission.post(reviewOf({})), admission.post("{"), admission.post("", { method: "GET" })]);
   expect(await admission.metric("curfew_admission_in_flight")).toBe(0);
 });
 
-test("an opted-in review has one line in the log, with the limit that decided and none of the Job's values", async () => {
+test("a labelled Job's review is logged in one line, with the limit that decided and none of the Job's values", async () => {
   const containers = [{ name: "a", command: [SECRET], env: [{ name: "PASSWORD", value: SECRET }] }];
   await admission.post(reviewOf({ metadata: { generateName: "build-" }, spec: { containers } }, { name: "" }));
   expect(admission.logged).toEqual([
@@ -74,13 +74,13 @@ test("an opted-in review has one line in the log, with the limit that decided an
   expect(JSON.stringify(admission.logged)).not.toContain(SECRET);
 });
 
-test("a review that is none of Curfew's business is logged at debug only", async () => {
+test("a review of an object that isn't for Curfew is logged at debug level only", async () => {
   await admission.post(reviewOf(null));
   await admission.post(reviewOf({}, { kind: { group: "", version: "v1", kind: "Pod" } }));
   expect(admission.logged.map(({ level }) => level)).toEqual(["debug", "debug"]);
 });
 
-test("a name of a megabyte is cut in the log", async () => {
+test("a name a megabyte long is cut short in the log", async () => {
   await admission.post(reviewOf({}, { name: "x".repeat(1_000_000), namespace: "y".repeat(1_000_000) }));
   expect(JSON.stringify(admission.logged).length).toBeLessThan(1_000);
 });

@@ -1,4 +1,4 @@
-/** `curfew admission` as a process of its own: its configuration, its signals, its exit codes. */
+/** `curfew admission` as its own process: configuration, signals, exit codes. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -24,7 +24,7 @@ afterEach(() => {
 
 interface Running {
   readonly child: ChildProcess;
-  /** The first line of the log with this message. */
+  /** The log's first line with this message. */
   readonly line: (message: string) => Promise<Readonly<Record<string, unknown>>>;
   readonly end: Promise<{ readonly code: number | null; readonly stderr: string }>;
 }
@@ -77,7 +77,7 @@ test("serves reviews until SIGTERM, drains, and exits with 0", async () => {
   expect(await end).toEqual({ code: 0, stderr: "" });
 });
 
-test("plans as its operator has decided", async () => {
+test("plans with the operator's settings", async () => {
   const images = "- { image: corp/logs, entrypoint: [/logs], cmd: [], shell: /bin/sh, role: sidecar }\n";
   writeFileSync(join(folder, "images.yaml"), images);
   const job = {
@@ -115,15 +115,15 @@ test("a second signal ends the drain", async () => {
   expect(await end).toEqual({ code: 0, stderr: "" });
 });
 
-test("waits, not ready, for a certificate that is still to be issued", async () => {
+test("waits until its serving certificate has been issued, and is ready only then", async () => {
   const { line } = start(LOCAL, { CURFEW_TLS_CERT: join(folder, "tls.crt"), CURFEW_TLS_KEY: join(folder, "tls.key") });
   expect(await line("waiting for a serving certificate")).toMatchObject({ level: "warn" });
   writeCertificate();
   await line("ready");
 });
 
-describe("a wrong configuration", () => {
-  test("is reported whole, and exits with 2", async () => {
+describe("an invalid configuration", () => {
+  test("is reported with all its problems at once, and the exit code is 2", async () => {
     writeFileSync(join(folder, "images.yaml"), "- { image: team/tool, shell: bash }\n");
     const { end } = start(["--port", "http", "--strategy", "magic"], {
       CURFEW_OPS_PORT: "-1",
@@ -149,7 +149,7 @@ describe("a wrong configuration", () => {
     );
   });
 
-  test("a port that is taken is named, and exits with 1", async () => {
+  test("a port that's in use is named, and the exit code is 1", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await once(taken, "listening");
     const { port } = taken.address() as AddressInfo;

@@ -53,13 +53,13 @@ describe("a Job that is created", () => {
     );
   });
 
-  test("is handed to the planner as it came", async () => {
+  test("reaches the planner unchanged", async () => {
     const seen: unknown[] = [];
     await answerTo(reviewOf(JOB), { planJob: (job) => (seen.push(job), PATCHED) });
     expect(seen).toEqual([JOB]);
   });
 
-  test("is refused with the plan's message and code 422, which clients do not retry", async () => {
+  test("is refused with the plan's message and code 422, which clients don't retry", async () => {
     expect(await answerTo(reviewOf(JOB), { planJob: () => REFUSED })).toEqual(
       reviewed({
         allowed: false,
@@ -69,7 +69,7 @@ describe("a Job that is created", () => {
     );
   });
 
-  test("is left alone without a patch where there is nothing to do", async () => {
+  test("is left alone, without a patch, if there's nothing to do", async () => {
     const leave = {
       kind: "leave",
       reason: "not-enabled",
@@ -89,13 +89,13 @@ describe("a Job that is created", () => {
     expect(dry).toEqual(body);
   });
 
-  test("passes the plan's warnings on, in the length and form that the API server keeps", async () => {
+  test("gets the plan's warnings, in a length and form that the API server keeps", async () => {
     const warnings = ["short", `two\nlines`, "x".repeat(300)];
     const body = await answerTo(reviewOf(JOB), { planJob: () => ({ ...PATCHED, warnings }) });
     expect(body).toMatchObject({ response: { warnings: ["short", "two lines", `${"x".repeat(255)}…`] } });
   });
 
-  test("may have a uid with any characters", async () => {
+  test("can have any characters in its review's uid", async () => {
     const uid = 'a"\\\u2028é';
     expect(await answerTo(reviewOf(JOB, { uid }))).toMatchObject({ response: { uid } });
   });
@@ -114,7 +114,7 @@ describe("a Job that is updated", () => {
     expect(seen).toEqual([[{ old: true }, JOB]]);
   });
 
-  test("passes where there is nothing to put back", async () => {
+  test("passes if there's nothing to put back", async () => {
     expect(await answerTo(reviewOf(JOB, { operation: "UPDATE", oldObject: JOB }))).toEqual(
       reviewed({ allowed: true, auditAnnotations: { outcome: "passed", reason: "nothing-to-restore" } }),
     );
@@ -122,14 +122,14 @@ describe("a Job that is updated", () => {
 });
 
 describe("a CronJob", () => {
-  test.each(["CREATE", "UPDATE"])("is never patched on %s, only warned about", async (operation) => {
+  test.each(["CREATE", "UPDATE"])("is never patched on %s, but gets warnings", async (operation) => {
     const review = reviewOf(JOB, { ...CRON_JOB_KIND, operation });
     expect(await answerTo(review, { planCronJob: () => ({ ...PATCHED, warnings: ["A guess."] }) })).toEqual(
       reviewed({ allowed: true, warnings: ["A guess."], auditAnnotations: { outcome: "checked", reason: "trap" } }),
     );
   });
 
-  test("is refused where its Jobs would be", async () => {
+  test("is refused if its Jobs would be", async () => {
     expect(await answerTo(reviewOf(JOB, CRON_JOB_KIND), { planCronJob: () => REFUSED })).toMatchObject({
       response: { allowed: false, status: { code: 422, message: "No." } },
     });
@@ -154,7 +154,7 @@ describe("a planner with a bug", () => {
     throw new TypeError("x is undefined");
   };
 
-  test("gets HTTP 500 with a Status that names it, so that the failurePolicy decides, and serves on", async () => {
+  test("causes HTTP 500 with a Status that names the bug, so the failurePolicy decides, and the server carries on", async () => {
     admission = await startTestAdmission(fakePlanner({ planJob: broken }));
     const { status, body } = await admission.post(reviewOf(JOB));
     expect(status).toBe(500);

@@ -22,7 +22,8 @@ afterEach(() => {
 describe("draining", () => {
   test("fails no review of clients that keep their connections, as API servers do", async () => {
     const [leaving, staying] = [await start(), await start()];
-    // The Service: both at first, then only the one that stays. Connections that are open go on as they are.
+    // The Service's endpoints: both at first, then only the one that stays. Open connections stay
+    // open.
     let endpoints = [leaving, staying];
     let sent = 0;
     let running = true;
@@ -49,7 +50,7 @@ describe("draining", () => {
     expect([...statuses.keys()]).toEqual([200]);
   });
 
-  test("serves on in its window, asking clients to leave", async () => {
+  test("keeps serving during its window, and asks clients to leave", async () => {
     const admission = await start();
     expect((await admission.post(reviewOf({}))).headers["connection"]).toBe("keep-alive");
     const drained = admission.drain(1_000, 5_000);
@@ -58,7 +59,7 @@ describe("draining", () => {
     await expect(admission.post(reviewOf({}))).rejects.toThrow(/ECONNREFUSED/);
   });
 
-  test("waits for the answer to a review that is on its way", async () => {
+  test("waits until a review that's still arriving is answered", async () => {
     const admission = await start();
     const body = JSON.stringify(reviewOf({}));
     const sending = request({
@@ -83,7 +84,7 @@ describe("draining", () => {
     await drained;
   });
 
-  test("ends at its deadline whoever hangs on", async () => {
+  test("closes the remaining connections at its deadline", async () => {
     const admission = await start();
     const hanging = post(new Uint8Array(0), {
       port: admission.port,
@@ -95,7 +96,7 @@ describe("draining", () => {
   });
 });
 
-test("a planner that is slow delays, but loses nothing", async () => {
+test("a slow planner delays reviews, but loses none", async () => {
   const admission = await startTestAdmission(
     fakePlanner({
       planJob() {

@@ -20,7 +20,7 @@ import { addressOf, listenWith, NOBODY } from "../../support/certs/serving-pod.t
 
 const NAMES = { namespace: "curfew-system", secret: "curfew-certificates", webhookConfiguration: "curfew" };
 
-/** As long as real ones, since a TLS server refuses shorter, but made once. */
+/** Keys as long as real ones, since a TLS server refuses shorter ones. Made once, to save time. */
 const keys = [generateKeys(), generateKeys()];
 let used = 0;
 
@@ -120,7 +120,7 @@ describe("curfew certs", () => {
     await expect.poll(() => bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
   });
 
-  test("does not flood an API server that ends each watch at once", async () => {
+  test("doesn't flood an API server that ends each watch at once", async () => {
     api.endsWatches = true;
     start();
     await installed();
@@ -128,7 +128,7 @@ describe("curfew certs", () => {
     expect(api.requests.filter((request) => request.startsWith("WATCH")).length).toBeLessThan(10);
   });
 
-  test("leaves entries alone that call another namespace's Service or a URL", async () => {
+  test("leaves webhooks alone that call another namespace's Service or a URL", async () => {
     const others = [
       { name: "theirs.example.org", clientConfig: { service: { name: "x", namespace: "theirs" }, caBundle: "" } },
       { name: "url.example.org", clientConfig: { url: "https://example.org", caBundle: "" } },

@@ -1,7 +1,8 @@
 /**
- * Everything that goes wrong in a bad week, in a few seconds: of 300 jobs a third of the webhooks are lost, a third come twice, some late;
- * two replicas, one of which dies and comes back; Pods that die; an API server that is away, and watches that lose their place; Buildkite
- * too busy; the queue paused and resumed. In the end each job has run exactly once, and no Job is left over.
+ * Everything that goes wrong in a bad week, in a few seconds. Of the webhooks of 300 jobs, a third
+ * get lost, a third come twice, and some come late. One of two replicas dies and comes back. Pods
+ * die. The API server goes down, and watches lose their place. Buildkite is too busy. The queue is
+ * paused and resumed. In the end, each job has run exactly once, and no Job is left over.
  */
 import { expect, test } from "vitest";
 import { scheduleInBadWeek } from "../../support/dispatch/bad-week.ts";

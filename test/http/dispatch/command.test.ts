@@ -46,14 +46,14 @@ test("--check prints the Jobs as they would be created, and no secret", async ()
   expect(stdout()).not.toContain("s3cret");
 });
 
-test("tells of every problem of the command line and the file at once, and exits with 2", async () => {
+test("reports all problems of the command line and the file at once, and exits with 2", async () => {
   const { exit, stdout, stderr } = run("webhook: { secrets: [] }\nqueues: []", ["--check", "--port", "http"]);
   expect(await exit).toBe(2);
   expect(stdout()).toBe("");
   expect(stderr().trim().split("\n")).toHaveLength(3);
 });
 
-test("serves until SIGTERM, ends what it began, and exits with 0", async () => {
+test("serves until SIGTERM, finishes what it began, and exits with 0", async () => {
   const api = await testApiServer();
   const folder = mkdtempSync(join(tmpdir(), "curfew-kubeconfig-"));
   const kubeconfig = join(folder, "config");

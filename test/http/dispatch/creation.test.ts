@@ -1,4 +1,4 @@
-/** What becomes of a delivery when the API server does not simply create the Job. */
+/** What happens to a delivery if the API server doesn't simply create the Job. */
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import { KubeConfig } from "@kubernetes/client-node";
@@ -27,7 +27,7 @@ test.each<[string, Fault]>([
   ["has no quota left (403)", { kind: "status", code: 403, message: QUOTA }],
   ["has a conflict (409)", { kind: "status", code: 409, message: "Operation cannot be fulfilled on resourcequotas" }],
   ["hangs up", { kind: "hang-up" }],
-])("creates the Job all the same when the API server %s twice", async (_what, fault) => {
+])("still creates the Job if the API server %s twice", async (_what, fault) => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig());
   let faults = 2;
@@ -37,7 +37,7 @@ test.each<[string, Fault]>([
   expect(await dispatcher.metric("curfew_dispatch_create_retries_total")).toBe(2);
 });
 
-test("takes a Job that was created while its answer got lost for what it is", async () => {
+test("recognizes a Job that was created although the answer got lost", async () => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig());
   let faults = 1;
@@ -48,10 +48,10 @@ test("takes a Job that was created while its answer got lost for what it is", as
 });
 
 test.each<[string, Fault]>([
-  ["is away", { kind: "hang-up" }],
+  ["is down", { kind: "hang-up" }],
   ["stays busy", { kind: "status", code: 429, retryAfterSeconds: 3600 }],
   ["is too slow", { kind: "delay", milliseconds: 3000 }],
-])("answers 503 within its budget when the API server %s", async (_what, fault) => {
+])("answers 503 within its budget if the API server %s", async (_what, fault) => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig({}, { webhook: { requestBudgetSeconds: 0.2 } }));
   api.fault = () => fault;
@@ -62,7 +62,7 @@ test.each<[string, Fault]>([
 describe("a Job that is refused", () => {
   const REFUSAL = 'admission webhook "jobs.curfew.sh" denied the request: container "dind": no shell';
 
-  test("is an error in the log with the reason, and a 500", async () => {
+  test("is logged as an error with the reason, and answered with 500", async () => {
     const api = await testApiServer();
     const dispatcher = await testDispatcher(api, testConfig());
     api.fault = () => ({ kind: "status", code: 403, message: REFUSAL });
@@ -73,7 +73,7 @@ describe("a Job that is refused", () => {
     expect(await dispatcher.metric("curfew_dispatch_create_retries_total")).toBe(0);
   });
 
-  test.each(["queue", "acquire"] as const)("ends its Buildkite job with the reason in %s mode", async (mode) => {
+  test.each(["queue", "acquire"] as const)("ends its Buildkite job with the reason, in %s mode", async (mode) => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     api.fault = ({ verb }) => (verb === "create" ? { kind: "status", code: 422, message: REFUSAL } : undefined);
     const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
@@ -81,13 +81,13 @@ describe("a Job that is refused", () => {
     await expect.poll(() => job.state).toBe("finished");
     expect(job).toMatchObject({ exitStatus: -1, runs: 0 });
     expect(job.detail).toContain(REFUSAL);
-    // Once is enough: it is over.
+    // Once is enough, since the job is over.
     await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(4);
     expect(fake.calls.filter((call) => call.endsWith("/finish"))).toHaveLength(1);
   });
 });
 
-test("does not fail a Buildkite job for what the dispatcher itself may not do", async () => {
+test("doesn't fail a Buildkite job if the dispatcher itself lacks permission", async () => {
   const [api, fake] = [await testApiServer(), await testBuildkite()];
   const message =
     'jobs.batch is forbidden: User "system:serviceaccount:a:b" cannot create resource "jobs" in API group "batch"';
@@ -101,7 +101,7 @@ test("does not fail a Buildkite job for what the dispatcher itself may not do", 
   await expect.poll(() => api.jobs()).toHaveLength(1);
 });
 
-test("finishes the creations that were begun when it is told to stop", async () => {
+test("finishes the creations in progress when it's told to stop", async () => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig());
   let creating = 0;
@@ -117,7 +117,7 @@ test("finishes the creations that were begun when it is told to stop", async () 
   await expect(dispatcher.send("job.scheduled", { id: randomUUID() })).rejects.toThrow();
 });
 
-test("keeps its connections to the API server", async () => {
+test("reuses its connection to the API server", async () => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig());
   for (let index = 0; index < 20; index++) await dispatcher.send("job.scheduled", { id: randomUUID() });
@@ -125,7 +125,7 @@ test("keeps its connections to the API server", async () => {
   expect(api.connections()).toBe(1);
 });
 
-test("sends fields of a template that it does not know as they are", async () => {
+test("sends a template's unknown fields unchanged", async () => {
   const api = await testApiServer();
   const spec = {
     containers: [{ name: "agent", image: "a", fieldOfTheFuture: { deep: [1] } }],
@@ -142,7 +142,7 @@ test("sends fields of a template that it does not know as they are", async () =>
   expect(job?.metadata.labels).toMatchObject(template.metadata.labels);
 });
 
-test("sends nothing for a Job whose turn comes after its budget is used up", async () => {
+test("sends nothing for a Job if the time budget runs out before its turn", async () => {
   const api = await testApiServer();
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromString(api.kubeconfig);
@@ -157,7 +157,7 @@ test("sends nothing for a Job whose turn comes after its budget is used up", asy
   expect(api.timesCreated("second")).toBe(0);
 });
 
-test("waits longer each time where the API server is busy and says to come back at once", async () => {
+test("waits longer each time if a busy API server says to retry at once", async () => {
   const api = await testApiServer();
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromString(api.kubeconfig);
@@ -171,7 +171,7 @@ test("waits longer each time where the API server is busy and says to come back 
   expect(asked).toBeLessThan(6);
 });
 
-test.each(["list", "watch"] as const)("believes no %s for ever that the API server leaves open", async (verb) => {
+test.each(["list", "watch"] as const)("doesn't wait forever for a %s that the API server leaves open", async (verb) => {
   const api = await testApiServer();
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromString(api.kubeconfig);
@@ -187,7 +187,7 @@ test.each(["list", "watch"] as const)("believes no %s for ever that the API serv
 });
 
 test.each(["queue", "acquire"] as const)(
-  "answers within the budget where Buildkite does not answer at all, in %s mode",
+  "answers within the budget if Buildkite doesn't answer at all, in %s mode",
   async (mode) => {
     const [api, silent] = [await testApiServer(), createServer(() => undefined)];
     const port = await listen(silent, "127.0.0.1", 0);
@@ -200,7 +200,8 @@ test.each(["queue", "acquire"] as const)(
     const dispatcher = await testDispatcher(api, testConfig({ mode }, { stacks, webhook }));
     const began = performance.now();
     const { status } = await dispatcher.send("job.scheduled", { id: randomUUID(), scheduledAt: Date.now() - 5000 });
-    // A late delivery is a hint that cannot be checked, and a Job too many leaves by itself; a job that is not reserved gets none.
+    // In queue mode, a late delivery that can't be checked gets a Job, since a Job too many ends by
+    // itself. In acquire mode, a job that isn't reserved gets none.
     expect(status).toBe(mode === "queue" ? 200 : 503);
     expect(performance.now() - began).toBeLessThan(8000);
   },

@@ -1,4 +1,4 @@
-/** What strangers can do to the port that the internet may reach. */
+/** What strangers can do to the port that the internet can reach. */
 import { connect, type Socket } from "node:net";
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -9,7 +9,7 @@ import { createLogger } from "../../../src/process/log.ts";
 import { SECRET, testConfig } from "../../support/dispatch/config.ts";
 import { signatureOf } from "../../../sim/buildkite/webhook.ts";
 
-/** The most connections that are kept. */
+/** How many connections the server keeps at most. */
 const KEPT = 60;
 const PATH = "/webhooks/buildkite";
 const HEAD = `POST ${PATH} HTTP/1.1\r\nHost: curfew\r\nContent-Type: application/json\r\n`;
@@ -28,7 +28,7 @@ beforeEach(async () => {
   const options = { secrets: config.webhook, deliveries, metrics, log, now, maxConnections: KEPT };
   server = await startWebhookServer({ ...options, host: "127.0.0.1", port: 0 });
 });
-/** Whatever they did, the next delivery is served. */
+/** No matter what they did, the next delivery is served. */
 afterEach(async () => {
   expect(await deliverAnew()).toBe(200);
   for (const socket of sockets.splice(0)) socket.destroy();
@@ -39,7 +39,7 @@ function open(): Promise<Socket> {
   return new Promise((resolve) => {
     const socket = connect({ host: "127.0.0.1", port: server.port });
     sockets.push(socket);
-    // Without reading it would not hear that it has been ended.
+    // A socket that doesn't read wouldn't notice that the server closed it.
     socket.on("error", () => socket.destroy()).resume();
     socket.on("connect", () => {
       resolve(socket);
@@ -76,50 +76,47 @@ async function rejectedFor(reason: string): Promise<number> {
 }
 
 test.each([
-  ["silent", ""],
-  ["with a forged delivery each", ping("guess")],
-])(
-  "more connections than are kept, %s, take no room: who delivers stays, and who comes anew is served",
-  async (...[, text]) => {
-    const there = await open();
-    let answers = "";
-    there.on("data", (chunk: Buffer) => (answers += chunk.toString()));
-    there.write(ping(SECRET));
-    await expect.poll(() => answers).toContain("200 OK");
-    const strangers = await openMany(KEPT + 40);
-    for (const socket of strangers) if (text !== "") socket.write(text);
-    await expect.poll(() => strangers.filter(({ destroyed }) => !destroyed).length).toBeLessThan(KEPT);
-    for (let sent = 0; sent < 20; sent += 1) expect(await deliverAnew()).toBe(200);
-    there.write(ping(SECRET));
-    await expect.poll(() => answers.split("200 OK")).toHaveLength(3);
-  },
-);
+  ["all silent", ""],
+  ["each with a forged delivery", ping("guess")],
+])("more connections than the server keeps, %s, don't crowd out old or new clients", async (...[, text]) => {
+  const there = await open();
+  let answers = "";
+  there.on("data", (chunk: Buffer) => (answers += chunk.toString()));
+  there.write(ping(SECRET));
+  await expect.poll(() => answers).toContain("200 OK");
+  const strangers = await openMany(KEPT + 40);
+  for (const socket of strangers) if (text !== "") socket.write(text);
+  await expect.poll(() => strangers.filter(({ destroyed }) => !destroyed).length).toBeLessThan(KEPT);
+  for (let sent = 0; sent < 20; sent += 1) expect(await deliverAnew()).toBe(200);
+  there.write(ping(SECRET));
+  await expect.poll(() => answers.split("200 OK")).toHaveLength(3);
+});
 
-test("as many as are kept that never finish their headers or bodies leave room for others", async () => {
+test("clients that never finish their headers or bodies leave room for others, even if they fill the server", async () => {
   for (const [index, socket] of (await openMany(KEPT)).entries())
     socket.write(index % 2 === 0 ? "POST /webh" : `${HEAD}Content-Length: 1000\r\n\r\n{`);
 });
 
-test("many that are amid bodies of a megabyte fill no memory: some hear 503, usual deliveries are served", async () => {
+test("many clients in the middle of 1 MiB bodies can't fill the memory: some get 503, and ordinary deliveries are served", async () => {
   let busy = 0;
   for (const socket of await openMany(40)) {
     socket.on("data", (chunk: Buffer) => (busy += Number(chunk.toString().startsWith("HTTP/1.1 503 "))));
     socket.write(`${HEAD}Content-Length: ${1024 * 1024}\r\n\r\n`);
     socket.write(Buffer.alloc(1000 * 1024, " "));
   }
-  // 24 MiB may be there at once.
+  // Unfinished bodies can take up 24 MiB together.
   await expect.poll(() => busy).toBeGreaterThanOrEqual(14);
   await expect.poll(async () => (await rejectedFor("busy")) - busy).toBe(0);
 });
 
-test("forged deliveries fill no log: one line a second, and all are counted", async () => {
+test("forged deliveries don't fill the log: it gets one line a second, and all are counted", async () => {
   for (const socket of await openMany(20)) socket.write(ping("guess"));
   await expect.poll(() => rejectedFor("signature-mismatch")).toBe(20);
   expect(logged.length).toBeLessThan(10);
   expect(logged[0]).toContain('"reason":"signature-mismatch"');
 });
 
-test("one that hangs up within its body is counted, and forgotten", async () => {
+test("a client that hangs up in the middle of its body is counted and forgotten", async () => {
   const socket = await open();
   socket.write(`${HEAD}Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n{`);
   await new Promise((resolve) => socket.once("data", resolve));
@@ -129,10 +126,10 @@ test("one that hangs up within its body is counted, and forgotten", async () => 
 
 test.each([
   ["garbage", 400, "\0\0\0\r\n\r\n"],
-  ["a length and chunks", 400, `${HEAD}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+  ["Content-Length and chunks", 400, `${HEAD}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
   ["headers of 64 KiB", 431, `${HEAD}X: ${"x".repeat(65_536)}\r\n\r\n`],
-  ["a path that is no URL", 404, "POST /%zz HTTP/1.1\r\nHost: curfew\r\nContent-Length: 0\r\n\r\n"],
-])("%s: %i", async (...[, code, text]) => {
+  ["a path that isn't valid in a URL", 404, "POST /%zz HTTP/1.1\r\nHost: curfew\r\nContent-Length: 0\r\n\r\n"],
+])("%s gets %i", async (...[, code, text]) => {
   const socket = await open();
   let answer = "";
   socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));

@@ -1,4 +1,7 @@
-/** The loop behind the webhooks, against the fake's Stacks API; no webhook is sent here unless a test says so. */
+/**
+ * The reconcile loop behind the webhooks, with the fake's Stacks API. No webhook is sent unless a
+ * test sends it.
+ */
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { JobObject } from "../../../sim/api-server/api-server.ts";
@@ -28,7 +31,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     expect(fake.calls.filter((call) => call === "GET /scheduled-jobs").length).toBeGreaterThan(1);
   }, 90_000);
 
-  test("brings the job of the highest priority first, and no more at once than maxInFlight", async () => {
+  test("serves the highest priority first, and no more than maxInFlight at once", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const order: string[] = [];
     let most = 0;
@@ -48,7 +51,7 @@ describe.each(MODES)("in %s mode", (mode) => {
   });
 
   test.each(["dispatch_paused", "paused"] as const)(
-    "creates nothing while the queue is paused (%s), and all after it",
+    "creates nothing while the queue is paused (%s), and everything afterwards",
     async (field) => {
       const [api, fake] = [await testApiServer(), await testBuildkite()];
       fake.paused = true;
@@ -81,9 +84,9 @@ describe.each(MODES)("in %s mode", (mode) => {
 
   test.each([
     ["is too busy, for as long as Retry-After says", { status: 429, headers: { "retry-after": "0" } }],
-    ["is too busy and does not say for how long", { status: 429 }],
+    ["is too busy and doesn't say for how long", { status: 429 }],
     ["fails", { status: 503 }],
-  ])("goes on when the Stacks API %s", async (_what, fault) => {
+  ])("carries on if the Stacks API %s", async (_what, fault) => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     let faults = 4;
     fake.fault = () => (faults-- > 0 ? fault : undefined);
@@ -93,7 +96,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     await expect.poll(() => dispatcher.log()).toContain("reconciling again");
   });
 
-  test("registers again where Buildkite has forgotten the stack", async () => {
+  test("registers again if Buildkite has forgotten the stack", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
     await expect.poll(() => fake.stacks.size).toBe(1);
@@ -103,7 +106,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     expect([...fake.stacks]).toEqual(["curfew-kubernetes"]);
   });
 
-  test("finds its Jobs again after a watch that was cut off, and after one that lost its place", async () => {
+  test("finds its Jobs again if a watch is cut off or loses its place", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const counts = simulateAgents(api, fake, AGENTS);
     await testDispatcher(api, testConfig({ mode, maxInFlight: 1 }, stacksOf(fake)));
@@ -115,9 +118,10 @@ describe.each(MODES)("in %s mode", (mode) => {
     }
   });
 
-  test("leaves a late delivery alone whose job an agent has", async () => {
+  test("ignores a late delivery if an agent already has its job", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
-    // Half of it is for Buildkite to say where the job stands; a Job comes of it where there is no answer.
+    // Buildkite gets half of the budget to say where the job stands. Without an answer, the job
+    // would get a Job.
     const config = testConfig({ mode }, { webhook: { requestBudgetSeconds: 20 }, ...stacksOf(fake) });
     const dispatcher = await testDispatcher(api, config);
     const job = fake.schedule({ scheduledAt: Date.now() - 3_600_000 });
@@ -132,7 +136,7 @@ describe.each(MODES)("in %s mode", (mode) => {
 });
 
 describe("in queue mode", () => {
-  test("never reserves, so that agents which poll get their jobs", async () => {
+  test("never reserves jobs, so agents that poll can get them", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const dispatcher = await testDispatcher(api, testConfig({}, stacksOf(fake)));
     const jobs = [fake.schedule(), fake.schedule()];
@@ -142,7 +146,7 @@ describe("in queue mode", () => {
     expect(jobs.map(({ state }) => state)).toEqual(["scheduled", "scheduled"]);
   });
 
-  test("has agents leave after one job or when idle, as in 2020", async () => {
+  test("tells agents to leave after one job or when idle, as in 2020", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const dispatcher = await testDispatcher(api, testConfig());
     await dispatcher.send("job.scheduled", fake.schedule());
@@ -152,7 +156,7 @@ describe("in queue mode", () => {
     expect(envOf(job, "BUILDKITE_AGENT_TAGS")).toBe("queue=kubernetes");
   });
 
-  test("never deletes a Job, not even one whose job is over: its agent may run another's", async () => {
+  test("never deletes a Job, even if its job is over: its agent might run another one", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const dispatcher = await testDispatcher(api, testConfig({}, stacksOf(fake)));
     const job = fake.schedule();
@@ -177,7 +181,7 @@ describe("in acquire mode", () => {
     expect(dispatcher.log()).not.toContain("bkjat_");
   });
 
-  test("deletes a Job whose job was cancelled before its agent started", async () => {
+  test("deletes a Job if its job was cancelled before the agent started", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake)));
     const job = fake.schedule();
@@ -187,7 +191,7 @@ describe("in acquire mode", () => {
     await expect.poll(() => dispatcher.metric("curfew_dispatch_jobs_deleted_total")).toBe(1);
   });
 
-  test("brings other jobs their Jobs where one that is over may not be deleted", async () => {
+  test("still creates Jobs for other jobs if it isn't allowed to delete one that's over", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake)));
     api.fault = ({ verb }) =>
@@ -200,7 +204,7 @@ describe("in acquire mode", () => {
     await expect.poll(() => api.timesCreated(`buildkite-${missed.id}`)).toBe(1);
   });
 
-  test("leaves a Job alone whose agent has started, whatever became of its job", async () => {
+  test("leaves a Job alone once its agent has started, whatever happens to its job", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake)));
     const job = fake.schedule();
@@ -230,7 +234,7 @@ describe("in acquire mode", () => {
     expect(api.jobs()).toHaveLength(1);
   });
 
-  test("comes back to a job that it reserved and then could not create a Job for", async () => {
+  test("comes back to a job that it reserved but couldn't create a Job for", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const config = testConfig({ mode: "acquire" }, { webhook: { requestBudgetSeconds: 1 }, ...stacksOf(fake) });
     const dispatcher = await testDispatcher(api, config);
@@ -244,7 +248,7 @@ describe("in acquire mode", () => {
     await expect.poll(() => api.jobs()).toHaveLength(1);
   });
 
-  test("replaces a Pod that died whose dispatcher is gone, long before the reservation ends", async () => {
+  test("replaces another dispatcher's Pod that died, long before the reservation ends", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const config = testConfig({ mode: "acquire", retrySeconds: 0.05 }, stacksOf(fake));
     const gone = await testDispatcher(api, config);
@@ -258,7 +262,7 @@ describe("in acquire mode", () => {
     expect(fake.stateOf(job)).toBe("reserved");
   });
 
-  test("gives up on a job whose Pods all die, and says so on its build", async () => {
+  test("gives up on a job if all its Pods die, and says so on its build", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     simulateAgents(api, fake, { ...AGENTS, dies: () => true });
     await testDispatcher(api, testConfig({ mode: "acquire", maxAttempts: 3, retrySeconds: 0.02 }, stacksOf(fake)));
@@ -268,14 +272,14 @@ describe("in acquire mode", () => {
     expect(api.jobs()).toHaveLength(3);
   });
 
-  test("makes a burst's calls to the Stacks API together", async () => {
+  test("batches the calls to the Stacks API during a burst", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake, 100)));
     await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(0);
     const jobs = Array.from({ length: 100 }, () => fake.schedule());
     await Promise.all(jobs.map((job) => dispatcher.send("job.scheduled", job)));
     expect(api.jobs()).toHaveLength(100);
-    // How many together is a matter of time.
+    // How many calls are batched depends on timing.
     expect(fake.calls.filter((call) => call.includes("batch-reserve")).length).toBeLessThan(jobs.length);
   });
 });

@@ -17,7 +17,7 @@ test("answers job.scheduled once its Job exists", async () => {
   });
 });
 
-test("makes one Job of deliveries that come twice, at the same moment too", async () => {
+test("makes one Job of repeated deliveries, even if they come at the same moment", async () => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig());
   const job = { id: randomUUID() };
@@ -28,7 +28,7 @@ test("makes one Job of deliveries that come twice, at the same moment too", asyn
   expect(api.jobs()).toHaveLength(1);
 });
 
-test("makes no Job for a job whose job.finished came before its job.scheduled", async () => {
+test("makes no Job if job.finished came before job.scheduled", async () => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig());
   const job = { id: randomUUID() };
@@ -40,18 +40,15 @@ test("makes no Job for a job whose job.finished came before its job.scheduled", 
   expect(api.jobs()).toEqual([]);
 });
 
-test.each(["canceled", "finished"] as const)(
-  "makes no Job where the payload says that the job is %s",
-  async (state) => {
-    const api = await testApiServer();
-    const dispatcher = await testDispatcher(api, testConfig());
-    const answer = await dispatcher.send("job.scheduled", { id: randomUUID(), state });
-    expect(answer.body).toEqual({ outcome: "ignored", reason: "over" });
-    expect(api.jobs()).toEqual([]);
-  },
-);
+test.each(["canceled", "finished"] as const)("makes no Job if the payload says that the job is %s", async (state) => {
+  const api = await testApiServer();
+  const dispatcher = await testDispatcher(api, testConfig());
+  const answer = await dispatcher.send("job.scheduled", { id: randomUUID(), state });
+  expect(answer.body).toEqual({ outcome: "ignored", reason: "over" });
+  expect(api.jobs()).toEqual([]);
+});
 
-test("makes a Job where the state is newer than the event, but not terminal", async () => {
+test("makes a Job if the state is newer than the event, but not terminal", async () => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig());
   const payload = webhookPayload("job.scheduled", { id: randomUUID() });
@@ -63,7 +60,7 @@ test("makes a Job where the state is newer than the event, but not terminal", as
 test.each([
   ["another queue", { rules: ["queue=windows"] }, "other-queue"],
   ["tags that no template serves", { rules: ["queue=kubernetes", "gpu=true"] }, "unserved-tags"],
-])("ignores a job of %s", async (_what, job, reason) => {
+])("ignores a job with %s", async (_what, job, reason) => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig());
   const answer = await dispatcher.send("job.scheduled", { id: randomUUID(), ...job });
@@ -73,9 +70,9 @@ test.each([
 
 test.each([
   ["ping", { event: "ping" }, "ping"],
-  ["an event of a build", { event: "build.finished", build: { id: "x" } }, "other-event"],
-  ["an event of the future", { event: "moon.risen" }, "other-event"],
-  ["a job that runs on no agent", scheduledWith({ type: "waiter" }), "not-a-script"],
+  ["a build's event", { event: "build.finished", build: { id: "x" } }, "other-event"],
+  ["an event that doesn't exist yet", { event: "moon.risen" }, "other-event"],
+  ["a job that needs no agent", scheduledWith({ type: "waiter" }), "not-a-script"],
 ])("answers %s with 200 and does nothing", async (_what, payload, reason) => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig());
@@ -86,7 +83,7 @@ test.each([
   expect(api.jobs()).toEqual([]);
 });
 
-test("says which field is at fault, and not what is in it, where a job's UUID is none", async () => {
+test("names the field, but not its content, if a job's UUID is invalid", async () => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig());
   const answer = await post(dispatcher.url, JSON.stringify(scheduledWith({ id: "../../secrets" })));
@@ -101,15 +98,15 @@ const NOW = Math.floor(Date.now() / 1000);
 test.each([
   ["no signature", {}, BODY, 401],
   ["a forged signature", { "x-buildkite-signature": signatureOf("guess", NOW, BODY) }, BODY, 401],
-  ["a signature of another body", { "x-buildkite-signature": signatureOf(SECRET, NOW, "{}") }, BODY, 401],
+  ["a signature for another body", { "x-buildkite-signature": signatureOf(SECRET, NOW, "{}") }, BODY, 401],
   ["a replay after the window", { "x-buildkite-signature": signatureOf(SECRET, NOW - 301, BODY) }, BODY, 401],
-  ["a token where a signature is wanted", { "x-buildkite-token": SECRET }, BODY, 401],
+  ["a token instead of a signature", { "x-buildkite-token": SECRET }, BODY, 401],
   ["another content type", { "content-type": "text/plain", ...signed(BODY) }, BODY, 415],
   ["a compressed body", { "content-encoding": "gzip", ...signed(BODY) }, BODY, 415],
-  ["a body that is no JSON", signed("{"), "{", 400],
+  ["a body that isn't JSON", signed("{"), "{", 400],
   ["no body", signed(""), "", 400],
   ["more than a megabyte", signed("x"), "x".repeat(1024 * 1024 + 1), 413],
-])("refuses %s, as JSON, and serves the next delivery", async (_what, headers, body, status) => {
+])("refuses %s with an error in JSON, and serves the next delivery", async (_what, headers, body, status) => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig());
   const refused = await post(dispatcher.url, body, headers);
@@ -118,7 +115,7 @@ test.each([
   expect((await post(dispatcher.url, BODY)).status).toBe(200);
 });
 
-test("takes a delivery signed with either of two secrets", async () => {
+test("accepts a delivery signed with either of two secrets", async () => {
   const config = testConfig();
   const rotating = { ...config, webhook: { ...config.webhook, secrets: ["the old one", "the new one"] } };
   const dispatcher = await testDispatcher(await testApiServer(), rotating);
@@ -128,20 +125,20 @@ test("takes a delivery signed with either of two secrets", async () => {
   }
 });
 
-test("takes the token itself where the webhook is set up so, and only then", async () => {
+test("accepts the plain token only if the webhook is set up that way", async () => {
   const dispatcher = await testDispatcher(await testApiServer(), testConfig({}, { webhook: { method: "token" } }));
   expect((await post(dispatcher.url, BODY, { "x-buildkite-token": SECRET })).status).toBe(200);
   expect((await post(dispatcher.url, BODY, { "x-buildkite-token": `${SECRET}x` })).status).toBe(401);
   expect((await post(dispatcher.url, BODY, signed(BODY))).status).toBe(401);
 });
 
-test("answers what is not there with 404", async () => {
+test("answers an unknown path with 404", async () => {
   const dispatcher = await testDispatcher(await testApiServer(), testConfig());
   const response = await fetch(new URL("/webhooks/github", dispatcher.url), { method: "POST" });
   expect(response.status).toBe(404);
 });
 
-test("never logs what is in a payload", async () => {
+test("never logs what's in a payload", async () => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig({}, { webhook: { requestBudgetSeconds: 1 } }));
   const canary = (value: unknown): unknown => {
@@ -156,7 +153,7 @@ test("never logs what is in a payload", async () => {
   >;
   Object.assign(payload["build"] ?? {}, { env: { TOKEN: "canary" }, meta_data: { note: "canary" } });
   Object.assign(payload["pipeline"] ?? {}, { env: { TOKEN: "canary" } });
-  // What decides must be as it is, or nothing happens that could be logged.
+  // These fields decide what happens. They must be valid, or nothing happens that could be logged.
   const job = {
     id: randomUUID(),
     type: "script",
@@ -170,7 +167,7 @@ test("never logs what is in a payload", async () => {
     await post(dispatcher.url, JSON.stringify(payload)),
     await post(dispatcher.url, JSON.stringify(payload)),
   ];
-  // Refused by the API server, answered late, malformed: other paths, other lines.
+  // Deliveries that are refused, fail or are malformed take other paths, which log other lines.
   for (const fault of [{ kind: "status", code: 422 }, { kind: "status", code: 500 }, { kind: "hang-up" }] as const) {
     api.fault = () => fault;
     Object.assign(payload["job"] ?? {}, { id: randomUUID() });

@@ -21,7 +21,7 @@ test("/healthz is healthy while the process lives, ready or not", async () => {
   expect((await get("/healthz")).status).toBe(200);
 });
 
-test("/readyz says why it is not ready", async () => {
+test("/readyz says why it isn't ready", async () => {
   const response = await get("/readyz");
   expect(response.status).toBe(503);
   expect(await response.json()).toEqual({ ready: false, reason: "starting" });
@@ -29,7 +29,7 @@ test("/readyz says why it is not ready", async () => {
   expect((await get("/readyz")).status).toBe(200);
 });
 
-test("/metrics speaks Prometheus' text format", async () => {
+test("/metrics answers in Prometheus' text format", async () => {
   const response = await get("/metrics");
   expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
   const text = await response.text();
@@ -37,7 +37,7 @@ test("/metrics speaks Prometheus' text format", async () => {
   expect(text).toMatch(/^process_start_time_seconds \d{10}/m);
 });
 
-test("a metric that cannot be collected is a 500 in JSON, and the next scrape is served", async () => {
+test("if a metric can't be collected, the answer is a 500 in JSON, and the next scrape is served", async () => {
   const registry = createRegistry();
   registry.metrics = () => Promise.reject(new Error("no"));
   const broken = await startOpsServer({ host: "127.0.0.1", port: 0, registry, readiness: () => readiness });
@@ -57,12 +57,12 @@ test.each([
   expect(await response.json()).toHaveProperty("error");
 });
 
-test("a port that is taken is an error that names it", async () => {
+test("a port that's in use causes an error that names it", async () => {
   const again = { host: "127.0.0.1", port: ops.port, registry: createRegistry(), readiness: () => readiness };
   await expect(startOpsServer(again)).rejects.toThrow(`cannot listen on 127.0.0.1 ${ops.port}`);
 });
 
-test("HEAD gets the headers alone", async () => {
+test("HEAD gets only the headers", async () => {
   const response = await get("/healthz", { method: "HEAD" });
   expect(response.status).toBe(200);
   expect(response.headers.get("content-length")).toBe("16");
@@ -70,11 +70,11 @@ test("HEAD gets the headers alone", async () => {
 });
 
 test.each([
-  ["in pieces", ["GET /hea", "lthz HTTP/1.1\r\nHost: a\r\n", "\r\n"], "200 OK"],
+  ["that comes in pieces", ["GET /hea", "lthz HTTP/1.1\r\nHost: a\r\n", "\r\n"], "200 OK"],
   ["with a query", ["GET /healthz?verbose HTTP/1.0\r\n\r\n"], "200 OK"],
-  ["no HTTP", ["\0\r\n\r\n"], "400 Bad Request"],
-  ["too long", [`GET / HTTP/1.1\r\nX: ${"x".repeat(9000)}`], "431 Request Header Fields Too Large"],
-])("a request %s is answered, and the connection ends", async (_, pieces, status) => {
+  ["that isn't HTTP", ["\0\r\n\r\n"], "400 Bad Request"],
+  ["that's too long", [`GET / HTTP/1.1\r\nX: ${"x".repeat(9000)}`], "431 Request Header Fields Too Large"],
+])("a request %s is answered, and the connection is closed", async (_, pieces, status) => {
   const socket = connect(ops.port, "127.0.0.1");
   let answer = "";
   socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
@@ -87,7 +87,7 @@ test.each([
   expect(answer.split("\r\n")[0]).toBe(`HTTP/1.1 ${status}`);
 });
 
-test("silent connections, more of them than are kept, keep no probe out", async () => {
+test("more silent connections than the server keeps don't keep probes out", async () => {
   const silent: Socket[] = [];
   for (let opened = 0; opened < 800; opened += 1) {
     const socket = connect(ops.port, "127.0.0.1");
