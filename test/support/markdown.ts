@@ -7,7 +7,7 @@ export interface Section {
   readonly text: string;
 }
 
-/** All sections in their order. Lines in fenced code that look like headings are none. */
+/** All sections in order. Lines in fenced code that look like headings don't count. */
 export function sectionsOf(markdown: string): readonly Section[] {
   const sections: { level: number; heading: string; lines: string[] }[] = [];
   let inCode = false;
@@ -20,7 +20,7 @@ export function sectionsOf(markdown: string): readonly Section[] {
   return sections.map(({ lines, ...section }) => ({ ...section, text: lines.join("\n") }));
 }
 
-/** The sections below a heading, of all levels that are deeper. */
+/** The sections below a heading, of all deeper levels. */
 export function sectionsBelow(markdown: string, heading: string): readonly Section[] {
   const sections = sectionsOf(markdown);
   const at = sections.findIndex((section) => section.heading === heading);
@@ -36,7 +36,7 @@ export function textUnder(markdown: string, heading: string): string {
   return sectionsOf(markdown).find((section) => section.heading === heading)?.text ?? "";
 }
 
-/** Paragraphs, each as one line: where a text is wrapped says nothing. */
+/** Paragraphs, each as one line, since it doesn't matter where a text is wrapped. */
 export function paragraphsOf(text: string): readonly string[] {
   return text
     .split(/\n{2,}/)
@@ -44,19 +44,22 @@ export function paragraphsOf(text: string): readonly string[] {
     .filter((paragraph) => paragraph !== "");
 }
 
-/** The items of the lists in a text, each as one line, without their dashes. Items in items count as text. */
+/** The list items in a text, each as one line, without their dashes. Nested items count as text. */
 export function itemsOf(text: string): readonly string[] {
   return [...text.matchAll(/^- ((?:.|\n(?! *\n|- ))*)/gm)].map(([, item = ""]) =>
     item.trim().replaceAll(/\s*\n\s*/g, " "),
   );
 }
 
-/** What stands in backquotes. */
+/** What's in backquotes. */
 export function codeIn(text: string): readonly string[] {
   return [...text.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
 }
 
-/** The rows of the first table under a heading, as texts of their cells; empty where there is none. */
+/**
+ * The rows of the first table under a heading, as the texts of their cells. Empty if there's no
+ * table.
+ */
 export function rowsUnder(markdown: string, heading: string): string[][] {
   const rows = textUnder(markdown, heading)
     .split("\n")

@@ -1,11 +1,17 @@
-/** Chance in tests: one seed for all of them, so that a test fails for a change and not by luck. */
+/**
+ * Random numbers for tests. All use one seed, so a test fails because of a change and not by
+ * chance.
+ */
 import { crc32 } from "node:zlib";
 import type { TestContext } from "vitest";
 
-/** The environment variable SEED; without it always the same in `npm test`, and another each time in long runs. */
+/**
+ * The environment variable SEED. If it isn't set, `npm test` always uses the same seed, and each
+ * long run uses another one.
+ */
 export const seed = Number(process.env["SEED"] ?? (process.env["LONG"] === undefined ? 1 : Date.now() % 2 ** 31));
 
-/** Numbers from 0 up to 1, as Math.random gives, the same for the same seed (mulberry32). */
+/** Numbers from 0 up to 1, like Math.random's, and the same for the same seed (mulberry32). */
 export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -16,7 +22,9 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** {@link randomFrom} for a test: each gets numbers of its own, and prints the seed if it fails. */
+/**
+ * {@link randomFrom} for a test. Each test gets its own numbers, and prints the seed if it fails.
+ */
 export function randomOf({ task, onTestFailed }: TestContext): () => number {
   onTestFailed(() => {
     console.error(`${task.fullTestName}: SEED=${seed} gives the same numbers again`);

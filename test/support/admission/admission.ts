@@ -1,4 +1,4 @@
-/** The admission server on a free port with a certificate of its own, and reviews to send to it. */
+/** The admission server on a free port, with its own certificate, and reviews to send to it. */
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import { createAdmissionMetrics } from "../../../src/admission/metrics.ts";
 import type { Planner } from "../../../src/planner/planner.ts";
@@ -17,15 +17,17 @@ export interface Answer {
 export interface TestAdmission extends AdmissionServer {
   readonly ca: string;
   readonly issue: TestAuthority["issue"];
-  /** POSTs to /mutate as an API server does; a body that is no text is sent as JSON. */
+  /**
+   * POSTs to /mutate as an API server does. A body that isn't a string or bytes is sent as JSON.
+   */
   readonly post: (body: unknown, options?: RequestOptions) => Promise<Answer>;
-  /** The value of a line of /metrics, written as it is there: `name{label="value"}`. */
+  /** The value of a line of /metrics that starts like this: `name{label="value"}`. */
   readonly metric: (line: string) => Promise<number | undefined>;
-  /** The lines logged so far, debug ones too. */
+  /** The lines logged so far, including debug ones. */
   readonly logged: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** One for all servers of a test file: keys take a tenth of a second each. */
+/** Shared by all servers of a test file, since each key takes a tenth of a second to make. */
 let shared: { readonly authority: TestAuthority; readonly pair: ServingPair } | undefined;
 
 export async function startTestAdmission(planner: Planner = fakePlanner()): Promise<TestAdmission> {
@@ -125,7 +127,10 @@ export const PATCHED: PatchPlan = {
   patch: [{ op: "add", path: "/metadata/annotations", value: { "curfew.sh/injected": "trap" } }],
 };
 
-/** Answers as told, whatever the object; without instructions it patches Jobs and has nothing to restore. */
+/**
+ * A planner that gives these answers, whatever the object. By default, it patches Jobs and has
+ * nothing to restore.
+ */
 export function fakePlanner(answers: Partial<Planner> = {}): Planner {
   return {
     planJob: () => PATCHED,
@@ -135,7 +140,7 @@ export function fakePlanner(answers: Partial<Planner> = {}): Planner {
   };
 }
 
-/** What a patch says, from its base64. */
+/** The answer's patch, decoded from base64. */
 export function decodePatch(answer: Answer): unknown {
   const { response } = answer.body as { response: { patch: string } };
   return JSON.parse(Buffer.from(response.patch, "base64").toString());

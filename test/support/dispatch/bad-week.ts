@@ -1,4 +1,7 @@
-/** What Buildkite does in a bad week, for the dispatcher's tests on both API servers: webhooks that are lost, come twice, or late. */
+/**
+ * Buildkite in a bad week: webhooks get lost, come twice, or come late. For the dispatcher's tests
+ * with the fake API server and with a real one.
+ */
 import { setTimeout } from "node:timers/promises";
 import type { FakeBuildkite } from "../../../sim/buildkite/buildkite.ts";
 import type { FakeJob } from "../../../sim/buildkite/jobs.ts";
@@ -6,20 +9,22 @@ import type { FakeJob } from "../../../sim/buildkite/jobs.ts";
 export interface BadWeekOptions {
   readonly jobs: number;
   readonly random: () => number;
-  /** The most time between two jobs. */
+  /** The longest time between two jobs. */
   readonly gapMs: number;
-  /** How late a webhook comes that is late; one that comes twice comes within half of the lesser. */
+  /** How late a late webhook comes. One that comes twice comes again within half of `least`. */
   readonly lateMs: readonly [least: number, most: number];
-  /** Sends a job's webhook once. Buildkite does not send it again: what fails here is lost. */
+  /**
+   * Sends a job's webhook once. Buildkite doesn't send it again, so a webhook that fails is lost.
+   */
   readonly send: (job: FakeJob) => Promise<unknown>;
 }
 
 export interface Webhooks {
-  /** Jobs whose webhook was not sent in time. */
+  /** Jobs whose webhook wasn't sent in time. */
   lost: number;
   twice: number;
   late: number;
-  /** Sent, and not answered with success. */
+  /** Webhooks that were sent, but not answered with success. */
   failed: number;
 }
 
@@ -29,7 +34,7 @@ export interface BadWeek {
   readonly over: Promise<unknown>;
 }
 
-/** Schedules the jobs, one after the other; resolves when the last one is. */
+/** Schedules the jobs, one after the other. Resolves when the last one is scheduled. */
 export async function scheduleInBadWeek(fake: FakeBuildkite, options: BadWeekOptions): Promise<BadWeek> {
   const { random, gapMs, lateMs } = options;
   const webhooks: Webhooks = { lost: 0, twice: 0, late: 0, failed: 0 };

@@ -4,7 +4,10 @@ import { parseConfig } from "../../../src/dispatch/config/parse-config.ts";
 
 export const SECRET = "the webhook's token";
 
-/** A configuration file's values with what every test has; `queue` goes into the only queue, `file` beside it. */
+/**
+ * A configuration with the values that every test has. `queue` goes into the only queue, `file`
+ * next to it.
+ */
 export function testConfig(queue: Record<string, unknown> = {}, file: Record<string, unknown> = {}): DispatchConfig {
   const { webhook, ...rest } = file as { webhook?: object };
   const values = {

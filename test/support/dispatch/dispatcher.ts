@@ -1,4 +1,4 @@
-/** A dispatcher in this process, before a small API server and a fake Buildkite. */
+/** A dispatcher in this process, with a small API server and a fake Buildkite. */
 import { KubeConfig } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { onTestFinished } from "vitest";
@@ -17,13 +17,13 @@ export interface TestDispatcher extends Dispatcher {
   readonly registry: Registry;
   /** Everything it logged. */
   readonly log: () => string;
-  /** Sends an event of a job, signed. */
+  /** Sends a job's event, signed. */
   readonly send: (event: string, job: DeliveredJob) => Promise<Delivery>;
-  /** A metric's value; labels as in the exposition, `{outcome="created",…}`, in any order; 0 where it is not there. */
+  /** A metric's value, summed over all series that have these labels. 0 if there are none. */
   readonly metric: (name: string, labels?: Readonly<Record<string, string>>) => Promise<number>;
 }
 
-/** `stacks` of a configuration that reaches the fake. */
+/** The configuration's `stacks`, set to reach the fake. */
 export function stacksOf(fake: FakeBuildkite, intervalSeconds = 0.2): Record<string, unknown> {
   return { stacks: { agentToken: { env: "AGENT_TOKEN" }, endpoint: fake.endpoint, intervalSeconds } };
 }

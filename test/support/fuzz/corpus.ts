@@ -1,4 +1,7 @@
-/** What inputs of the fuzzer are made from: the planner's goldens, the examples, reviews and deliveries as they really come. */
+/**
+ * What the fuzzer's inputs are made from: the planner's goldens, the examples, and realistic
+ * reviews and deliveries.
+ */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
@@ -16,7 +19,7 @@ interface Workload {
   readonly [field: string]: unknown;
 }
 
-/** Whole files as people write them, the scripts of goldens filled in. */
+/** Whole files as people write them, with the goldens' scripts filled in. */
 export const MANIFESTS: readonly string[] = FOLDERS.flatMap((folder) =>
   globSync("*.yaml", { cwd: join(root, folder) })
     .sort()
@@ -32,12 +35,12 @@ const workloads = MANIFESTS.flatMap((text) => parseAllDocuments(text).map((docum
   .filter((value): value is Workload => isObject(value) && (value["kind"] === "Job" || value["kind"] === "CronJob"))
   .map((workload) => (workload.kind === "Job" ? optedIn(workload) : workload));
 
-/** Every Job is opted in. */
+/** Every Job, with the label that opts in. */
 export const JOBS: readonly Workload[] = workloads.filter(({ kind }) => kind === "Job");
 
 const planner = createPlanner({});
 
-/** Reviews of all of them: created, applied again over what was admitted, and CronJobs. */
+/** Reviews of all Jobs and CronJobs. A Job is created, and applied again over what was admitted. */
 export const REVIEWS: readonly unknown[] = workloads.flatMap((object) => {
   const kind = { group: "batch", version: "v1", kind: object.kind };
   const created = reviewOf(object, { kind });

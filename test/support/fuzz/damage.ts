@@ -1,8 +1,8 @@
-/** How the fuzzer damages what it takes from the corpus. */
+/** How the fuzzer damages what it takes from the corpus: values of JSON, or bytes. */
 import fc, { type Arbitrary } from "fast-check";
 import { asJson, isObject } from "./corpus.ts";
 
-/** Values that go in anywhere: of the right type and of the wrong, long, odd, from where they mean something. */
+/** Values to put anywhere: of the right or wrong type, long, odd, or meaningful elsewhere. */
 const junk: Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(
     null,
@@ -39,10 +39,10 @@ const junk: Arbitrary<unknown> = fc.oneof(
 type Damage =
   | { readonly kind: "replace" | "insert"; readonly way: readonly number[]; readonly value: unknown }
   | { readonly kind: "remove" | "double" | "nest"; readonly way: readonly number[] }
-  /** Puts what lies at one place of the value at another. */
+  /** Copies what's in one place to another place. */
   | { readonly kind: "copy"; readonly way: readonly number[]; readonly from: readonly number[] };
 
-/** Which child is taken at each level on the way down. */
+/** Which child to take at each level on the way down. */
 const way = fc.array(fc.nat(20), { minLength: 1, maxLength: 9 });
 const someDamage: Arbitrary<Damage> = fc.oneof(
   fc.record({ kind: fc.constantFrom("replace" as const, "insert" as const), way, value: junk }),
@@ -50,7 +50,7 @@ const someDamage: Arbitrary<Damage> = fc.oneof(
   fc.record({ kind: fc.constant("copy" as const), way, from: way }),
 );
 
-/** One of `corpus`, damaged in up to four places; one in some is whole. */
+/** One of `corpus`, damaged in up to four places. Some aren't damaged at all. */
 export function damagedJson(corpus: readonly unknown[]): Arbitrary<unknown> {
   return fc
     .tuple(fc.nat(corpus.length - 1), fc.array(someDamage, { maxLength: 4 }))
@@ -89,7 +89,7 @@ function damaged(root: unknown, damage: Damage): unknown {
   return holder.root;
 }
 
-/** Where a way ends: at a value that holds no others, or at its last step. */
+/** Where a way ends: at a value without children, or at its last step. */
 function placeAt(
   holder: object,
   steps: readonly number[],
@@ -106,7 +106,7 @@ function placeAt(
   return { parent, key };
 }
 
-/** One of `corpus`, with bytes cut out, put in and turned in up to three places. */
+/** One of `corpus`, with bytes removed, inserted or replaced in up to three places. */
 export function damagedBytes(corpus: readonly (string | Uint8Array)[]): Arbitrary<Uint8Array> {
   const edit = fc.record({
     at: fc.double({ min: 0, max: 1, noNaN: true }),

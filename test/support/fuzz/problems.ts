@@ -1,6 +1,7 @@
 /**
- * What the API server would refuse about a Job's Pod template, as far as a patch of Curfew's could bring it about. Texts without
- * positions, so that those of a Job before and after a patch can be compared. The real one is asked by test/cluster/api/fuzz.test.ts.
+ * What the API server would refuse about a Job's Pod template, as far as one of Curfew's patches
+ * could cause it. The texts name no positions, so problems before and after a patch can be
+ * compared. test/cluster/api/fuzz.test.ts asks the real API server.
  * https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/apis/core/validation/validation.go
  */
 import { isObject } from "./corpus.ts";
@@ -17,13 +18,14 @@ export function problemsOf(job: unknown): ReadonlySet<string> {
     ...containers.flatMap((container) => problemsOfContainer(container, volumes)),
     ...list(get(get(get(job, "spec"), "podFailurePolicy"), "rules")).flatMap((rule, index) => {
       const name = get(get(rule, "onExitCodes"), "containerName");
-      const unknown = typeof name === "string" && !names.includes(name) ? [`a rule for no container ${name}`] : [];
+      const unknown =
+        typeof name === "string" && !names.includes(name) ? [`a rule for a container that doesn't exist, ${name}`] : [];
       return index >= 20 ? ["more than 20 rules", ...unknown] : unknown;
     }),
   ];
   if (list(get(podSpec, "containers")).length === 0) problems.push("no containers");
   for (const [key, value] of Object.entries(annotationsOf(job))) {
-    if (typeof value !== "string") problems.push(`annotation ${key} is no text`);
+    if (typeof value !== "string") problems.push(`annotation ${key} isn't a string`);
   }
   return new Set(problems);
 }
@@ -37,8 +39,10 @@ function problemsOfContainer(container: unknown, volumes: readonly unknown[]): s
     ...twice(paths).map((path) => `${name} mounts twice at ${path}`),
     ...mounts
       .map((mount) => get(mount, "name"))
-      .flatMap((volume) => (volumes.includes(volume) ? [] : [`${name} mounts no volume ${String(volume)}`])),
-    ...(words.every((word) => typeof word === "string") ? [] : [`${name} has an argument that is no text`]),
+      .flatMap((volume) =>
+        volumes.includes(volume) ? [] : [`${name} mounts a volume that doesn't exist, ${String(volume)}`],
+      ),
+    ...(words.every((word) => typeof word === "string") ? [] : [`${name} has an argument that isn't a string`]),
   ];
 }
 

@@ -1,4 +1,7 @@
-/** Targets within this process: everything between the bytes that come in and those that go out, without a network. */
+/**
+ * Targets within this process: everything between the incoming and the outgoing bytes, without a
+ * network.
+ */
 import fc from "fast-check";
 import type { Operation } from "fast-json-patch";
 import { parseReview } from "../../../src/admission/admission-review.ts";
@@ -25,7 +28,7 @@ import { hold, target } from "./target.ts";
 
 const planner = createPlanner({});
 
-/** Of one container that is wrapped: its script, settings and mount, as base64. */
+/** What wrapping one container adds: script, settings and mount, as base64. */
 const BYTES_PER_CONTAINER = 12_000;
 
 function checkReview(sent: unknown): void {
@@ -34,21 +37,22 @@ function checkReview(sent: unknown): void {
   if (parsed.kind === "invalid") return;
   const { request } = parsed;
   const answer = respond(request.uid, review(request, planner));
-  hold(/^[\x20-\x7e]*$/.test(answer), "an answer that is not ASCII");
+  hold(/^[\x20-\x7e]*$/.test(answer), "an answer that isn't ASCII");
   hold(
     answer.length <= 8 * text.length + BYTES_PER_CONTAINER * (containersIn(request.object) + 2),
-    `an answer of ${answer.length} bytes to ${text.length}`,
+    `an answer of ${answer.length} bytes to a review of ${text.length}`,
   );
   const { response } = JSON.parse(answer) as { response: Response };
   hold(response.uid === request.uid, "an answer with another uid");
-  hold(response.allowed || (response.status?.message.length ?? 0) > 20, "a refusal that does not say why");
+  hold(response.allowed || (response.status?.message.length ?? 0) > 20, "a refusal that doesn't say why");
   if (response.patch === undefined) return;
-  hold(response.allowed && response.patchType === "JSONPatch", "a patch of something that is refused");
+  hold(response.allowed && response.patchType === "JSONPatch", "a patch for a refused object");
   const patch = JSON.parse(Buffer.from(response.patch, "base64").toString()) as Operation[];
   const result = applied(request.object, patch as unknown as readonly PatchOperation[]);
-  // What is put back in an update was stored, so it has none; unless the fuzzer has damaged that, too.
+  // What an update puts back was stored, so it has no problems, unless the fuzzer has damaged that,
+  // too.
   const before = new Set([...problemsOf(request.object), ...problemsOf(request.oldObject)]);
-  for (const problem of problemsOf(result)) hold(before.has(problem), `the patch brings about: ${problem}`);
+  for (const problem of problemsOf(result)) hold(before.has(problem), `the patch causes a problem: ${problem}`);
   if (request.operation !== "CREATE") return;
   const again = planner.planJob(asJson(result));
   hold(again.kind === "leave" && again.patch.length === 0, `a second pass: ${again.kind}`);
@@ -126,12 +130,12 @@ function checkManifest(bytes: Uint8Array): void {
   if (first.kind === "refused") {
     hold(
       first.refusals.every((refusal) => refusal.length < 20_000),
-      "a refusal without end",
+      "an endless refusal",
     );
     return;
   }
   const again = parsed(first.output);
-  if (again === undefined) throw new Error("what was injected is no manifest any more");
+  if (again === undefined) throw new Error("the injected text is no longer a manifest");
   const second = inject([again], planner);
   hold(second.kind === "injected" && second.output === first.output, "injecting a second time changes something");
 }
@@ -148,14 +152,14 @@ const LABEL_VALUE = /^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/;
 
 function checkDelivery([header, body]: readonly [string | undefined, unknown]): void {
   const event = parseEvent(header, body);
-  if (event.kind === "malformed") hold(event.fields.length > 0, "a malformed delivery without a field");
+  if (event.kind === "malformed") hold(event.fields.length > 0, "a malformed delivery that names no field");
   if (event.kind !== "scheduled") return;
   const route = routeDelivery(config, event.buildkiteJob, event.origin);
   if (route.kind !== "queue") return;
   const { metadata } = planAgentJob({ ...route, buildkiteJob: event.buildkiteJob, attempt: 1 });
   hold(/^buildkite-[0-9a-f-]{36}$/.test(metadata.name), `a Job named ${metadata.name}`);
   for (const value of Object.values(metadata.labels)) hold(LABEL_VALUE.test(value), `a label ${value}`);
-  hold(JSON.stringify(metadata).length < 10_000, "metadata without end");
+  hold(JSON.stringify(metadata).length < 10_000, "endless metadata");
 }
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -180,7 +184,7 @@ function checkSignature(signature: string): void {
     NOW,
   );
   const same = signature.replaceAll(/\s/g, "").toLowerCase() === genuine.toLowerCase();
-  hold(verdict.kind === "rejected" || same, "a forged signature is taken");
+  hold(verdict.kind === "rejected" || same, "a forged signature is accepted");
 }
 
 export const PURE_TARGETS = [

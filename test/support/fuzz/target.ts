@@ -1,9 +1,12 @@
-/** A target of the fuzzer: what goes in, and what must hold of each input. */
+/** A target of the fuzzer: what goes in, and what must be true for each input. */
 import fc, { type Arbitrary } from "fast-check";
 
 export interface FuzzTarget {
   readonly name: string;
-  /** How many inputs `npm run soak -- fuzz` sends, by what one costs. `npm test` sends a small part. */
+  /**
+   * How many inputs `npm run soak -- fuzz` sends, depending on what one costs. `npm test` sends far
+   * fewer.
+   */
   readonly inputs: number;
   readonly run: (options: FuzzOptions) => Promise<FuzzResult>;
 }
@@ -15,11 +18,11 @@ export interface FuzzOptions {
 
 export interface FuzzResult {
   readonly inputs: number;
-  /** What went wrong, with the smallest input that does it and how to meet it again. */
+  /** What went wrong, with the smallest input that causes it and how to reproduce it. */
   readonly harm: string | undefined;
 }
 
-/** `check` throws where an input does harm. */
+/** `check` throws if an input does harm. */
 export function target<Input>(
   name: string,
   inputs: number,

@@ -1,8 +1,11 @@
-/** What an API server makes of a manifest that is applied again, as far as it matters to Jobs. */
+/** How an API server applies a manifest again, as far as it matters to Jobs. */
 
 type JsonObject = Record<string, unknown>;
 
-/** Lists that are merged item by item, with the field that names an item (k8s.io/api/core/v1, patchMergeKey); others are replaced. */
+/**
+ * Lists that are merged item by item, with the field that names an item (k8s.io/api/core/v1,
+ * patchMergeKey). Other lists are replaced.
+ */
 const MERGE_KEYS: Readonly<Record<string, string>> = {
   containers: "name",
   initContainers: "name",
@@ -12,8 +15,9 @@ const MERGE_KEYS: Readonly<Record<string, string>> = {
 };
 
 /**
- * `kubectl apply` of a manifest that was applied before and has lost no field since: its fields replace the live ones, all others stay.
- * A manifest's null asks for absence.
+ * `kubectl apply` of a manifest that was applied before and hasn't lost a field since. Its fields
+ * replace the live ones, and all others stay. A null in the manifest means that the field should be
+ * absent.
  */
 export function applyAgain(live: unknown, manifest: unknown): unknown {
   if (!isObject(live) || !isObject(manifest)) return manifest;
@@ -29,7 +33,10 @@ export function applyAgain(live: unknown, manifest: unknown): unknown {
   return merged;
 }
 
-/** Live items stay in their order; each that only the manifest has comes behind its predecessor there. */
+/**
+ * Live items keep their order. An item that only the manifest has comes after its predecessor
+ * there.
+ */
 function mergeLists(live: readonly JsonObject[], manifest: readonly JsonObject[], key: string): JsonObject[] {
   const merged = live.map(
     (item) => applyAgain(item, manifest.find((other) => other[key] === item[key]) ?? {}) as JsonObject,
@@ -42,7 +49,7 @@ function mergeLists(live: readonly JsonObject[], manifest: readonly JsonObject[]
   return merged;
 }
 
-/** The object without members that are null, which Kubernetes takes for absent. */
+/** The object without fields that are null, since Kubernetes treats those as absent. */
 export function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (!isObject(value)) return value;

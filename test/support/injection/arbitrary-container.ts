@@ -1,4 +1,7 @@
-/** Containers for property tests: half of them ordinary, half of odd parts; each valid for the API server. */
+/**
+ * Containers for property tests, half of them ordinary, half made of odd parts. The API server
+ * would accept each.
+ */
 import fc, { type Arbitrary } from "fast-check";
 
 export interface GeneratedContainer {
@@ -27,13 +30,13 @@ const PATHS = [
   ...["/usr/share/pod/x", "/usr/share", "/", "/data", "/data/usr/share/pod"],
 ];
 
-/** What people and attackers may write where text is free. */
+/** What people and attackers could write where any text is allowed. */
 export const text: Arbitrary<string> = fc.oneof(
   fc.constantFrom("x", "$(HOME)", "$$", "$$(X)", "`id`", "'; exit 1; '", '"', "\n", "é", "-c", ""),
   fc.string({ unit: "binary", maxLength: 20 }),
 );
 
-/** Null, which Kubernetes takes for absent, one time in three. */
+/** Null one time in three. Kubernetes treats null as absent. */
 export function orNull<T>(value: Arbitrary<T>): Arbitrary<T | null> {
   return fc.option(value, { freq: 3 });
 }

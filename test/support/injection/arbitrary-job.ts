@@ -1,4 +1,7 @@
-/** Jobs for property tests: ordinary parts in odd combinations, each valid for the API server but for what Curfew is to refuse. */
+/**
+ * Jobs for property tests: ordinary parts in odd combinations. The API server would accept each,
+ * except for what Curfew should refuse.
+ */
 import fc, { type Arbitrary } from "fast-check";
 import type { PlanOptions } from "../../../src/injection/plan.ts";
 import { arbitraryContainer, orNull, rarely, text, type GeneratedContainer } from "./arbitrary-container.ts";
@@ -32,7 +35,7 @@ export interface GeneratedJob {
   };
 }
 
-/** Half of them evident sidecars, so that many Jobs need no annotation. */
+/** Half of them are evidently sidecars, so many Jobs need no annotation. */
 const NAMES = ["tests", "agent", "a", "main", "curfew", "dind", "proxy", "db-proxy", "logs-sidecar", "x-dind-1"];
 
 const arbitraryVolumes = fc.uniqueArray(
@@ -45,7 +48,7 @@ const arbitraryVolumes = fc.uniqueArray(
   { maxLength: 3, selector: ({ name }) => name },
 );
 
-/** Most are what these containers may have; one Job in twenty has one that cannot be. */
+/** Most are valid for these containers. One Job in twenty has one that isn't. */
 function annotations(names: readonly string[]): Arbitrary<Record<string, string>> {
   const seconds = fc.constantFrom("0", "5", "30", "3600");
   const command = fc.array(text, { maxLength: 2 }).map((more) => JSON.stringify(["/app", ...more]));
@@ -104,7 +107,7 @@ function rules(names: readonly string[]): Arbitrary<GeneratedRule[]> {
   return fc.oneof(fc.array(rule, { maxLength: 3 }), fc.array(rule, { maxLength: 20 }));
 }
 
-/** A Job that has opted in. */
+/** A Job that has the label that opts in. */
 export const arbitraryJob: Arbitrary<GeneratedJob> = fc
   .record({
     names: fc.uniqueArray(fc.constantFrom(...NAMES), { minLength: 2, maxLength: 6 }),

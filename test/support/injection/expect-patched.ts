@@ -1,4 +1,7 @@
-/** What a patched Job must look like: an oracle that knows Kubernetes and the contracts, not how the planner goes about it. */
+/**
+ * What a patched Job must look like. This knows Kubernetes and the contracts, but not how the
+ * planner works.
+ */
 import { expect } from "vitest";
 import { MOUNT_PATH } from "../../../src/injection/names.ts";
 import type { ContainerPlan, PatchPlan, Plan } from "../../../src/injection/plan.ts";
@@ -68,7 +71,7 @@ export function expectTrap(job: GeneratedJob, plan: PatchPlan, result: Generated
   ).toEqual([]);
 }
 
-/** Sidecars are behind the init containers, in their order, and nothing else has changed. */
+/** Sidecars come after the init containers, in their order, and nothing else has changed. */
 export function expectNative(job: GeneratedJob, plan: PatchPlan, result: GeneratedJob): void {
   const before = podSpecOf(job);
   const after = podSpecOf(result);
@@ -82,7 +85,8 @@ export function expectNative(job: GeneratedJob, plan: PatchPlan, result: Generat
   ]);
   expect(after.volumes).toEqual(before.volumes);
 
-  // Each rule on exit codes fires for the containers that it saw before, but for the sidecars.
+  // Each rule on exit codes still applies to the containers that it saw before, except the
+  // sidecars.
   const seen = [...stayed, ...(before.initContainers ?? [])].map(({ name }) => name);
   const expected = (job.spec.podFailurePolicy?.rules ?? []).flatMap((rule): GeneratedRule[] => {
     const { onExitCodes } = rule;

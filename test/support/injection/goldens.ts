@@ -1,6 +1,7 @@
 /**
- * The planner's goldens. Each `SITUATION.in.yaml` holds an object, and its `SITUATION.golden.yaml` the plan as people are told of it
- * and the object that comes of it. A first line `# options: {…}` gives the planner's options. File names mean nothing to the tests.
+ * The planner's goldens. Each `SITUATION.in.yaml` holds an object. Its `SITUATION.golden.yaml`
+ * holds the plan, as people see it, and the resulting object. A first line `# options: {…}` gives
+ * the planner's options. The tests attach no meaning to file names.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -14,7 +15,7 @@ const GOLDEN = ".golden.yaml";
 
 export interface Situation {
   readonly name: string;
-  /** The input file, scripts abridged. */
+  /** The input file, with the scripts abridged. */
   readonly text: string;
   /** The file's options; undefined if it has none and the defaults apply. */
   readonly options: PlanOptions | undefined;
@@ -32,12 +33,12 @@ export const SITUATIONS: readonly Situation[] = namesOf(INPUT).map((name) => {
   };
 });
 
-/** The documents of a text with the scripts filled in. */
+/** The text's documents, with the scripts filled in. */
 export function documentsOf(text: string): readonly unknown[] {
   return parseAllDocuments(text).map((document) => unabridge(document.toJS()));
 }
 
-/** Goldens that belong to no situation, as paths. */
+/** Paths of goldens that belong to no situation. */
 export function orphanedGoldens(): readonly string[] {
   const names = new Set(SITUATIONS.map(({ name }) => name));
   return namesOf(GOLDEN)

@@ -6,7 +6,10 @@ const placeholders = new Map([
 ]);
 const scripts = new Map([...placeholders].map(([script, placeholder]) => [placeholder, script]));
 
-/** The wrappers' scripts as `<main.sh>` and `<sidecar.sh>`, so that people can read the object and no change of a script shows. */
+/**
+ * Replaces the wrappers' scripts with `<main.sh>` and `<sidecar.sh>`, so people can read the
+ * object, and changes to a script don't show.
+ */
 export function abridge(object: unknown): unknown {
   return replaceStrings(object, placeholders);
 }

@@ -1,7 +1,13 @@
-/** Shell scripts made up at random, of what main containers' scripts are made of. They end by themselves within a second or two. */
+/**
+ * Random shell scripts, made of what main containers' scripts consist of. They end by themselves
+ * within a second or two.
+ */
 import fc from "fast-check";
 
-/** Nothing that counts on being PID 1 (src/injection/pid-1.ts), or prints what every shell sets anew (`env`, `$$`). */
+/**
+ * None relies on being PID 1 (src/injection/pid-1.ts), or prints what's different in every shell
+ * (`env`, `$$`).
+ */
 const COMMANDS = [
   ...["true", "false", "wait", "jobs", "pwd", "cd /", "umask 077", "ulimit -n 100", "read x", "cat", "test -t 1"],
   ...["set -e", "set +e", "set -u", "set -- a b c", "shift 2>/dev/null", "echo $#$?", "unset HOME", "export A=1"],
@@ -14,7 +20,8 @@ const COMMANDS = [
     "trap 'exit 8' USR1",
   ],
   ...["sleep 0.02", "sleep 0.3 &", "(sleep 0.05; echo late) &"],
-  // Only what is surely there is killed, and waited for: else it is anybody's guess whether `kill` fails and what bash reports.
+  // These kill and wait only for processes that certainly exist. Otherwise, whether `kill` fails
+  // and what bash reports would be a matter of chance.
   ...["sleep 1 & kill $!; wait $!", "sleep 0.3 & kill -INT $!", "sleep 1 & kill -USR1 $!; wait $!"],
   ...[
     "(exit 4)",

@@ -1,4 +1,7 @@
-/** A vitest reporter: what the wrappers promise, by shell, as a Markdown table. `npm run test:long` prints it. */
+/**
+ * A vitest reporter that prints what the wrappers promise, by shell, as a Markdown table. `npm run
+ * test:long` uses it.
+ */
 import type { Reporter, TestModule, TestSuite } from "vitest/node";
 
 const MARKS = { passed: "yes", failed: "NO", skipped: "-", pending: "?" } as const;
@@ -18,7 +21,7 @@ export default class PromiseTable implements Reporter {
   }
 }
 
-/** A promise is a suite whose tests are called `under SHELL`. */
+/** A promise is a suite whose tests are named `under SHELL`. */
 function rowOf(suite: TestSuite): { title: string; kept: ReadonlyMap<string, string> } | undefined {
   const kept = new Map<string, string>();
   for (const test of suite.children.tests()) {

@@ -1,4 +1,6 @@
-/** The shells that the wrappers are tried under, and the title that a promise to be kept under each has. */
+/**
+ * The shells that the wrappers are tested under, and tests for promises that must hold under each.
+ */
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe, test, type TestContext } from "vitest";
@@ -8,7 +10,7 @@ import { WrappedPod } from "./wrapped-pod.ts";
 export interface Shell {
   readonly name: string;
   readonly argv: readonly [string, ...string[]];
-  /** What the containers may do; default: what containers may do by default. */
+  /** What the containers are allowed to do. Default: what containers can do by default. */
   readonly privileges?: Privileges;
 }
 
@@ -21,13 +23,14 @@ const find = (command: string): string | undefined =>
 export const long = process.env["LONG"] !== undefined;
 const inCi = process.env["CI"] !== undefined;
 
-/** The wrapper's script is the same for each user, so one shell will do for these. */
+/** The wrapper's script is the same for each user, so these need only one shell. */
 const inLongRuns: readonly Shell[] = [
   { name: "bash as sh", argv: ["bash", "--posix", "--norc"] },
   { name: "dash, drop: [ALL]", argv: ["dash"], privileges: { capabilities: [] } },
   { name: "dash, not root", argv: ["dash"], privileges: { uid: 65_534 } },
 ];
-// Without --norc, bash would read the machine's ~/.bashrc where stdin is a socket, as it is from Node; a container's is none.
+// Without --norc, bash would read the machine's ~/.bashrc, because Node makes stdin a socket. A
+// container's stdin isn't one.
 const shells: readonly Shell[] = [
   { name: "dash", argv: ["dash"] },
   { name: "bash", argv: ["bash", "--norc"] },
@@ -35,7 +38,7 @@ const shells: readonly Shell[] = [
   ...(long ? inLongRuns : []),
 ];
 
-/** Skips the test where a command that it needs is not there, which CI must not do. */
+/** Skips the test if a command that it needs isn't installed. In CI, that's an error. */
 export const need = (context: TestContext, ...commands: readonly string[]): void => {
   const missing = commands.filter((command) => find(command) === undefined);
   if (missing.length > 0) skip(context, `${missing.join(" and ")} is not installed`);
@@ -47,7 +50,7 @@ const skip = (context: TestContext, reason: string): void => {
 };
 
 export interface PromiseOptions {
-  /** What it needs besides a shell: PID namespaces, root in them all, commands. */
+  /** What the test needs besides a shell: PID namespaces, root in all of them, commands. */
   readonly needs?: readonly ("namespaces" | "root" | `command ${string}`)[];
   /** Only in `npm run test:long`. */
   readonly onlyLong?: boolean;
@@ -55,7 +58,10 @@ export interface PromiseOptions {
   readonly seconds?: number;
 }
 
-/** One promise, under each shell: a Pod whose wrappers run in it, removed afterwards. */
+/**
+ * Tests one promise under each shell, in a Pod whose wrappers run in that shell. Removes the Pod
+ * afterwards.
+ */
 export const promise = (
   title: string,
   body: (pod: WrappedPod, context: TestContext) => Promise<void>,

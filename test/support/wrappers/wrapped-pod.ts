@@ -1,6 +1,6 @@
 /**
- * A Pod whose containers are wrapped, each a process: what the wrappers promise is tried on these. An argv is what the container gets,
- * so after kubelet's expansion.
+ * A Pod whose containers are wrapped and run as processes, to test what the wrappers promise. An
+ * argv is what the container gets, after kubelet's expansion.
  */
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,11 +15,11 @@ type Options = Omit<ContainerOptions, "argv">;
 
 export interface MainOptions extends Options {
   readonly name?: string;
-  /** The shared folder is mounted read-only, which it should not be. */
+  /** Mounts the shared folder read-only, as it shouldn't be. */
   readonly readOnlyDir?: boolean;
 }
 
-/** Settings of the sidecar's contract (src/injection/wrapper/wrapper.ts); times in seconds. */
+/** Settings of the sidecar's contract (src/injection/wrapper/wrapper.ts). Times are in seconds. */
 export interface SidecarOptions extends Options {
   readonly mains?: string;
   readonly policy?: "Never" | "OnFailure";
@@ -72,7 +72,7 @@ export class WrappedPod {
     });
   }
 
-  /** Once main holds its FIFO. */
+  /** Resolves once main holds its FIFO. */
   async running(run = 1, name = "main"): Promise<void> {
     const path = join(this.dir, `run.${name}.${run}`);
     const end = performance.now() + 10_000;
