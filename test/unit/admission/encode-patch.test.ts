@@ -5,7 +5,7 @@ import type { PatchOperation } from "../../../src/injection/plan.ts";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../../src/injection/wrapper/scripts.generated.ts";
 import { law } from "../../support/law.ts";
 
-/** Any UTF-16 code unit, half a pair too. */
+/** Any UTF-16 code unit, including half a surrogate pair. */
 const codeUnit = fc.oneof(fc.nat(0x7f), fc.nat(0xffff)).map((code) => String.fromCharCode(code));
 
 const path = fc.string({ unit: codeUnit });
@@ -18,7 +18,7 @@ const operation = fc.oneof(
 ) as fc.Arbitrary<PatchOperation>;
 
 law(
-  "the base64 of any patch is one piece, and says what JSON.stringify would",
+  "any patch becomes one piece of base64, which decodes to what JSON.stringify gives",
   fc.property(fc.array(operation), (patch) => {
     const encoded = encodePatch(patch);
     expect(encoded).toMatch(/^[A-Za-z0-9+/]+={0,2}$/);

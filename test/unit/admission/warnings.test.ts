@@ -3,11 +3,11 @@ import { expect, test } from "vitest";
 import { boundWarnings } from "../../../src/admission/warnings.ts";
 import { law } from "../../support/law.ts";
 
-/** Any UTF-16 code unit, half a pair too. */
+/** Any UTF-16 code unit, including half a surrogate pair. */
 const codeUnit = fc.oneof(fc.nat(0x7f), fc.nat(0xffff)).map((code) => String.fromCharCode(code));
 
 law(
-  "no warning is dropped or cut by the API server: no control characters, 256 characters each, 4,096 together",
+  "the API server drops or cuts no warning: no control characters, 256 characters each, 4,096 in total",
   fc.property(fc.array(fc.string({ unit: codeUnit, maxLength: 600 }), { maxLength: 40 }), (warnings) => {
     const bounded = boundWarnings(warnings);
     for (const warning of bounded) {
@@ -19,15 +19,15 @@ law(
   }),
 );
 
-test("what is short stays as it is", () => {
+test("short warnings stay as they are", () => {
   expect(boundWarnings(["one", "two"])).toEqual(["one", "two"]);
 });
 
-test("a long warning shows that it was cut, and between characters", () => {
+test("a long warning is cut between characters, and shows it", () => {
   expect(boundWarnings([`${"x".repeat(254)}🙂🙂`])).toEqual([`${"x".repeat(254)}…`]);
 });
 
-test("of many warnings the first are kept, and the rest counted", () => {
+test("if there are many warnings, the first are kept and the rest counted", () => {
   const bounded = boundWarnings(Array.from({ length: 20 }, (_, index) => `warning ${index}`));
   expect(bounded).toHaveLength(8);
   expect(bounded.at(-1)).toMatch(/^13 further warnings/);

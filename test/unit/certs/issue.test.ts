@@ -47,7 +47,7 @@ describe.skipIf(process.env["CI"] === undefined && spawnSync("openssl", ["versio
     expect(verify("old.pem", "-purpose", "sslclient")).not.toBe(0);
   });
 
-  test("reads the usages that RFC 5280 asks for", () => {
+  test("sees the key usages that RFC 5280 requires", () => {
     const show = (file: string): string =>
       execFileSync("openssl", ["x509", "-noout", "-ext", "keyUsage,extendedKeyUsage,basicConstraints", "-in", file], {
         cwd: folder,
@@ -71,7 +71,7 @@ test("a TLS client that trusts the authority accepts the certificate for its nam
   server.close();
 });
 
-test("a certificate does not outlive the authority that signed it", () => {
+test("a certificate doesn't outlive the authority that signed it", () => {
   const brief = issueAuthority({ now, lifetimeMs: DAY });
   const { certificate } = issueServing(brief, [HOST], { now, lifetimeMs: 30 * DAY });
   expect(certificate.validTo).toBe(brief.certificate.validTo);
@@ -89,7 +89,7 @@ test("no two authorities share a name or a serial number", () => {
   expect(first.serialNumber).not.toBe(second.serialNumber);
 });
 
-test("whatever can be parsed in a bundle is used, no matter what is in between", () => {
+test("every certificate in a bundle that can be parsed is used, no matter what's in between", () => {
   const bundle = `# a comment\n${pem(authority)}garbage\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n${pem(successor)}${pem(authority)}`;
   expect(parseBundle(bundle).map(({ serialNumber }) => serialNumber)).toEqual(
     [authority, successor].map(({ certificate }) => certificate.serialNumber),

@@ -1,4 +1,7 @@
-/** The life of the certificates in a simulated cluster, and all that can go wrong at each step. */
+/**
+ * The life of the certificates in a simulated cluster, and everything that can go wrong at each
+ * step.
+ */
 import { describe, expect, test } from "vitest";
 import type { Cluster, WriteOutcome } from "../../../certs/cluster.ts";
 import type { Step } from "../../../certs/plan.ts";
@@ -31,8 +34,8 @@ function reconcilerOf(world: World, run: Run, cluster: Cluster = world, lifetime
 }
 
 /**
- * Runs rounds as `curfew certs` does: after each wait, and at least every `poll` milliseconds. Notes
- * the failures before and after each wait and in the middle of it.
+ * Runs rounds as `curfew certs` does: after each wait, and at least every `poll` milliseconds.
+ * Notes the failures before and after each wait and in the middle of it.
  */
 async function live(
   world: World,

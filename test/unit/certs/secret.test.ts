@@ -13,7 +13,7 @@ test("an authority and a serving certificate are used only with their keys", () 
   expect(parseSecret(swapped)).toMatchObject({ authority: undefined, leaf: undefined });
 });
 
-test("no private key is in what is printed of a parsed Secret", () => {
+test("a parsed Secret never prints its private keys", () => {
   const parsed = parseSecret(texts);
   const printed = inspect(parsed, { depth: Infinity, showHidden: true }) + JSON.stringify(parsed);
   const lines = [texts.authorityKey, texts.key].flatMap((key) => key.split("\n").slice(1, -2));

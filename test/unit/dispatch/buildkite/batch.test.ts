@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Batch } from "../../../../src/dispatch/buildkite/batch.ts";
 
-test("lets the first go at once and collects the others, each with its own answer", async () => {
+test("sends the first request at once and collects the others, and each gets its own answer", async () => {
   const calls: (readonly string[])[] = [];
   const batch = new Batch<string>(30, (ids) => {
     calls.push(ids);
@@ -15,7 +15,7 @@ test("lets the first go at once and collects the others, each with its own answe
   expect(calls).toEqual([["a"], ["b", "c", "d"]]);
 });
 
-test("fails everybody who asked when the call fails, and nobody after", async () => {
+test("fails everyone who asked if the call fails, but nobody who asks afterwards", async () => {
   let fails = true;
   const batch = new Batch<number>(1, () =>
     fails ? Promise.reject(new Error("busy")) : Promise.resolve(new Map([["a", 1]])),

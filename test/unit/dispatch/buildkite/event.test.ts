@@ -10,7 +10,7 @@ const scheduled = (job: Record<string, unknown> = {}, rest: Record<string, unkno
   return { ...payload, job: { ...(payload["job"] as object), ...job }, ...rest };
 };
 
-test("takes of job.scheduled what a Job is made of, and nothing else", () => {
+test("takes from job.scheduled only what a Job is made of", () => {
   expect(parseEvent("job.scheduled", scheduled({ priority: { number: 3 } }))).toEqual({
     kind: "scheduled",
     buildkiteJob: {
@@ -30,7 +30,7 @@ test("takes of job.scheduled what a Job is made of, and nothing else", () => {
   });
 });
 
-test("needs no more than the job's UUID and type", () => {
+test("needs only the job's UUID and type", () => {
   expect(
     parseEvent("job.scheduled", { event: "job.scheduled", job: { id: ID.toUpperCase(), type: "script" } }),
   ).toEqual({
@@ -40,21 +40,21 @@ test("needs no more than the job's UUID and type", () => {
   });
 });
 
-test.each(["assigned", "accepted", "running", "limited", "a state of the future"])(
-  "does not hold it against job.scheduled that the state is %s already",
+test.each(["assigned", "accepted", "running", "limited", "a state that doesn't exist yet"])(
+  "accepts job.scheduled even if the state is already %s",
   (state) => {
     expect(parseEvent("job.scheduled", scheduled({ state }))).toMatchObject({ kind: "scheduled" });
   },
 );
 
 test.each(["passed", "failed", "finished", "canceled", "timed_out", "skipped", "broken", "expired"])(
-  "takes job.scheduled with the state %s for what it is: over",
+  "treats the job as over if job.scheduled has the state %s",
   (state) => {
     expect(parseEvent("job.scheduled", scheduled({ state }))).toEqual({ kind: "over", id: ID });
   },
 );
 
-test("counts the time that a job waits from when it could run, not from when it was made", () => {
+test("counts a job's waiting time from when it could run, not from when it was created", () => {
   const times = { scheduled_at: "1970-01-01T00:00:01Z", runnable_at: "1970-01-01T00:00:09Z" };
   expect(parseEvent(undefined, scheduled(times))).toMatchObject({ buildkiteJob: { waitingSince: 9_000 } });
 });
@@ -64,15 +64,15 @@ test.each(["waiter", "manual", "trigger"])("ignores a job of the type %s", (type
 });
 
 test.each([
-  ["a UUID that is none", { id: "1; rm -rf /" }, "job.id"],
+  ["an invalid UUID", { id: "1; rm -rf /" }, "job.id"],
   ["no type", { type: undefined }, "job.type"],
-  ["rules that are no list", { agent_query_rules: "queue=x" }, "job.agent_query_rules"],
-])("names the field at fault where there is %s", (_what, job, field) => {
+  ["rules that aren't a list", { agent_query_rules: "queue=x" }, "job.agent_query_rules"],
+])("names the field if there's %s", (_what, job, field) => {
   expect(parseEvent("job.scheduled", scheduled(job))).toEqual({ kind: "malformed", fields: [field] });
 });
 
 test.each(["javascript:alert(1)", "https://x y", `https://buildkite.com/${"a".repeat(3000)}`, ""])(
-  "takes the build's URL where the job's is none (%#)",
+  "uses the build's URL if the job's isn't valid (%#)",
   (url) => {
     expect(parseEvent("job.scheduled", scheduled({ web_url: url }))).toMatchObject({
       buildkiteJob: { buildUrl: "https://buildkite.com/acme/web/builds/7" },
@@ -81,7 +81,7 @@ test.each(["javascript:alert(1)", "https://x y", `https://buildkite.com/${"a".re
 );
 
 law(
-  "never throws, whatever is sent",
+  "never throws, no matter what is sent",
   fc.property(fc.string(), fc.jsonValue(), fc.jsonValue(), (name, body, job) => {
     expect(parseEvent(name, body)).toHaveProperty("kind");
     expect(parseEvent(name, { event: "job.scheduled", job })).toHaveProperty("kind");

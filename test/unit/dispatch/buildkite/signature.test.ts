@@ -19,12 +19,12 @@ const header = (timestamp: unknown = TIMESTAMP, signature = SIGNATURE): string =
 const AUTHENTIC = { kind: "authentic", timestamp: TIMESTAMP };
 const rejected = (reason: string): object => ({ kind: "rejected", reason });
 
-test("takes a signature over `timestamp.body`", () => {
+test("accepts a signature of `timestamp.body`", () => {
   expect(check(header())).toEqual(AUTHENTIC);
 });
 
 test.skipIf(process.env["CI"] === undefined && spawnSync("openssl", ["version"]).status !== 0)(
-  "takes what openssl computes, for bodies of every length",
+  "accepts openssl's signature, for bodies of any length",
   () => {
     for (const length of [0, 1, 63, 64, 65, 10_000]) {
       const body = Buffer.alloc(length, "ü{}");
@@ -35,7 +35,7 @@ test.skipIf(process.env["CI"] === undefined && spawnSync("openssl", ["version"])
   },
 );
 
-test("takes spaces around its parts, as Buildkite's own example does, and either case of hex", () => {
+test("accepts spaces around the parts, as in Buildkite's own example, and hex in either case", () => {
   expect(check(` timestamp=${TIMESTAMP} , signature=${SIGNATURE.toUpperCase()} `)).toEqual(AUTHENTIC);
 });
 
@@ -43,11 +43,11 @@ test.each([
   ["no header", undefined, "missing"],
   ["an empty header", "", "malformed"],
   ["a signature without a timestamp", `signature=${SIGNATURE}`, "malformed"],
-  ["a timestamp that is no number", header("NaN"), "malformed"],
+  ["a timestamp that isn't a number", header("NaN"), "malformed"],
   ["a negative timestamp", header(-TIMESTAMP), "malformed"],
   ["a timestamp with a fraction", header(`${TIMESTAMP}.0`), "malformed"],
   ["a timestamp in hex", header("0x5fbdd0d0"), "malformed"],
-  ["no timestamp's digits", header(""), "malformed"],
+  ["an empty timestamp", header(""), "malformed"],
   ["two timestamps", `timestamp=${TIMESTAMP},${header()}`, "malformed"],
   ["the header twice, as node joins it", `${header()}, ${header()}`, "malformed"],
   ["a truncated signature", header(TIMESTAMP, SIGNATURE.slice(0, 62)), "malformed"],
@@ -62,12 +62,12 @@ test.each([
     ),
     "mismatch",
   ],
-  ["another timestamp than the signed one", header(TIMESTAMP + 1), "mismatch"],
+  ["a timestamp other than the signed one", header(TIMESTAMP + 1), "mismatch"],
 ])("rejects %s", (_what, given, reason) => {
   expect(check(given)).toEqual(rejected(reason));
 });
 
-test("rejects a body of which one byte is another", () => {
+test("rejects a body if one byte has changed", () => {
   const body = Buffer.from(BODY);
   body[3] = (body[3] ?? 0) ^ 1;
   expect(check(header(), { body })).toEqual(rejected("mismatch"));
@@ -78,11 +78,11 @@ test.each([
   [300, "authentic"],
   [-301, "rejected"],
   [301, "rejected"],
-])("with a clock that is %i s off it is %s", (seconds, kind) => {
+])("if the clock is %i s off, the delivery is %s", (seconds, kind) => {
   expect(check(header(), { now: NOW + seconds * 1000 })).toMatchObject({ kind });
 });
 
-test("takes each of two secrets, and no third", () => {
+test("accepts either of two secrets, but no third", () => {
   const secrets = (...all: string[]): { secrets: WebhookSecrets } => ({
     secrets: { method: "signature", secrets: all },
   });
@@ -94,8 +94,8 @@ test("takes each of two secrets, and no third", () => {
 test.each([
   ["the token", SECRET, "authentic"],
   ["another token", "5c4d9e0b7b", "rejected"],
-  ["a part of it", SECRET.slice(1), "rejected"],
-  ["more than it", `${SECRET} `, "rejected"],
+  ["a part of the token", SECRET.slice(1), "rejected"],
+  ["more than the token", `${SECRET} `, "rejected"],
   ["no token", undefined, "rejected"],
 ])("with the token method, %s is %s", (_what, token, kind) => {
   const secrets: WebhookSecrets = { method: "token", secrets: ["previous", SECRET] };
@@ -103,7 +103,7 @@ test.each([
 });
 
 law(
-  "neither throws nor takes anything that anybody makes up",
+  "neither throws nor accepts anything that's made up",
   fc.property(fc.string(), fc.uint8Array(), (signature, body) => {
     expect(check(signature, { body: Buffer.from(body) })).toMatchObject({ kind: "rejected" });
   }),

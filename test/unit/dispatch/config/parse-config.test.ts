@@ -21,7 +21,7 @@ const problemsOf = (text: string): readonly string[] => {
   return result.kind === "invalid" ? result.problems : [];
 };
 
-test("needs a webhook's secret and a queue's name; the rest has defaults", () => {
+test("needs only a webhook secret and a queue name, since everything else has defaults", () => {
   const result = parse("webhook: { secrets: [{ env: WEBHOOK_TOKEN }] }\nqueues: [{ name: kubernetes }]");
   expect(result).toMatchObject({
     kind: "config",
@@ -42,7 +42,7 @@ test("needs a webhook's secret and a queue's name; the rest has defaults", () =>
   });
 });
 
-test("reads secrets and templates from files, and a file's last newline is not part of a secret", () => {
+test("reads secrets and templates from files, and ignores the newline at the end of a secret", () => {
   const result = parse(`
 webhook: { secrets: [{ file: /secrets/webhook }, { env: WEBHOOK_TOKEN }] }
 stacks: { agentToken: { env: AGENT_TOKEN }, endpoint: "http://127.0.0.1:1/v3/" }
@@ -62,7 +62,7 @@ queues:
   expect(general?.job.metadata?.labels).toEqual({ "curfew.sh/enabled": "true" });
 });
 
-test("tells of every problem at once, each with its path", () => {
+test("reports all problems at once, each with its path", () => {
   expect(
     problemsOf(`
 webhook:
@@ -97,9 +97,9 @@ surprise: true
 });
 
 test.each([
-  ["two queues of one name", "queues: [{ name: a }, { name: a }]", 'queues[1].name: "a" is there twice'],
+  ["two queues with the same name", "queues: [{ name: a }, { name: a }]", 'queues[1].name: "a" is there twice'],
   [
-    "two defaults",
+    "two default queues",
     "queues: [{ name: a, default: true }, { name: b, default: true }]",
     "queues: only one may be the default",
   ],
@@ -109,7 +109,7 @@ test.each([
     "queues[0].mode: acquire needs `stacks` with an agent token",
   ],
   [
-    "a limit that nobody would come back after",
+    "a limit if nobody would come back to the jobs left over",
     "queues: [{ name: a, maxInFlight: 3 }]",
     "queues[0].maxInFlight: needs `stacks`: without it nobody comes back to the jobs left over",
   ],

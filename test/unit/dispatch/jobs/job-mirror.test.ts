@@ -10,7 +10,7 @@ const job: StoredJob = {
 
 type Api = Pick<JobsApi, "list" | "watch">;
 
-/** One list of no Jobs after the other, each followed by a watch that gives these events and ends. */
+/** Lists that are always empty, each followed by a watch that gives these events and ends. */
 class EndingWatches implements Api {
   lists = 0;
   readonly #events: readonly WatchEvent[];
@@ -32,7 +32,7 @@ class EndingWatches implements Api {
 const mirrorOf = (api: Api, retryMs: number): JobMirror =>
   new JobMirror(api, { namespace: "n", onFinished: () => undefined, onError: () => undefined, retryMs });
 
-test("a Job whose deletion is told before its creation is answered is forgotten when the watch ends", async () => {
+test("a Job is forgotten when the watch ends, even if it was deleted before its creation was answered", async () => {
   const mirror = mirrorOf(new EndingWatches({ type: "ADDED", object: job }, { type: "DELETED", object: job }), 40);
   const run = mirror.run();
   await sleep(20);
@@ -43,7 +43,7 @@ test("a Job whose deletion is told before its creation is answered is forgotten 
   await run;
 });
 
-test("watches that end at once are not begun anew without pause", async () => {
+test("watches that end at once aren't restarted without a pause", async () => {
   const api = new EndingWatches();
   const mirror = mirrorOf(api, 200);
   const run = mirror.run();

@@ -48,7 +48,7 @@ const containerOf = (job: AgentJob, wanted: string): AgentContainer | undefined 
 const envOf = (job: AgentJob): Record<string, unknown> =>
   Object.fromEntries((containerOf(job, "agent")?.env ?? []).map((one) => [one.name, one.value ?? one.valueFrom]));
 
-test("is the Job of 2020 where nothing is configured: agent and dind, labelled for Curfew, without the hack", () => {
+test("is by default the Job of 2020: agent and dind, labelled for Curfew, without the hack", () => {
   const job = plan();
   expect(job.metadata.labels).toMatchObject({ "curfew.sh/enabled": "true" });
   expect(podOf(job).spec.containers.map(({ name }) => name)).toEqual(["dind", "agent"]);
@@ -56,19 +56,20 @@ test("is the Job of 2020 where nothing is configured: agent and dind, labelled f
   expect(job.spec).toMatchObject({ backoffLimit: 0, ttlSecondsAfterFinished: 600, activeDeadlineSeconds: 21_600 });
 });
 
-test("has its agent start when Docker is there: kubelet waits for the hook of the container before", () => {
+test("starts its agent once Docker is up: kubelet waits for the hook of the container before it", () => {
   const dind = containerOf(plan(), "dind");
   expect(dind).toHaveProperty("lifecycle.postStart.exec.command", ["sh", "-c", expect.stringContaining("version")]);
 });
 
-test("bears the Buildkite job's UUID as its name, and the attempt where it is not the first", () => {
+test("is named after the Buildkite job's UUID, and after the attempt if it isn't the first", () => {
   expect(plan().metadata.name).toBe(`buildkite-${ID}`);
   expect(plan({}, {}, 2).metadata.name).toBe(`buildkite-${ID}-2`);
-  // A Pod's name is the Job's and six characters; a label, the Job's name, is at most 63.
+  // A Pod's name is the Job's plus six characters. The Job's name is also a label's value, so it
+  // has at most 63 characters.
   expect(agentJobName(ID, 999).length).toBeLessThanOrEqual(57);
 });
 
-test("says on Job and Pod whose it is, made to fit the rules for labels", () => {
+test("says on Job and Pod which Buildkite job it's for, in a form that labels allow", () => {
   const job = plan(
     { name: "default/queue" },
     { pipeline: "web", branch: "feature/Grüße!", buildUrl: "https://buildkite.com/a/b/builds/1#c" },
@@ -84,14 +85,14 @@ test("says on Job and Pod whose it is, made to fit the rules for labels", () => 
   expect(podOf(job).metadata).toMatchObject({ labels, annotations });
 });
 
-test("notes the Buildkite job for the replica that makes the next attempt; one that is too long to note still gets its Job", () => {
+test("records the Buildkite job for the replica that makes the next attempt, unless it's too long to record", () => {
   const noted = (branch: string) => plan({}, { branch }).metadata.annotations[BUILDKITE_JOB_ANNOTATION];
   expect(parseBuildkiteJob(noted("main") ?? "")).toMatchObject({ id: ID, branch: "main" });
   expect(noted("x".repeat(1_000))).toBeDefined();
   expect(noted("x".repeat(10_000))).toBeUndefined();
 });
 
-test("keeps what the template says: labels for Kueue, its own TTL, fields of the future", () => {
+test("keeps what the template says: labels for Kueue, its own TTL, unknown fields", () => {
   const template = {
     metadata: { labels: { "kueue.x-k8s.io/queue-name": "ci" }, annotations: { note: "x" } },
     spec: {
@@ -109,7 +110,7 @@ test("keeps what the template says: labels for Kueue, its own TTL, fields of the
   });
 });
 
-test("leaves the template as it is: two Jobs of one template share nothing", () => {
+test("doesn't change the template, so two Jobs of one template share nothing", () => {
   const [queue] = testConfig().queues;
   const [template] = queue?.templates ?? [];
   if (!queue || !template) throw new Error("no queue");
@@ -119,7 +120,7 @@ test("leaves the template as it is: two Jobs of one template share nothing", () 
 });
 
 describe("the agent's environment", () => {
-  test("in queue mode: one job, or none for 50 seconds, then leave; the token from the Secret", () => {
+  test("in queue mode: leave after one job or 50 idle seconds, with the token from the Secret", () => {
     expect(envOf(plan())).toEqual({
       BUILDKITE_AGENT_TOKEN: { secretKeyRef: { name: "buildkite-agent", key: "token" } },
       DOCKER_HOST: "unix:///run/dind/docker.sock",
@@ -130,7 +131,7 @@ describe("the agent's environment", () => {
     });
   });
 
-  test("in acquire mode: this job and its token, in place of the Secret", () => {
+  test("in acquire mode: this job and its token, instead of the Secret", () => {
     const config = testConfig({ mode: "acquire" }, { stacks: { agentToken: { env: "AGENT_TOKEN" } } });
     const [queue] = config.queues as [QueueConfig];
     const [template] = queue.templates;
@@ -155,11 +156,11 @@ describe("the agent's environment", () => {
   test.each([
     [3, "BUILDKITE_CANCEL_GRACE_PERIOD", "30"],
     [4, "BUILDKITE_CANCEL_SIGNAL_TIMEOUT", "30s"],
-  ])("names the time between cancel and kill as agent v%i does", (agentVersion, name, value) => {
+  ])("sets the time between cancel and kill in agent v%i's own variable", (agentVersion, name, value) => {
     expect(envOf(plan({ agentVersion, cancelGraceSeconds: 30 }))).toMatchObject({ [name]: value });
   });
 
-  test("is set in the container that is said to be the agent's, and in no other", () => {
+  test("is set only in the container that's configured as the agent's", () => {
     const containers = [{ name: "proxy" }, { name: "builder", env: [{ name: "A", value: "1" }] }];
     const job = plan({ agentContainer: "builder", template: { spec: { template: { spec: { containers } } } } });
     expect(podOf(job).spec.containers[0]).toEqual({ name: "proxy" });
@@ -193,13 +194,13 @@ test("--check shows the Job of every template of every queue", () => {
   ]);
 });
 
-test("makes a label value of what is none, as far as it can", () => {
+test("turns a text into a label value if it can", () => {
   expect(toLabelValue("feature/x")).toBe("feature-x");
   expect(toLabelValue("---")).toBeUndefined();
 });
 
 law(
-  "makes a label value of any text, or none",
+  "turns any text into a valid label value or none",
   fc.property(fc.string({ maxLength: 200, unit: "grapheme" }), (text) => {
     const value = toLabelValue(text);
     if (value !== undefined) expect(value).toMatch(/^(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/);

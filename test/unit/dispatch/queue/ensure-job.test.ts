@@ -41,7 +41,7 @@ function ensurerOf(mode: "queue" | "acquire", creator: Creator, acquire: () => P
 }
 
 test.each(["queue", "acquire"] as const)(
-  "a bug is no outage: in %s mode it reaches whoever asked, and isn't said to be a reservation that failed",
+  "a bug isn't an outage: in %s mode it reaches the caller, and isn't logged as a failed reservation",
   async (mode) => {
     const bug = new TypeError("x is not a function");
     const { ensure, logged } = ensurerOf(mode, { create: () => Promise.reject(bug) }, () => Promise.resolve("token"));
@@ -52,21 +52,21 @@ test.each(["queue", "acquire"] as const)(
 
 test("a job that can't be reserved because Buildkite is down is unavailable, and the log says why", async () => {
   const down = new OutsideError("Buildkite's Stacks API: no answer");
-  const create = (): Promise<CreateOutcome> => Promise.reject(new Error("nothing is to be created"));
+  const create = (): Promise<CreateOutcome> => Promise.reject(new Error("nothing should be created"));
   const { ensure, logged, count } = ensurerOf("acquire", { create }, () => Promise.reject(down));
   expect(await ensure()).toBe("unavailable");
   expect(JSON.parse(logged())).toMatchObject({ level: "warn", buildkiteJob: "0190", reason: down.message });
   expect(await count("unavailable")).toBe("1");
 });
 
-test("a job that somebody else has gets no Job", async () => {
-  const create = (): Promise<CreateOutcome> => Promise.reject(new Error("nothing is to be created"));
+test("a job that somebody else has reserved gets no Job", async () => {
+  const create = (): Promise<CreateOutcome> => Promise.reject(new Error("nothing should be created"));
   const { ensure, count } = ensurerOf("acquire", { create }, () => Promise.resolve(undefined));
   expect(await ensure()).toBe("not-reserved");
   expect(await count("not-reserved")).toBe("1");
 });
 
-test("whoever looks at the build hears why the API server refused its Job", async () => {
+test("the build shows why the API server refused its Job", async () => {
   const { ensure, givenUp } = ensurerOf("queue", { create: () => Promise.resolve(refused) }, () =>
     Promise.resolve(undefined),
   );

@@ -29,7 +29,7 @@ const ready = (id: string, readyFor: number, rest: Partial<JobView> = {}): JobVi
 const finished = (id: string, ago: number, rest: Partial<JobView> = {}): JobView =>
   view(id, { phase: "finished", finishedAt: NOW - ago, ...rest });
 
-test("serves the higher priority first, then who waits longer", () => {
+test("serves the higher priority first, then the job that has waited longer", () => {
   const jobs = [
     job("c", { waitingSince: 2 }),
     job("b", { waitingSince: 1 }),
@@ -56,29 +56,29 @@ describe("queue mode", () => {
     expect(plan(["a", "b"], [])).toEqual(["a-1", "b-1"]);
   });
 
-  test("makes none where each has a Pod on its way", () => {
+  test("makes none if each has a Pod that's starting", () => {
     expect(plan(["a", "b"], [view("a"), view("b")])).toEqual([]);
   });
 
-  test("makes none for a job whose own Pod died, where another's agent is free to take it", () => {
+  test("makes none for a job whose own Pod died if another job's agent is free to take it", () => {
     expect(plan(["a"], [finished("a", 50_000), ready("b", 5_000)], { b: "over" })).toEqual([]);
   });
 
-  test("makes one for a job whose agent took another's, which is running now", () => {
+  test("makes one for a job whose agent took another job that's running now", () => {
     // a's agent runs b; b's own Pod died.
     expect(plan(["a"], [ready("a", 5_000), finished("b", 50_000)], { a: "waiting", b: "held" })).toEqual(["a-2"]);
   });
 
-  test("takes an agent that stays beyond its idle timeout to have work, whoever's it is", () => {
+  test("assumes that an agent has work, whatever it is, if it stays beyond its idle timeout", () => {
     expect(plan(["b"], [ready("a", 61_000)], { a: "over" })).toEqual(["b-1"]);
     expect(plan(["b"], [ready("a", 59_000)], { a: "over" })).toEqual([]);
   });
 
-  test("does not make more and more Jobs for a cluster that is full", () => {
+  test("doesn't make more and more Jobs for a full cluster", () => {
     expect(plan(["a", "b"], [view("a", { createdAt: 0 }), view("b", { createdAt: 0 })])).toEqual([]);
   });
 
-  test("does not mistake jobs that run on agents of others for work of its own Pods on their way", () => {
+  test("doesn't count jobs that run on other agents as work for its own starting Pods", () => {
     expect(
       plan(["c", "d"], [finished("a", 1), finished("b", 1), view("c"), view("d")], { a: "held", b: "held" }),
     ).toEqual([]);
@@ -89,7 +89,7 @@ describe("queue mode", () => {
     expect(plan(["a", "c"], views, { a: "waiting", b: "held" })).toEqual(["c-1"]);
   });
 
-  test("lets a Pod that died be followed later and later", () => {
+  test("waits longer each time before it replaces a Pod that died", () => {
     const died = (ago: number, attempt: number): JobView => finished("a", ago, { attempt, failed: true });
     expect(plan(["a"], [died(999, 1)])).toEqual(["1 postponed"]);
     expect(plan(["a"], [died(1_000, 1)])).toEqual(["a-2"]);
@@ -97,7 +97,7 @@ describe("queue mode", () => {
     expect(plan(["a"], [died(300_000, 30)])).toEqual(["a-31"]);
   });
 
-  test("lets a Job that completed, with another's job most likely, be followed at once, but not for ever", () => {
+  test("replaces a completed Job at once, since it most likely ran another job, but not forever", () => {
     expect(plan(["a"], [finished("a", 0)])).toEqual(["a-2"]);
     expect(plan(["a"], [finished("a", 0, { attempt: 3 })])).toEqual(["a-4"]);
     expect(plan(["a"], [finished("a", 0, { attempt: 4 })])).toEqual(["1 postponed"]);
@@ -125,18 +125,18 @@ describe("acquire mode", () => {
     expect(created(["a", "b"], [view("b")])).toEqual(["a-1"]);
   });
 
-  test("replaces a Job that ended without its job having been taken, completed or failed", () => {
+  test("replaces a Job that completed or failed before its job was taken", () => {
     const views = [finished("a", 5_000), finished("b", 5_000, { failed: true })];
     expect(created(["a", "b"], views, { a: "waiting", b: "reserved" })).toEqual(["a-2", "b-2"]);
   });
 
-  test("makes none for a job that an agent holds or that is over, however its Job ended", () => {
+  test("makes none for a job that an agent has or that's over, however its Job ended", () => {
     expect(
       created(["a", "b"], [finished("a", 5_000, { failed: true }), finished("b", 5_000)], { a: "held", b: "over" }),
     ).toEqual([]);
   });
 
-  test("keeps the reservations of jobs whose agents are on their way", () => {
+  test("keeps the reservations of jobs whose agents are starting", () => {
     expect(
       plan([], [view("a"), ready("b", 5), view("c"), finished("d", 1)], {
         a: "reserved",
@@ -147,17 +147,17 @@ describe("acquire mode", () => {
     ).toEqual(["a", "b"]);
   });
 
-  test("removes a Job whose job was dropped only where no agent can have started", () => {
+  test("removes a dropped job's Job only if no agent can have started", () => {
     const views = [view("a"), view("b", { readyAt: NOW }), ready("c", 5), finished("d", 1), view("e")];
     const dropped = { a: "dropped", b: "dropped", c: "dropped", d: "dropped" } as const;
     expect(plan([], views, dropped).remove.map(({ name }) => name)).toEqual(["a-1"]);
   });
 
-  test("leaves a Job alone whose job has run, though its agent was too quick to be seen", () => {
+  test("leaves a Job alone if its job has run, even if the agent was too quick to be seen", () => {
     expect(plan([], [view("a")], { a: "over" }).remove).toEqual([]);
   });
 
-  test("gives a job up after its last attempt", () => {
+  test("gives up on a job after its last attempt", () => {
     const last = finished("a", 1_000_000, { attempt: 3 });
     expect(plan(["a"], [finished("a", 1), last]).giveUp).toEqual([{ buildkiteJob: job("a"), attempt: 3 }]);
     expect(created(["a"], [last])).toEqual([]);

@@ -9,7 +9,7 @@ import { createLogger } from "../../../../src/process/log.ts";
 import { createRegistry } from "../../../../src/process/metrics.ts";
 import { testConfig } from "../../../support/dispatch/config.ts";
 
-/** Longer than any test: whatever comes sooner was asked for. */
+/** Longer than any test takes, so a pass that comes sooner was asked for. */
 const NEVER_MS = 600_000;
 const finished = { failed: false } as JobView;
 
@@ -41,7 +41,7 @@ function loopOf(pass: (count: number) => PassOutcome) {
   return { loop, passes: () => passes, ended: () => ended, logged: () => logged.join("") };
 }
 
-test("looks again as soon as it's woken, also by what comes during a pass", async () => {
+test("looks again as soon as it's woken, even during a pass", async () => {
   const { loop, passes } = loopOf((count) => {
     if (count === 2) loop.wake();
     return "done";
@@ -61,7 +61,7 @@ test("a Job that has finished makes it look again only if jobs were left over", 
   expect(passes()).toBe(2);
 });
 
-test("nobody cuts short the pause that Buildkite asked for", async () => {
+test("keeps the pause that Buildkite asked for, even if it's woken", async () => {
   const { loop, passes, ended, logged } = loopOf(() => {
     throw new StacksError("GET /x", 429, NEVER_MS);
   });
@@ -72,7 +72,7 @@ test("nobody cuts short the pause that Buildkite asked for", async () => {
   expect(logged()).toContain("HTTP 429");
 });
 
-test("goes on after a pass that failed, and says so", async () => {
+test("carries on after a failed pass, and says so", async () => {
   const { passes, logged } = loopOf((count) => {
     if (count < 3) throw new Error("a bug");
     return "done";
@@ -82,7 +82,7 @@ test("goes on after a pass that failed, and says so", async () => {
   expect(logged().match(/a reconcile pass failed/g)).toHaveLength(2);
 });
 
-test("stops at once, even in a pause that nobody may cut short", async () => {
+test("stops at once, even during a pause that Buildkite asked for", async () => {
   const { loop, passes } = loopOf(() => {
     throw new StacksError("GET /x", 503, NEVER_MS);
   });

@@ -27,7 +27,7 @@ const CONFIG = testConfig(
   },
 );
 
-/** `queue` and the tags of the template that serves it, or why it is not ours. */
+/** The queue and the tags of the template that serves the job, or why the job isn't ours. */
 function route(rules: readonly string[], origin: JobOrigin = {}, config: DispatchConfig = CONFIG): string {
   const buildkiteJob: BuildkiteJob = { id: "1", rules, priority: 0 };
   const found = routeDelivery(config, buildkiteJob, origin);
@@ -38,26 +38,26 @@ function route(rules: readonly string[], origin: JobOrigin = {}, config: Dispatc
 test.each([
   ["by its rule", ["queue=linux"], {}, "linux"],
   ["by the cluster queue's UUID, whatever the rule says", ["queue=windows"], { queueId: LINUX }, "linux"],
-  ["by its rule, where the UUID of that queue is not configured", ["queue=plain"], { queueId: MAC }, "plain"],
-  ["as the default, where it names none", [], {}, "plain"],
+  ["by its rule, if that queue's UUID isn't configured", ["queue=plain"], { queueId: MAC }, "plain"],
+  ["as the default, if it names none", [], {}, "plain"],
 ])("finds a job's queue %s", (_how, rules, origin, expected) => {
   expect(route(rules, origin)).toBe(expected);
 });
 
 test.each([
-  ["a queue that is not ours", ["queue=windows"], {}, "other-queue"],
+  ["a queue that isn't ours", ["queue=windows"], {}, "other-queue"],
   ["a queue of our name in another cluster", ["queue=linux"], { clusterId: MAC }, "other-cluster"],
   ["a queue of our name with another UUID", ["queue=linux"], { queueId: MAC }, "other-queue"],
   ["another organization", ["queue=linux"], { organization: "globex" }, "other-organization"],
-])("leaves a job of %s alone", (_what, rules, origin, expected) => {
+])("leaves a job from %s alone", (_what, rules, origin, expected) => {
   expect(route(rules, origin)).toBe(expected);
 });
 
-test("takes a job that does not say its cluster or organization", () => {
+test("takes a job that doesn't name its cluster or organization", () => {
   expect(route(["queue=linux"], {})).toBe("linux");
 });
 
-test("takes no job without a queue where none is the default", () => {
+test("takes no job without a queue if there's no default queue", () => {
   expect(route([], {}, testConfig({ default: false }))).toBe("other-queue");
 });
 
@@ -70,7 +70,7 @@ test.each([
   [["size=large", "gpu=true"], "unserved-tags"],
   [["constructor=*"], "unserved-tags"],
   [["docker=true", "size=large"], "unserved-tags"],
-])("chooses for %j the template that answers all of it", (rules, expected) => {
+])("for %j, chooses the template that matches all of it", (rules, expected) => {
   expect(route(["queue=linux", ...rules])).toBe(expected);
 });
 
