@@ -21,11 +21,11 @@ function explained(file: string): Explanation {
   return explain(only);
 }
 
-test.each(files)("examples/%s is patched without a warning once it bears the label", (file) => {
+test.each(files)("examples/%s is patched without a warning if it has the label", (file) => {
   expect(explained(file)).toMatchObject({ outcome: "patch", warnings: [] });
 });
 
-test("the examples' README says of each what curfew explain says: main, what is stopped, strategy, limits", () => {
+test("the examples' README says the same about each as curfew explain: main, what's stopped, strategy, limits", () => {
   const rows = rowsUnder(readFileSync(join(folder, "README.md"), "utf8"), "What auto takes");
   const expected = files.map((file) => {
     const { strategy = "", limits, containers } = explained(file);
@@ -42,7 +42,7 @@ test("the examples' README says of each what curfew explain says: main, what is 
 });
 
 test.each(files.filter((file) => file.startsWith("shapes/")))(
-  "examples/%s opts in by its label, leaves the strategy to auto, and opens by saying what it is",
+  "examples/%s has the label, leaves the strategy to auto, and starts by saying what it is",
   (file) => {
     const text = readFileSync(join(folder, file), "utf8");
     expect(text).toMatch(/^# .*\n# .*\n/);

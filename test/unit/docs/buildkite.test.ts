@@ -1,4 +1,4 @@
-/** The fields of the dispatcher's configuration in docs/buildkite.md against its schema. */
+/** Compares the fields of the dispatcher's configuration in docs/buildkite.md with its schema. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -20,7 +20,7 @@ const schema = z.toJSONSchema(configSchema({ env: {}, readFile: () => "" }), {
 }) as unknown as ObjectSchema;
 const { webhook, stacks, queues, ...others } = schema.properties;
 
-/** Each field under a heading, with what the page says behind "Default:", or "required". */
+/** Each field under a heading, with what the page says after "Default:", or "required". */
 function documented(heading: string): Readonly<Record<string, string>> {
   return Object.fromEntries(
     itemsOf(textUnder(docs, heading)).flatMap((item) => {
@@ -37,7 +37,7 @@ test.each<[string, ObjectSchema["properties"], readonly string[]]>([
   ["`webhook`", webhook?.properties ?? {}, webhook?.required ?? []],
   ["`stacks`", stacks?.properties ?? {}, stacks?.required ?? []],
   ["`queues[]`", queues?.items?.properties ?? {}, queues?.items?.required ?? []],
-])("docs/buildkite.md has each field of %s with its default, and no other", (heading, properties, required) => {
+])("docs/buildkite.md has exactly the fields of %s, with their defaults", (heading, properties, required) => {
   const fields = documented(heading);
   expect(Object.keys(fields).toSorted()).toEqual(Object.keys(properties).toSorted());
   for (const [field, { default: value }] of Object.entries(properties)) {

@@ -1,4 +1,4 @@
-/** The tests that pages cite are there. */
+/** The tests that pages cite exist. */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";

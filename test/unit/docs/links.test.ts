@@ -1,4 +1,4 @@
-/** Links in every page lead to files and headings that are there. */
+/** Links in every page lead to files and headings that exist. */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -24,12 +24,12 @@ describe.each(pages)("%s", (page) => {
   });
 });
 
-/** Text without fenced code, whose lines are as long as its language has them. */
+/** Text without fenced code, which can contain what looks like a link. */
 function withoutCode(markdown: string): string {
   return markdown.replaceAll(/^( *)```[^]*?^\1```$/gm, "");
 }
 
-/** As GitHub makes anchors of headings. */
+/** A heading's anchor, as GitHub makes it. */
 function anchorsOf(file: string): readonly string[] {
   return sectionsOf(read(file)).map(({ heading }) =>
     heading

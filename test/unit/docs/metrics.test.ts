@@ -1,4 +1,4 @@
-/** docs/metrics.md against the metrics that each process has. */
+/** Compares docs/metrics.md with the metrics that each process has. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -33,7 +33,7 @@ function metricsOf(add: (registry: Registry) => unknown): readonly Metric[] {
   return arrayOf(registry).filter(({ name }) => !common.has(name));
 }
 
-/** prom-client's types tell less of a metric than it has. */
+/** A metric has more properties than prom-client's types say. */
 function arrayOf(registry: Registry): readonly Metric[] {
   return registry.getMetricsAsArray() as unknown as readonly Metric[];
 }
@@ -47,7 +47,7 @@ function documented({ heading, text }: Section): Metric {
   };
 }
 
-/** The first list under a metric has its labels; a second one explains values. */
+/** The first list under a metric has its labels. A second one explains values. */
 function labelsOf(text: string): readonly (readonly [label: string, rest: string])[] {
   const [list = ""] = text.split(/\n\n(?!- )/).filter((part) => /(?:^|\n)- /.test(part));
   return itemsOf(list).map((item) => {
@@ -64,7 +64,7 @@ test.each<[string, readonly Metric[]]>([
     "curfew dispatch",
     metricsOf((registry) => [createDeliveryMetrics(registry), createQueueMetrics(registry, [], Date.now)]),
   ],
-])("docs/metrics.md has each metric of %s with its type and labels, and no other", (process, metrics) => {
+])("docs/metrics.md has exactly the metrics of %s, with their types and labels", (process, metrics) => {
   const actual = metrics.map(({ name, type, labelNames }) => ({ name, type, labelNames: [...labelNames] }));
   expect(sectionsBelow(docs, process).map(documented)).toEqual(actual);
 });
@@ -72,13 +72,16 @@ test.each<[string, readonly Metric[]]>([
 describe("docs/metrics.md has the values of", () => {
   const sections = ["curfew admission", "curfew certs", "curfew dispatch"].flatMap((each) => sectionsBelow(docs, each));
   const section = (metric: string): string => sections.find(({ heading }) => heading === `\`${metric}\``)?.text ?? "";
-  /** What a metric's text has in backquotes behind a label, or behind one of its values. */
+  /** What a metric's text has in backquotes after a label, or after one of its values. */
   const valuesOf = (metric: string, label: string): readonly string[] =>
     itemsOf(section(metric))
       .filter((item) => item.startsWith(`\`${label}\``))
       .flatMap((item) => codeIn(item).slice(1));
 
-  /** Types have no values to iterate over: the compiler sees to it that none is missing here, and none is too many. */
+  /**
+   * The values of a type, which can't be iterated over. The compiler checks that this lists each of
+   * them, and no others.
+   */
   const listed = <Value extends string>(values: Readonly<Record<Value, true>>): readonly string[] =>
     Object.keys(values);
 
@@ -177,7 +180,7 @@ describe("docs/metrics.md has the values of", () => {
     expect(valuesOf("curfew_admission_requests_total", "failed")).toEqual(["failurePolicy", ...failures]);
   });
 
-  test("signatures that are rejected", () => {
+  test("rejected signatures", () => {
     const documented = valuesOf("curfew_dispatch_deliveries_total", "rejected");
     const prefix = "signature-";
     expect(documented.filter((each) => each.startsWith(prefix))).toEqual(signatures.map((each) => prefix + each));

@@ -13,7 +13,7 @@ test.each<[string, SettingsTable]>([
   ["curfew admission", ADMISSION_SETTINGS],
   ["curfew dispatch", DISPATCH_SETTINGS],
   ["curfew certs", CERTS_SETTINGS],
-])("docs/reference.md has each setting of %s, as the code has it", (heading, settings) => {
+])("docs/reference.md describes each setting of %s as the code does", (heading, settings) => {
   const items = Object.values(settings).map(({ flag, env, fallback, optional, help }) => {
     const absent = optional === true ? "" : ", required";
     return `\`${flag}\` (\`${env}\`${fallback === undefined ? absent : `, default \`${fallback}\``}): ${help}`;

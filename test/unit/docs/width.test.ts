@@ -1,4 +1,4 @@
-/** No page is wider than what people read in an editor or a diff. */
+/** No page is too wide to read in an editor or a diff. */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 const root = join(import.meta.dirname, "../../..");
 const pages = globSync(["*.md", "docs/**/*.md", "manifests/**/*.md", "examples/**/*.md"], { cwd: root }).sort();
 
-/** Pages with a table that is still wider: the folders, and what they may import. */
+/** Pages whose table has to be wider: the folders, and what they can import. */
 const WIDE_TABLES = ["docs/architecture.md"];
 
 test.each(pages)("%s has no table wider than 120 columns, and no other line wider than 100", (page) => {
@@ -18,12 +18,12 @@ test.each(pages)("%s has no table wider than 120 columns, and no other line wide
   expect(wide).toEqual([]);
 });
 
-/** Text without fenced code, whose lines are as long as its language has them. */
+/** Text without fenced code, whose lines can be longer. */
 function withoutCode(markdown: string): string {
   return markdown.replaceAll(/^( *)```[^]*?^\1```$/gm, "");
 }
 
-/** A line as it's read, without where its links lead: those can't be wrapped. */
+/** A line as it's read, without its links' targets, which can't be wrapped. */
 function withoutTargets(line: string): string {
   return line.replaceAll(/\]\([^)]*\)/g, "]");
 }

@@ -2,7 +2,7 @@ import { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { createConnections, type Connections } from "../../../src/http/connections.ts";
 
-/** A socket that is open as far as its address tells. */
+/** A socket that seems open, since it has an address. */
 function socketOf(remotePort: number): Socket {
   const socket = new Socket();
   const address = { remoteAddress: { value: "10.0.0.1" }, remotePort: { value: remotePort } };
@@ -20,7 +20,7 @@ function openMany(connections: Connections, count: number): Socket[] {
 const ended = (sockets: readonly Socket[]): number[] =>
   sockets.flatMap((socket, index) => (socket.destroyed ? [index] : []));
 
-test("beyond the most, the oldest that never sent a request goes", () => {
+test("beyond the maximum, the oldest connection that never sent a request is closed", () => {
   const connections = createConnections(4);
   const sockets = openMany(connections, 4);
   for (const index of [0, 2]) connections.spoke(socketOf(index));
@@ -28,11 +28,11 @@ test("beyond the most, the oldest that never sent a request goes", () => {
   expect(ended(sockets)).toEqual([1]);
 });
 
-test("of many that are opened at once, no more than the most are left", () => {
+test("if many are opened at once, no more than the maximum remain", () => {
   expect(ended(openMany(createConnections(4), 10))).toEqual([0, 1, 2, 3, 4, 5]);
 });
 
-test("where most have sent requests, the one whose last is longest ago goes, and who is new stays", () => {
+test("if all old ones have sent requests, the one with the oldest last request is closed, and the new one stays", () => {
   const connections = createConnections(4);
   const sockets = openMany(connections, 4);
   for (const index of [0, 1, 2, 3, 0]) connections.spoke(socketOf(index));
@@ -41,7 +41,7 @@ test("where most have sent requests, the one whose last is longest ago goes, and
   expect(ended([...sockets, late])).toEqual([1]);
 });
 
-test("those that have closed are forgotten", async () => {
+test("closed connections are forgotten", async () => {
   const connections = createConnections(4);
   const sockets = openMany(connections, 4);
   sockets[3]?.destroy();

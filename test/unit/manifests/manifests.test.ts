@@ -31,7 +31,7 @@ const resources = [...texts]
   );
 const ofKind = (kind: string): Resource[] => resources.filter((resource) => resource.kind === kind);
 
-/** Files that a configMapGenerator reads: configuration, not resources. */
+/** Files that a configMapGenerator reads. They're configuration, not resources. */
 function filesOfGenerators(file: string, text: string): string[] {
   const { configMapGenerator = [] } = parse(text) as { configMapGenerator?: { files?: string[] }[] };
   return configMapGenerator.flatMap(({ files = [] }) => files.map((name) => join(file, "..", name)));
@@ -44,7 +44,7 @@ const CLUSTER_SCOPED = [
 
 describe("the manifests", () => {
   test.each(resources.filter((resource) => !CLUSTER_SCOPED.includes(resource.kind)))(
-    "say in which namespace $kind $metadata.name is",
+    "say which namespace $kind $metadata.name is in",
     ({ metadata }) => {
       expect(metadata?.namespace).toBeDefined();
     },
@@ -57,7 +57,7 @@ describe("the manifests", () => {
     expect(excluded.map(({ metadata }) => metadata?.name)).toEqual(["curfew-system"]);
   });
 
-  test("list every file that is there in a kustomization", () => {
+  test("list every file in a kustomization", () => {
     const listed = [...ofKind("Kustomization"), ...ofKind("Component")].flatMap((kustomization) =>
       [...((kustomization["resources"] ?? []) as string[]), ...((kustomization["components"] ?? []) as string[])].map(
         (entry) => join(kustomization.file, "..", entry),
@@ -69,13 +69,13 @@ describe("the manifests", () => {
   });
 
   test.each(ofKind("Kustomization").filter(({ file }) => !file.startsWith("base")))(
-    "run this very version ($file)",
+    "run exactly this version ($file)",
     ({ images }) => {
       expect(images).toContainEqual({ name: "curfew", newTag: packageJson.version });
     },
   );
 
-  test("never mention caBundle as a field, so that applying them again cannot wipe it", () => {
+  test("never have caBundle as a field, so applying them again can't wipe it", () => {
     expect([...texts].filter(([, text]) => /^\s*caBundle:/m.test(text))).toEqual([]);
   });
 
@@ -95,14 +95,14 @@ describe("the manifests", () => {
     }
   });
 
-  test("mount no key but the serving certificate's own", () => {
+  test("mount only the serving certificate and its key", () => {
     const [admission] = ofKind("Deployment").filter(({ metadata }) => metadata?.name === "curfew-admission");
     const { volumes } = (admission?.["spec"] as { template: { spec: { volumes: object[] } } }).template.spec;
     expect(volumes).toHaveLength(1);
     expect(volumes[0]).toMatchObject({ secret: { items: [{ key: "tls.crt" }, { key: "tls.key" }] } });
   });
 
-  test("give the admission server neither a token nor a way out", () => {
+  test("give the admission server no API token and no outgoing connections", () => {
     const [admission] = ofKind("Deployment").filter(({ metadata }) => metadata?.name === "curfew-admission");
     expect(admission).toMatchObject({ spec: { template: { spec: { automountServiceAccountToken: false } } } });
     const [policy] = ofKind("NetworkPolicy").filter(({ metadata }) => metadata?.name === "curfew-admission");
@@ -115,7 +115,7 @@ describe("the webhooks and policies", () => {
   const [configuration] = ofKind("MutatingWebhookConfiguration");
   const webhooks = configuration?.["webhooks"] as Record<string, unknown>[];
 
-  test("block nothing but the creation of opted-in Jobs when Curfew is away", () => {
+  test("block only the creation of labelled Jobs if Curfew is down", () => {
     const blocking = webhooks.filter((webhook) => webhook["failurePolicy"] !== "Ignore");
     expect(blocking).toHaveLength(1);
     expect(blocking[0]).toMatchObject({
@@ -124,7 +124,7 @@ describe("the webhooks and policies", () => {
     });
   });
 
-  test("leave out the same namespaces everywhere: kube-system and Curfew's own", () => {
+  test("exclude the same namespaces everywhere: kube-system and Curfew's own", () => {
     const selectors = [
       ...webhooks.map((webhook) => webhook["namespaceSelector"]),
       ...ofKind("ValidatingAdmissionPolicy").map(
@@ -143,7 +143,7 @@ describe("the webhooks and policies", () => {
     }
   });
 
-  test("never bar an update, which could keep a Job from losing its finalizers", () => {
+  test("never block an update, since that could keep a Job from losing its finalizers", () => {
     const policies = ofKind("ValidatingAdmissionPolicy");
     expect(policies).not.toEqual([]);
     for (const policy of policies) {
@@ -153,7 +153,7 @@ describe("the webhooks and policies", () => {
     }
   });
 
-  test("speak of the label, the annotation and the mount path that the planner writes", () => {
+  test("use the label, the annotation and the mount path that the planner uses", () => {
     expect(texts.get("base/policy-jobs.yaml")).toContain(`[?'${INJECTED_ANNOTATION}']`);
     const parts = MOUNT_PATH.split("/")
       .slice(1)

@@ -1,4 +1,7 @@
-/** The alerts and the dashboard of manifests/components/monitoring, against the metrics that the code has. */
+/**
+ * Compares the alerts and the dashboard of manifests/components/monitoring with the metrics that
+ * the code has.
+ */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,7 +37,7 @@ const expressions = [
   ...dashboard.panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ where: title, expr }))),
 ];
 
-/** Each metric by each name under which it is scraped, with its labels. */
+/** Each metric by each name that it's scraped under, with its labels. */
 const metrics = new Map<string, readonly string[]>();
 {
   const registry = createRegistry();
@@ -42,7 +45,7 @@ const metrics = new Map<string, readonly string[]>();
   createCertsMetrics(registry);
   createDeliveryMetrics(registry);
   createQueueMetrics(registry, [], Date.now);
-  // Without the types of what prom-client keeps of a metric: only labelNames is of interest.
+  // prom-client's types lack the metric's labelNames, which are needed here.
   for (const { name, labelNames, type } of registry.getMetricsAsArray() as unknown as {
     name: string;
     labelNames: readonly string[];
@@ -56,7 +59,7 @@ const metrics = new Map<string, readonly string[]>();
 const TARGET_LABELS = ["namespace", "pod"];
 
 describe.each(expressions)("$where: $expr", ({ expr }) => {
-  test("asks for metrics and labels that are there", () => {
+  test("uses only metrics and labels that exist", () => {
     const ours = [...expr.matchAll(/\b((?:curfew|process)_\w+)(?:\{([^}]*)\})?/g)];
     expect(ours.length + [...expr.matchAll(/\bapiserver_admission_webhook_\w+/g)].length).toBeGreaterThan(0);
     for (const [, name = "", selector = ""] of ours) {
@@ -67,7 +70,7 @@ describe.each(expressions)("$where: $expr", ({ expr }) => {
   });
 });
 
-test("every metric of Curfew's own is in the dashboard, an alert, or both", () => {
+test("every one of Curfew's own metrics is in the dashboard, an alert, or both", () => {
   const asked = expressions.map(({ expr }) => expr).join("\n");
   const silent = [...metrics.keys()].filter((name) => name.startsWith("curfew_") && !asked.includes(name));
   expect(silent.filter((name) => !asked.includes(`${name}_bucket`)).sort()).toEqual([
@@ -79,13 +82,13 @@ test("every metric of Curfew's own is in the dashboard, an alert, or both", () =
   ]);
 });
 
-test("every alert says what is the matter and what to do", () => {
+test("every alert says what's wrong and what to do", () => {
   for (const { annotations } of rules) expect(Object.keys(annotations).sort()).toEqual(["action", "summary"]);
 });
 
 const promtool = spawnSync("promtool", ["--version"]).status === 0;
 test.skipIf(!promtool && process.env["CI"] === undefined)(
-  "promtool takes the rules, and each alert fires when it should and at no other time (skipped without promtool)",
+  "promtool accepts the rules, and each alert fires only when it should (skipped without promtool)",
   () => {
     const folder = mkdtempSync(join(tmpdir(), "curfew-rules-"));
     const run = (...args: string[]): string => {
@@ -95,7 +98,7 @@ test.skipIf(!promtool && process.env["CI"] === undefined)(
     try {
       writeFileSync(join(folder, "whole.yaml"), stringify(spec));
       expect(run("check", "rules", "whole.yaml")).toBe("");
-      // Its tests compare annotations too, which are prose.
+      // promtool's tests would compare annotations too, but those are prose.
       const bare = spec.groups.map((group) => ({
         ...group,
         rules: group.rules.map((rule) => ({ ...rule, annotations: {} })),

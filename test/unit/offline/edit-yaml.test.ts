@@ -30,7 +30,7 @@ spec:
 
 const containers = "/spec/template/spec/containers";
 
-/** The lines that are gone and those that are new; everything else is the same, in the same order. */
+/** The removed and the added lines. All others are the same, in the same order. */
 function changedLines(before: string, after: string): { gone: string[]; added: string[] } {
   const count = (text: string, line: string) => text.split("\n").filter((each) => each === line).length;
   const only = (text: string, other: string) =>
@@ -49,18 +49,18 @@ test("adds a key to a block map and leaves every other byte alone", () => {
   expect(text).toBe(JOB.replace("      restartPolicy: Never\n", "      restartPolicy: Never\n  backoffLimit: 0\n"));
 });
 
-test("appends to a sequence with the indentation of those that are there", () => {
+test("appends to a sequence with the indentation of its other items", () => {
   const text = edit(JOB, { op: "add", path: `${containers}/-`, value: { name: "x", ports: [{ containerPort: 1 }] } });
   const added = "      - name: x\n        ports:\n        - containerPort: 1\n";
   expect(text).toBe(JOB.replace("      restartPolicy: Never\n", `${added}      restartPolicy: Never\n`));
 });
 
-test("indents new sequences where the manifest does", () => {
+test("indents new sequences if the manifest does", () => {
   const text = edit("list:\n  - a\n", { op: "add", path: "/more", value: [{ a: 1 }] });
   expect(text).toBe("list:\n  - a\nmore:\n  - a: 1\n");
 });
 
-test("keeps a comment beside a value that it replaces, outside of a script", () => {
+test("keeps the comment next to a value that it replaces, but outside of the script", () => {
   const command = ["/bin/sh", "-c", "one\ntwo\n"];
   const { gone, added } = changedLines(JOB, edit(JOB, { op: "add", path: `${containers}/0/args`, value: command }));
   expect(gone).toEqual(["        args: [start] # the default"]);
@@ -108,25 +108,25 @@ test("moves a container with the comments above it", () => {
   expect(text.match(/# A daemon/g)).toHaveLength(1);
 });
 
-test("quotes what YAML 1.1 or 1.2 would not read as a string", () => {
+test("quotes what YAML 1.1 or 1.2 wouldn't read as a string", () => {
   const values = ["on", "yes", "0644", "1:20", "2020-01-01", "null", "1e3", "", " x", "- y", "#"];
   const text = edit("a: 1\n", { op: "add", path: "/b", value: values });
   for (const version of ["1.1", "1.2"] as const)
     expect(parseDocument(text, { version }).toJS()).toEqual({ a: 1, b: values });
 });
 
-test("gives an alias a value of its own where the patch changes that", () => {
+test("gives an alias its own value if the patch changes it", () => {
   const text = edit("a: &x\n  - name: one\nb: *x\n", { op: "add", path: "/b/0/name", value: "two" });
   expect(text).toBe("a: &x\n  - name: one\nb:\n  - name: two\n");
 });
 
-test("writes the document anew, and says so, if an edit would reach further than the patch", () => {
+test("rewrites the whole document, and says so, if an edit would change more than the patch does", () => {
   const text = "a: &x # comment\n  - name: one\nb: *x\n";
   const edited = editYaml(text, [{ op: "add", path: "/a/0/name", value: "two" }]);
   expect(edited).toEqual({ text: "a:\n  - name: two\nb:\n  - name: one\n", inPlace: false });
 });
 
-test("says the same as the patch for each form that a container can be written in", () => {
+test("has the same result as the patch, in whatever form a container is written", () => {
   const forms = [
     "- name: a\n  args: [x]\n",
     "- {name: a, args: [x]}\n",

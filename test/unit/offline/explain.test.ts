@@ -38,7 +38,7 @@ function explained(text: string, options: Parameters<typeof createPlanner>[0] & 
   return { explanation, layOut, text: layOut(120) };
 }
 
-test("tells the strategy, each container's role and argv, what is stopped when, and what is added", () => {
+test("shows the strategy, each container's role and argv, what's stopped when, and what's added", () => {
   const { text } = explained(job(AGENT + DIND));
   expect(text.slice(0, text.indexOf("  line "))).toBe(`Job build  job.yaml, document 1
   trap: chosen by auto, because trap meets no limit
@@ -65,12 +65,12 @@ describe("the difference", () => {
     expect(diff.length).toBeLessThan(50);
   });
 
-  test("of a manifest with CRLF shows what it shows of one with LF", () => {
+  test("is the same for a manifest with CRLF as for one with LF", () => {
     const crlf = job(AGENT + DIND).replaceAll("\n", "\r\n");
     expect(explained(crlf).text).toBe(explained(job(AGENT + DIND)).text);
   });
 
-  test("of a JSON manifest is one of JSON", () => {
+  test("is in JSON for a JSON manifest", () => {
     const parsed = parseManifests("job.yaml", job(AGENT + DIND));
     const [manifest] = parsed.kind === "parsed" ? manifestsOf(parsed.file) : [];
     const { text } = explained(JSON.stringify(manifest?.value));
@@ -78,7 +78,7 @@ describe("the difference", () => {
   });
 });
 
-test("names the limit that kept auto from trap", () => {
+test("names the limit that kept auto from choosing trap", () => {
   const { explanation, text } = explained(job(AGENT + PROXY));
   expect(explanation).toMatchObject({ outcome: "patch", strategy: "native" });
   expect(text).toContain("  native: chosen by auto, because trap is ruled out\n    proxy (gcr.io/");
@@ -103,7 +103,7 @@ test("shows which containers are in doubt, and the lines to paste", () => {
   expect(text).toMatch(/^ {2}tool +unclear +there's no evidence either way +unknown$/m);
 });
 
-test("says of each native sidecar that it's restarted if it ends early, and that its exit code doesn't count", () => {
+test("says that a native sidecar is restarted if it ends early, and that its exit code doesn't count", () => {
   const { text } = explained(job(AGENT + PROXY + DIND), { strategy: "native" });
   expect(text).toContain("kubelet stops dind and proxy, in this order, TERM first");
   const caveat = "ends earlier, kubelet restarts it, and its exit code doesn't count.\n";
@@ -111,7 +111,7 @@ test("says of each native sidecar that it's restarted if it ends early, and that
   expect(explained(job(AGENT + PROXY)).text).toContain(`  If proxy ${caveat}`);
 });
 
-test("says which strategy may do more harm where both meet limits", () => {
+test("says which strategy may do more harm if both meet limits", () => {
   const startupProbe = DIND.replace("}", ", startupProbe: { exec: { command: [x] } } }");
   const { text } = explained(job(AGENT + startupProbe));
   expect(text).toContain(
@@ -120,7 +120,7 @@ test("says which strategy may do more harm where both meet limits", () => {
   expect(text).toContain('  warning: "dind": If the sidecar\'s liveness or startup probe fails');
 });
 
-test("says a limit once for all containers that meet it, and of one container all that it meets together", () => {
+test("groups the containers that meet the same limit, and the limits that one container meets", () => {
   const { text } = explained(job(TOOL + TOOL.replace("tool,", "twin-sidecar,") + PROXY), { nativeSidecars: false });
   const start = text.indexOf("    tool (");
   expect(text.slice(start, text.indexOf("  CONTAINER"))).toBe(
@@ -140,7 +140,7 @@ test("says a limit once for all containers that meet it, and of one container al
   );
 });
 
-test("tells of the limits that a Job lives with as warnings, once", () => {
+test("shows a limit that doesn't stop a Job once, as a warning", () => {
   const tool = TOOL.replace("registry.example/tool", "registry.example/tool, command: [/tool]");
   const { explanation, text } = explained(job(tool + DIND), { strategy: "trap" });
   expect(explanation.limits.map(({ limit }) => limit)).toEqual(["shell-not-evident"]);
@@ -148,7 +148,7 @@ test("tells of the limits that a Job lives with as warnings, once", () => {
   expect(text).toContain('  warning: "tool": Nothing shows');
 });
 
-test("a Job that asks for a strategy that can't be is told where the other one would do", () => {
+test("says that the other strategy would work if the one that the Job asks for can't", () => {
   const { text } = explained(job(AGENT + PROXY), { strategy: "trap" });
   expect(text).toContain("    way out: set curfew.sh/strategy: native, which works for this Job\n");
 });
@@ -157,10 +157,10 @@ test("says why a Job is left alone", () => {
   expect(explained(job(AGENT)).text).toContain("  left alone: ");
 });
 
-describe("of a Job without the label", () => {
+describe("for a Job without the label", () => {
   const unlabelled = job(AGENT + DIND).replace(/ *labels:.*\n/, "");
 
-  test("it shows what the label would bring, and says that this is not so yet", () => {
+  test("shows what would happen with the label, and says that the label is missing", () => {
     const { text, explanation } = explained(unlabelled);
     expect(text).toContain(`Job build  job.yaml, document 1
   not labelled; with the label:
@@ -170,19 +170,19 @@ describe("of a Job without the label", () => {
     expect(explanation).toMatchObject({ labelled: false, outcome: "patch" });
   });
 
-  test("it does so for a CronJob, too", () => {
+  test("does so for a CronJob, too", () => {
     const body = unlabelled.slice(unlabelled.indexOf("spec:")).replaceAll(/^(?=.)/gm, "    ");
     const cronJob = `apiVersion: batch/v1\nkind: CronJob\nmetadata: { name: x }\nspec:\n  jobTemplate:\n${body}`;
     expect(explained(cronJob).text).toContain("  not labelled; with the label:\n  trap: ");
   });
 
-  test("it shows the plan as that of a labelled one where all are taken for labelled", () => {
+  test("shows the plan as for a labelled one if all are treated as labelled", () => {
     const { text, explanation } = explained(unlabelled, { unlabelled: "plan" });
     expect(text).not.toContain("not labelled");
     expect(explanation).toMatchObject({ labelled: false, outcome: "patch" });
   });
 
-  test.each(["false", "yes"])('it shows no plan where the label says "%s"', (value) => {
+  test.each(["false", "yes"])('shows no plan if the label says "%s"', (value) => {
     const { text, explanation } = explained(job(AGENT + DIND).replace('"true"', `"${value}"`));
     expect(text).toContain("\n  left alone: ");
     expect(text).not.toContain("not labelled");
@@ -190,7 +190,7 @@ describe("of a Job without the label", () => {
   });
 });
 
-test("gives machines ids, and people one sentence beside them", () => {
+test("gives ids for machines, with a sentence for people next to each", () => {
   const { explanation } = explained(job(TOOL + DIND), { strategy: "trap" });
   expect(explanation).toMatchObject({
     labelled: true,
@@ -221,7 +221,7 @@ test("shows the planner's warnings", () => {
   expect(mistyped.text).toContain(`  warning: Curfew doesn't know the annotation "curfew.sh/mian"`);
 });
 
-test("fits its table to a narrow terminal", () => {
+test("fits the table to a narrow terminal", () => {
   const long = DIND.replace("}", `, args: [${"--long-option, ".repeat(20)}x] }`);
   for (const line of explained(job(AGENT + long))
     .layOut(100)

@@ -1,4 +1,7 @@
-/** What the planner's goldens hold is what people write: every one of them must survive being edited as text. */
+/**
+ * The planner's goldens are like the manifests that people write, so each must survive being edited
+ * as text.
+ */
 import { describe, expect, test } from "vitest";
 import { editYaml } from "../../../src/offline/edit-yaml.ts";
 import { manifestsOf, parseManifests } from "../../../src/offline/manifests.ts";
@@ -21,7 +24,7 @@ describe.each(SITUATIONS)("$name", ({ name, text }) => {
     }
   });
 
-  test("is edited in the same way where its lines end with CRLF", () => {
+  test("is edited in the same way if its lines end with CRLF", () => {
     const crlf = (lines: string) => lines.replaceAll("\n", "\r\n");
     for (const manifest of manifests) {
       for (const { patch } of planManifest(manifest, createPlanner({}), { unlabelled: "plan" })) {

@@ -62,11 +62,11 @@ test.each([
   ],
   ["the only Job refused", [REFUSED], "nothing was written: the Job is refused"],
   ["one of several refused", [LABELLED, REFUSED, LABELLED], "nothing was written: 1 of 3 Jobs is refused"],
-])("says in one line what became of the Jobs: %s", (_, documents, said) => {
+])("says in one line what happened to the Jobs: %s", (_, documents, said) => {
   expect(injectSummary(run(documents).jobs)).toBe(said);
 });
 
-test("counts a Job without the label among the patched with --all, but not one that the label opts out", () => {
+test("with --all, counts a Job without the label as patched, but not one that the label opts out", () => {
   expect(injectSummary(run([UNLABELLED, OPTED_OUT], true).jobs)).toBe(
     "1 of 2 Jobs patched; 1 has a label other than true",
   );

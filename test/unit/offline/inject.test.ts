@@ -58,7 +58,7 @@ function injected(files: readonly ManifestFile[], options: Parameters<typeof inj
 const annotations = (job: unknown) => (job as { metadata?: { annotations?: unknown } } | null)?.metadata?.annotations;
 const TRAP = { "curfew.sh/injected": "trap" };
 
-test("patches the opted-in Job and leaves every other document as it was, byte for byte", () => {
+test("patches the labelled Job and keeps every other document, byte for byte", () => {
   const { output, notes } = injected([file(`# head\n---\n${SERVICE}---\n${JOB}---\n# empty\n---\n${SERVICE}`)]);
   expect(output.startsWith(`# head\n---\n${SERVICE}---\napiVersion: batch/v1\nkind: Job\n`)).toBe(true);
   expect(output.endsWith(`---\n# empty\n---\n${SERVICE}`)).toBe(true);
@@ -68,12 +68,12 @@ test("patches the opted-in Job and leaves every other document as it was, byte f
   expect(notes).toEqual([]);
 });
 
-test("gives back a file without opted-in Jobs as it came", () => {
+test("returns a file without labelled Jobs unchanged", () => {
   const text = `%YAML 1.1\n---\n${SERVICE}...\n# tail\n---\n${JOB.replace('"true"', '"false"')}`;
   expect(injected([file(text)]).output).toBe(text);
 });
 
-test("leaves what it has injected already", () => {
+test("leaves a Job alone that it has already patched", () => {
   const once = injected([file(JOB)]).output;
   expect(injected([file(once)]).output).toBe(once);
 });
@@ -98,7 +98,7 @@ test("keeps JSON as JSON, with its indentation", () => {
   expect(annotations(JSON.parse(output))).toEqual(TRAP);
 });
 
-test("joins several files to one stream of documents", () => {
+test("joins several files into one stream of documents", () => {
   const { output } = injected([file(JOB), file(JSON.stringify(parse(SERVICE)), "x.json"), file(`---\n${JOB}`)]);
   expect(parseAllDocuments(output).map((document) => (document.toJS() as { kind: string }).kind)).toEqual([
     "Job",
@@ -112,7 +112,7 @@ test("reads YAML as the API server does: octal numbers, on and off, dates as tex
   expect(JSON.parse(output)).toEqual({ mode: 0o644, flag: true, date: "2020-02-28", time: "10:20" });
 });
 
-test("writes several documents as one List where JSON is asked for", () => {
+test("writes several documents as one List if asked for JSON", () => {
   const { output } = injected([file(`${JOB}---\n${SERVICE}`)], { format: "json" });
   const { kind, items } = JSON.parse(output) as { kind: string; items: { kind: string }[] };
   expect([kind, ...items.map((item) => item.kind)]).toEqual(["List", "Job", "Service"]);
@@ -126,7 +126,7 @@ test("prints the JSON Patch of each Job, from the root of its document", () => {
   for (const { path } of entries[0]?.patch ?? []) expect(path).toMatch(/^\/spec\/jobTemplate\//);
 });
 
-describe("line ends and the byte order mark", () => {
+describe("line endings and the byte order mark", () => {
   const BOM = "\uFEFF";
   const crlf = (text: string) => text.replaceAll("\n", "\r\n");
   const lineEndsOf = (text: string) => new Set(text.match(/\r?\n/g));
@@ -134,7 +134,7 @@ describe("line ends and the byte order mark", () => {
     ["trap", (text) => text],
     ["native", (text) => text.replace(/( *)labels:/, '$1annotations: { curfew.sh/strategy: "native" }\n$&')],
     [
-      "anchors, so it is written anew",
+      "with anchors, so the document is rewritten",
       (text) => text.replace("spec:", "spec: &spec").replace("- name: dind", "- &d\n          name: dind"),
     ],
   ];
@@ -145,7 +145,7 @@ describe("line ends and the byte order mark", () => {
     return result.output;
   };
 
-  test.each(forms)("YAML with CRLF is the same as with LF, but for the line ends: %s", (_, form) => {
+  test.each(forms)("YAML with CRLF becomes the same as YAML with LF, except for the line endings: %s", (_, form) => {
     const text = `# head\n---\n${form(JOB)}---\n${SERVICE}`;
     const patched = output(file(crlf(text)));
     expect(patched).not.toBe(crlf(text));
@@ -153,14 +153,14 @@ describe("line ends and the byte order mark", () => {
     expect(patched).toBe(crlf(output(file(text))));
   });
 
-  test("JSON with CRLF keeps it, indented or patched or not", () => {
+  test("JSON with CRLF keeps it, whether indented, patched or not", () => {
     const text = crlf(`${JSON.stringify(parse(JOB), null, 2)}\n`);
     const patched = output(file(text), file(crlf('{\n  "kind": "Service"\n}\n')));
     expect(lineEndsOf(patched)).toEqual(new Set(["\r\n"]));
     expect(patched).toContain("curfew.sh/injected");
   });
 
-  test("where they are mixed, what is there stays, and new lines end as the first one does", () => {
+  test("if they're mixed, old lines keep theirs, and new lines end like the first one", () => {
     const mixed = JOB.replace("kind: Job\n", "kind: Job\r\n").replace("  name: build\n", "  name: build\r\n");
     const patched = output(file(mixed));
     expect(patched).toBe(
@@ -178,13 +178,13 @@ describe("line ends and the byte order mark", () => {
     expect(output(file(BOM + json))).toBe(BOM + output(file(json)));
   });
 
-  test("of several files only the first one's is kept", () => {
+  test("only the first of several files keeps its byte order mark", () => {
     expect(output(file(BOM + SERVICE), file(BOM + SERVICE))).toBe(`${BOM}${SERVICE}---\n${SERVICE}`);
     expect(output(file(SERVICE), file(`${BOM}---\n${SERVICE}`))).toBe(`${SERVICE}---\n${SERVICE}`);
     expect(output(file(`${BOM}{}\n`), file(`${BOM}{}\n`))).toBe(`${BOM}{}\n{}\n`);
   });
 
-  test("what is written anew in another form has none", () => {
+  test("output in another format has no byte order mark", () => {
     const result = inject([file(BOM + crlf(JOB))], planner, { format: "json" });
     expect(result).toMatchObject({ output: expect.stringMatching(/^\{\n/) as string });
   });
@@ -202,7 +202,7 @@ describe("with --all", () => {
   });
 });
 
-test("writes nothing where one Job of many is refused, and names file, document, container and reason", () => {
+test("writes nothing if one of several Jobs is refused, and names file, document, container and reason", () => {
   const result = inject([file(`${JOB}---\n${REFUSED}`)], createPlanner({ nativeSidecars: false }));
   expect(result).toMatchObject({ kind: "refused" });
   if (result.kind !== "refused") return;
@@ -215,7 +215,7 @@ test("writes nothing where one Job of many is refused, and names file, document,
   expect(limit).toMatch(/^ +trap, no-shell: /);
 });
 
-test("warns of a label where it has no effect", () => {
+test("warns about a label that's where it has no effect", () => {
   const misplaced = CRON_JOB.replace(
     "  name: nightly\n",
     '  name: nightly\n  labels: { curfew.sh/enabled: "true" }\n',
@@ -226,7 +226,7 @@ test("warns of a label where it has no effect", () => {
   expect(notes[0]).toContain("on a CronJob has no effect");
 });
 
-test("tells where YAML is broken, by file, line and column", () => {
+test("says where YAML is broken, by file, line and column", () => {
   expect(parseManifests("file.yaml", "a: 1\nb: [1\n")).toMatchObject({
     kind: "malformed",
     problems: [expect.stringMatching(/^file\.yaml:\d+:\d+: /)],

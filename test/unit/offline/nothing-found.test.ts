@@ -19,7 +19,7 @@ test.each([
   ["a: b", "a.yaml, only: an object without a kind."],
   [`${object("Service")}---\n${object("Secret")}---\n${object("Service")}`, "a.yaml, only: Service (2), Secret."],
   [["A", "B", "C", "D", "E"].map((kind) => object(kind)).join("---\n"), "a.yaml, only: A, B, C, D, and others."],
-])("says what there was instead of Jobs: %j", (text, said) => {
+])("says what it found instead of Jobs: %j", (text, said) => {
   expect(nothingFound([file(text)])[0]).toBe(`There is no Job or CronJob in ${said}`);
 });
 
@@ -64,7 +64,7 @@ test.each([
   expect(nothingFound([file(text)])[1]).toBe(reason);
 });
 
-test("looks into Lists, and speaks of several files together", () => {
+test("looks into Lists, and sums up several files", () => {
   const list = { apiVersion: "v1", kind: "List", items: [{ kind: "Deployment" }, { kind: "Pod" }, { kind: "Pod" }] };
   expect(nothingFound([file(JSON.stringify(list)), file("a: b")])).toEqual([
     "There is no Job or CronJob in these 2 files, only: Deployment, Pod (2), an object without a kind.",
@@ -73,7 +73,7 @@ test("looks into Lists, and speaks of several files together", () => {
   ]);
 });
 
-test("takes at most three lines, each at most 120 columns with what stands before it, and none of a terminal's controls", () => {
+test("prints at most three lines, each at most 120 columns with its prefix, and no control characters", () => {
   const hostile = ["Job", "CronJob", "Pod", "Deployment", "x".repeat(500), "\u001b[2J"].map((kind, index) =>
     JSON.stringify({ kind, apiVersion: `${"é".repeat(200)}${index}`, spec: { template: {} } }),
   );

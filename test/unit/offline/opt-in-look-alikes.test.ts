@@ -19,7 +19,9 @@ function aCronJob(metadata: Partial<Metadata>, jobTemplate: unknown): unknown {
   return { apiVersion: "batch/v1", kind: "CronJob", metadata: { name: "a", ...metadata }, spec: { jobTemplate } };
 }
 
-/** What is said of the Job beyond what is said of one without labels and annotations. */
+/**
+ * The warnings about the Job, without the one that a Job without labels and annotations gets too.
+ */
 function warnings(value: unknown, scope: Scope = {}): readonly string[] {
   const manifest: Manifest = { file: "a.json", number: 1, format: "json", text: "", value };
   const [planned] = planManifest(manifest, createPlanner({}), scope);
@@ -39,7 +41,7 @@ const KEYS = [
   "curfew-enabled",
 ];
 
-describe.each(["leave", "preview"] as const)("a Job that hasn't opted in (%s) is warned of", (unlabelled) => {
+describe.each(["leave", "preview"] as const)("a Job that hasn't opted in (%s) gets a warning about", (unlabelled) => {
   test.each(KEYS)("the label %s", (key) => {
     expect(warnings(aJob({ labels: { [key]: "true" } }), { unlabelled })).toEqual([
       `The label "${key}" in metadata.labels has no effect: write curfew.sh/enabled: "true" in metadata.labels.`,
@@ -90,15 +92,15 @@ describe.each(["leave", "preview"] as const)("a Job that hasn't opted in (%s) is
 });
 
 test.each([
-  ["one that says no", aJob({ labels: { "curfew.sh/enable": "false" } })],
+  ["one that's set to false", aJob({ labels: { "curfew.sh/enable": "false" } })],
   ["somebody else's label", aJob({ labels: { "example.com/enabled": "true", app: "curfew", tier: "enabled" } })],
   ["a Job that has opted in", aJob({ labels: RIGHT_KEY }, { labels: RIGHT_KEY })],
   ["a Job that has opted out", aJob({ labels: { "curfew.sh/enabled": "false" }, annotations: { curfew: "true" } })],
-  ["labels that are none", aJob({ labels: ["curfew"] as never, annotations: { "curfew.sh/a": { toString: 1 } } })],
-])("warns of no look-alike in %s", (_, manifest) => {
+  ["labels that aren't valid", aJob({ labels: ["curfew"] as never, annotations: { "curfew.sh/a": { toString: 1 } } })],
+])("warns about no look-alike in %s", (_, manifest) => {
   expect(warnings(manifest)).toEqual([]);
 });
 
-test("takes a Job for labelled where all are, look-alike or not", () => {
+test("treats a Job as labelled if all are, with or without a look-alike", () => {
   expect(warnings(aJob({ labels: { "curfew.sh/enable": "true" } }), { unlabelled: "plan" })).toEqual([]);
 });

@@ -21,20 +21,20 @@ function load(text: string): ReturnType<typeof loadKnownImages> {
 test.each([
   ["YAML", "- image: corp/logs\n  shell: false\n  role: sidecar\n"],
   ["JSON", '[{"image":"corp/logs","shell":false,"role":"sidecar"}]'],
-])("an operator's rows may be %s", async (_, text) => {
+])("an operator's rows can be %s", async (_, text) => {
   expect(await load(text)).toEqual({ value: [{ image: "corp/logs", shell: false, role: "sidecar" }] });
 });
 
 test.each([
-  ["no YAML", "- [", /images: /],
-  ["no list", "image: corp/logs", /images: .*must be a list/],
-  ["a row with a mistake", "- image: corp/logs\n  shell: bash\n", /images: \/0\/shell must be an absolute path/],
+  ["not YAML", "- [", /images: /],
+  ["not a list", "image: corp/logs", /images: .*must be a list/],
+  ["a list with an invalid row", "- image: corp/logs\n  shell: bash\n", /images: \/0\/shell must be an absolute path/],
   ["empty", "", /images: .*must be a list/],
-])("a file that is %s is a problem that names the file and the place", async (_, text, problem) => {
+])("a file that's %s causes a problem that names the file and the place", async (_, text, problem) => {
   expect(await load(text)).toEqual({ problems: [expect.stringMatching(problem) as string] });
 });
 
-test("a file that is missing is a problem that names it", async () => {
+test("a missing file causes a problem that names it", async () => {
   expect(await loadKnownImages(join(folder, "none"))).toEqual({
     problems: [expect.stringMatching(/none: ENOENT/) as string],
   });

@@ -24,7 +24,7 @@ const SETTINGS = {
 } as const satisfies SettingsTable;
 
 describe("a table of settings", () => {
-  test("takes what is given, else the fallback, and leaves out what is optional", async () => {
+  test("uses what's given or else the fallback, and leaves out optional settings", async () => {
     expect(await parseSettings(SETTINGS, { name: "a" })).toEqual({
       kind: "settings",
       settings: { port: 8443, name: "a" },
@@ -35,7 +35,7 @@ describe("a table of settings", () => {
     });
   });
 
-  test("reports every problem at once, by flag and variable, with the text and the way out", async () => {
+  test("reports all problems at once, with flag, variable, the given text and the way out", async () => {
     expect(await parseSettings(SETTINGS, { port: "80x", logLevel: "loud" })).toEqual({
       kind: "invalid",
       problems: [
@@ -46,14 +46,14 @@ describe("a table of settings", () => {
     });
   });
 
-  test("takes an empty text for absent", async () => {
+  test("treats an empty text as absent", async () => {
     expect(await parseSettings(SETTINGS, { port: "", name: "" })).toEqual({
       kind: "invalid",
       problems: ["--name (T_NAME) is required"],
     });
   });
 
-  test("reports the problems of a file that a setting names, each as it is", async () => {
+  test("reports each problem of a file that a setting names, unchanged", async () => {
     const table = {
       ...SETTINGS,
       file: { flag: "--file <file>", env: "T_FILE", help: "a file", parse: () => ({ problems: ["f: one", "f: two"] }) },
@@ -64,7 +64,7 @@ describe("a table of settings", () => {
     });
   });
 
-  test("becomes options of a command, under the keys of the table, with the variable in the help", async () => {
+  test("becomes a command's options, under the table's keys, with the variable in the help", async () => {
     const command = addSettings(new Command("test"), SETTINGS);
     command.parse(["--port", "1", "--name", "b", "--log-level", "info"], { from: "user" });
     expect(await parseSettings(SETTINGS, command.opts())).toEqual({
@@ -75,20 +75,20 @@ describe("a table of settings", () => {
   });
 });
 
-describe("the parsers take one strict form", () => {
-  test.each(["-1", "65536", "1e3", " 80", "0x50", "8.0", "٣"])("no port: %j", (text) => {
+describe("the parsers accept one strict form", () => {
+  test.each(["-1", "65536", "1e3", " 80", "0x50", "8.0", "٣"])("not a port: %j", (text) => {
     expect(parsePort(text)).toHaveProperty("problem");
   });
 
-  test.each(["-1", "61", "1.5", "1s", "1e1", "Infinity"])("no seconds up to 60: %j", (text) => {
+  test.each(["-1", "61", "1.5", "1s", "1e1", "Infinity"])("not seconds up to 60: %j", (text) => {
     expect(secondsUpTo(60)(text)).toHaveProperty("problem");
   });
 
-  test.each(["TRUE", "yes", "1"])("no boolean: %j", (text) => {
+  test.each(["TRUE", "yes", "1"])("not a boolean: %j", (text) => {
     expect(parseBoolean(text)).toHaveProperty("problem");
   });
 
-  test("the ends of their ranges are in", () => {
+  test("the ends of the ranges are included", () => {
     expect(parsePort("65535")).toEqual({ value: 65535 });
     expect(secondsUpTo(60)("60")).toEqual({ value: 60 });
     expect(parseBoolean("false")).toEqual({ value: false });
