@@ -46,7 +46,7 @@ describe("well-formed values", () => {
   });
 });
 
-describe("a value that an annotation cannot have is refused", () => {
+describe("a value that an annotation can't have is refused", () => {
   const names = ["", ",", "a,", "A", "a b", "-a", "a-", "a/b", "a.b", "é", "a".repeat(64), "$(X)", "`id`", "a\nb"];
   const seconds = [
     "",
@@ -86,14 +86,14 @@ describe("a value that an annotation cannot have is refused", () => {
   });
 });
 
-describe("what is wrong is told", () => {
-  test("with the value that was meant, where one is near", () => {
+describe("a problem is reported", () => {
+  test("with the value that was probably meant, if one is close", () => {
     expect(parseAnnotations({ "curfew.sh/strategy": "Natve" }).problems).toEqual([
       'The annotation "curfew.sh/strategy" is "Natve". It must be auto, trap or native; did you mean native?',
     ]);
   });
 
-  test("without what a terminal would act on", () => {
+  test("without characters that a terminal would act on", () => {
     const hostile = "\u001b[2J\u009b31m\u007f\r\n\u202ebackwards\u2028\ud800\u{e0041}";
     const { problems } = parseAnnotations({ "curfew.sh/strategy": hostile, [`shell.curfew.sh/${hostile}`]: hostile });
     const message = problems.join(" ");
@@ -102,11 +102,11 @@ describe("what is wrong is told", () => {
   });
 });
 
-test("what the dispatcher notes on its Jobs is none of the settings", () => {
+test("what the dispatcher records on its Jobs isn't a setting", () => {
   expect(parseAnnotations({ "curfew.sh/buildkite-job": "{}" })).toMatchObject({ problems: [], warnings: [] });
 });
 
-test("an annotation in Curfew's domain that it doesn't know is warned of, with the one that was meant", () => {
+test("an unknown annotation in Curfew's domain causes a warning, with the one that was probably meant", () => {
   const { problems, warnings } = parseAnnotations({
     "curfew.sh/mian": "a",
     "comand.curfew.sh/a": "[]",
@@ -120,7 +120,7 @@ test("an annotation in Curfew's domain that it doesn't know is warned of, with t
   ]);
 });
 
-test("names of what every object has are names as any other", () => {
+test("names like __proto__ are names like any other", () => {
   const annotations = JSON.parse('{"__proto__":"x","command.curfew.sh/__proto__":"[\\"/x\\"]"}') as Record<
     string,
     string

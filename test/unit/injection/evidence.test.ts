@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { planJob } from "../../../src/injection/plan-job.ts";
 import { law } from "../../support/law.ts";
 
-/** Words that names and images are made of, evident ones and those that look like them. */
+/** Words that names and images are made of: evidence, and what looks like evidence. */
 const word = fc.constantFrom(
   ...["proxy", "sidecar", "dind", "agent", "cloud", "sql", "controller", "migrate", "users", "exporter", "logs", "2"],
   ...["proxysql", "sidecars", "dinding", "envoy", "docker", "runner", "main", "job"],
@@ -14,7 +14,10 @@ const image = fc
   .map(([host, repository, tag]) => `${host}${repository}${tag === null ? "" : `:${tag}`}`);
 const command = fc.constantFrom(["sh", "-c", "…"], ["/app"], null);
 
-/** Evidence as docs/reference.md has it in words, for the names and images above: no part of the planner's own table. */
+/**
+ * The evidence that docs/reference.md describes, for the names and images above. It doesn't use the
+ * planner's own table.
+ */
 function isEvident(container: { name: string; image: string; command: unknown }, ownName: string): boolean {
   const words = container.name.split("-").filter((each, at, all) => !(each === "2" && at === all.length - 1 && at > 0));
   while (words.length > 1 && words.at(-1) === "2") words.pop();
@@ -24,14 +27,14 @@ function isEvident(container: { name: string; image: string; command: unknown },
   const [, repository = "", tag = ""] = /([^/:]*)(?::([^/]*))?$/.exec(container.image) ?? [];
   const byImage =
     repository === "envoy" ||
-    // These run something else where the manifest sets a command.
+    // These run something else if the manifest sets a command.
     (container.command === null &&
       (["proxysql", "dind", "docker-dind"].includes(repository) || (repository === "docker" && tag.includes("dind"))));
   return (byName && container.name !== ownName) || byImage;
 }
 
 law(
-  "in a Job without annotations no container without evidence is ever a sidecar, and each with evidence is one",
+  "in a Job without annotations, a container is a sidecar if there's evidence for it, and never otherwise",
   fc.property(
     fc.uniqueArray(fc.record({ name, image, command }), { minLength: 2, maxLength: 5, selector: (each) => each.name }),
     fc.option(name),
@@ -53,7 +56,7 @@ law(
 );
 
 law(
-  "where the roles are unclear, each line that the refusal gives makes them clear",
+  "if the roles are unclear, each line that the refusal suggests makes them clear",
   fc.property(
     fc.uniqueArray(fc.record({ name, image, command }), { minLength: 2, maxLength: 5, selector: (each) => each.name }),
     (containers) => {

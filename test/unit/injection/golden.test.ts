@@ -1,4 +1,7 @@
-/** Goldens: `npm run golden` writes them anew; read what changed. test/support/injection/goldens.ts says what is in them. */
+/**
+ * The goldens. `npm run golden` rewrites them: read what changed. test/support/injection/goldens.ts
+ * says what's in them.
+ */
 import { rmSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Document, isScalar, visit } from "yaml";
@@ -9,7 +12,7 @@ import { documentsOf, orphanedGoldens, SITUATIONS } from "../../support/injectio
 import { applied } from "../../support/injection/json-patch.ts";
 import { abridge } from "../../support/injection/placeholder-scripts.ts";
 
-const HINT = "`npm run golden` writes the goldens; read what changed";
+const HINT = "`npm run golden` rewrites the goldens: read what changed";
 
 test("each golden belongs to a situation", () => {
   // Vitest itself removes no file that a test doesn't name.
@@ -23,19 +26,19 @@ describe.each(SITUATIONS)("$name", ({ text, options = {}, goldenFile }) => {
   const plan = planOf(object, options);
   const result = plan.kind === "refuse" ? "" : stringify(abridge(applied(object, plan.patch)));
 
-  test("comes out as the golden says", async () => {
+  test("has the result that the golden says", async () => {
     expect(object).toEqual(documentsOf(text)[0]);
     await expect(`${stringify(outcome(plan))}${result && `---\n${result}`}`, HINT).toMatchFileSnapshot(goldenFile);
   });
 
   if (plan.kind === "refuse") return;
-  test("is left by a second plan, without a patch", () => {
+  test("is left alone by a second plan, without a patch", () => {
     const second = planOf(documentsOf(result)[0], options);
     expect(second).toMatchObject({ kind: "leave", patch: [] });
   });
 });
 
-/** Lists of short scalars on one line, as people write them. */
+/** Writes lists of short scalars on one line, as people do. */
 function stringify(value: unknown): string {
   const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {
@@ -50,7 +53,7 @@ function planOf(object: unknown, options: PlanOptions): Plan {
   return (object as { kind: string }).kind === "CronJob" ? planCronJob(object, options) : planJob(object, options);
 }
 
-/** What `explain` and the log would tell, shortened. */
+/** What `explain` and the log would say, shortened. */
 function outcome(plan: Plan): unknown {
   return {
     outcome: plan.kind === "patch" ? `${plan.strategy}, chosen by ${plan.chosenBy}` : `${plan.kind}: ${plan.reason}`,

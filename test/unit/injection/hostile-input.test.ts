@@ -26,7 +26,7 @@ const value = fc.oneof(
   fc.constantFrom("tests", "trap", "9", "/bin/sh", "/bin/$(X)", '["$(X)", "`id`"]', "'; rm -rf / #", '["\\u0000"]'),
 );
 law(
-  "what annotations hold neither throws nor reaches a script or a setting",
+  "no annotation's value makes the planner throw, or reaches a script or a setting",
   fc.property(fc.dictionary(keys, value), fc.dictionary(keys, value), (onJob, onTemplate) => {
     const job = {
       metadata: { labels: { "curfew.sh/enabled": "true" }, annotations: onJob },
@@ -77,7 +77,7 @@ law(
   }),
 );
 
-test("JSON of any depth is planned and updated without throwing", () => {
+test("JSON nested to any depth is planned and updated without throwing", () => {
   const deep = (): unknown => JSON.parse(`${"[".repeat(100_000)}${"]".repeat(100_000)}`);
   const metadata = { labels: { "curfew.sh/enabled": "true" }, annotations: { "curfew.sh/injected": "native" } };
   const jobOf = (spec: object): object => ({ metadata, spec: { template: { spec } } });
@@ -101,14 +101,14 @@ test("JSON of any depth is planned and updated without throwing", () => {
 test.each([
   ["containers", 257, "x", "/spec/template/spec/containers has more than the 256 items"],
   ["names", 2, "x".repeat(60), "/spec/template/spec/containers/0/name has more than 63 characters"],
-])("a Job of 3 MB cannot ask for a patch of 300: too many or long %s are refused", (_, count, name, problem) => {
+])("a Job of 3 MB can't cause a patch of 300 MB: too many or too long %s are refused", (_, count, name, problem) => {
   const containers = Array.from({ length: count }, (_, index) => ({ name: `${name}-${index}-y`, command: ["sh"] }));
   const job = { metadata: { labels: { "curfew.sh/enabled": "true" } }, spec: { template: { spec: { containers } } } };
   expect(planJob(job)).toMatchObject({ kind: "refuse", message: expect.stringContaining(problem) as string });
   expect(planUpdate(job, job)).toEqual({ patch: [], warnings: [] });
 });
 
-/** Puts junk in the place of one of the object's values. */
+/** Replaces one of the object's values with junk. */
 function damage(object: unknown, junk: unknown, at: number): unknown {
   const copy = structuredClone(object);
   const places: (() => void)[] = [];

@@ -9,6 +9,6 @@ test.each([
   ["db", ["app", "ui"], undefined],
   ["x".repeat(5_000), ["x".repeat(4_999)], undefined],
   ["anything", [], undefined],
-])("what %s was meant to be, among %j, is %s", (written, candidates, expected) => {
+])("%s, among %j, was meant to be %s", (written, candidates, expected) => {
   expect(nearest(written, candidates)).toBe(expected);
 });

@@ -14,7 +14,7 @@ describe("a script that signals itself or its process group", () => {
     'kill -INT "-$$"',
     "kill $BASHPID",
     "kill ${BASHPID}",
-  ])("is seen: %s", (script) => {
+  ])("is recognized: %s", (script) => {
     expect(signalsItself(["sh", "-c", script])).toBe(true);
   });
 
@@ -32,7 +32,7 @@ describe("a script that signals itself or its process group", () => {
     "echo $$; kill $pid",
     "skill 0",
     "kill 01",
-  ])("is not taken for one: %s", (script) => {
+  ])("isn't mistaken for one: %s", (script) => {
     expect(signalsItself(["sh", "-c", script])).toBe(false);
   });
 
@@ -45,7 +45,7 @@ describe("a script that signals itself or its process group", () => {
   });
 });
 
-it("an init system is one by the program that is run, not by its arguments", () => {
+it("an init system is recognized by the program, not by its arguments", () => {
   expect(isInitSystem(["/init"])).toBe(true);
   expect(isInitSystem(["/sbin/init", "--log"])).toBe(true);
   expect(isInitSystem(["/app/init"])).toBe(false);

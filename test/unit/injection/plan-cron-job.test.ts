@@ -11,7 +11,7 @@ test.each([
     { spec: { jobTemplate: { metadata: { ...labelled, annotations: { "a/b": 1 } } } } },
     '/spec/jobTemplate/metadata/annotations: "a/b" must be a string',
   ],
-])("%j is refused, with the place that is wrong", (cronJob, problem) => {
+])("%j is refused with the place that's wrong", (cronJob, problem) => {
   expect(planCronJob(cronJob)).toMatchObject({
     kind: "refuse",
     reason: "malformed",
@@ -19,6 +19,6 @@ test.each([
   });
 });
 
-test("a CronJob whose Jobs did not opt in is left alone, whatever its shape", () => {
+test("a CronJob without the label on its Jobs is left alone, whatever its shape", () => {
   expect(planCronJob({ spec: { jobTemplate: { metadata: "x" } } })).toMatchObject({ kind: "leave", patch: [] });
 });

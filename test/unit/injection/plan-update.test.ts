@@ -25,7 +25,7 @@ interface TestPodSpec {
 }
 type TestContainer = { name: string; image: string; args?: string[]; command?: string[]; [field: string]: unknown };
 
-/** One container with args alone, one with command alone, one with both, one with neither. */
+/** One container with only args, one with only command, one with both, one with neither. */
 const trapManifest = parse(`
 apiVersion: batch/v1
 kind: Job
@@ -83,10 +83,10 @@ const update = (before: TestJob, after: TestJob): { readonly result: TestJob; re
   return { result: applied(after, plan.patch) as TestJob, plan };
 };
 
-/** What reaches the webhook when a manifest is applied to a live Job, by the tool that applies it. */
+/** What the webhook gets if a manifest is applied to a live Job, by the tool that applies it. */
 const ways = [
   ["kubectl replace", (_: TestJob, manifest: TestJob) => structuredClone(manifest)],
-  // Server-side apply does the same: what a webhook adds is owned by nobody, so it stays.
+  // Server-side apply does the same: nobody owns what a webhook adds, so it stays.
   ["kubectl apply", (live: TestJob, manifest: TestJob) => applyAgain(live, manifest) as TestJob],
   [
     "a tool that keeps annotations",
@@ -110,11 +110,11 @@ describe.each([
     expect(plan.warnings).toEqual([]);
   });
 
-  test("gets no patch when nothing of it has changed", () => {
+  test("gets no patch if nothing in it has changed", () => {
     expect(planUpdate(live, live)).toEqual({ patch: [], warnings: [] });
   });
 
-  test.each(ways)("takes changes of suspend, parallelism, labels and other annotations by %s", (_way, apply) => {
+  test.each(ways)("accepts changes to suspend, parallelism, labels and other annotations by %s", (_way, apply) => {
     const change = (job: TestJob): void => {
       job.spec.suspend = true;
       job.spec.parallelism = 3;
@@ -124,14 +124,14 @@ describe.each([
     expect(update(live, apply(live, changed(manifest, change))).result).toEqual(changed(live, change));
   });
 
-  test.each(ways)("hands on a changed image of main by %s, for the API server to refuse", (_way, apply) => {
+  test.each(ways)("passes on main's changed image by %s, for the API server to refuse", (_way, apply) => {
     const change = (job: TestJob): void => {
       container(job, "tests").image = "alpine:4";
     };
     expect(update(live, apply(live, changed(manifest, change))).result).toEqual(changed(live, change));
   });
 
-  test("says that a change of an annotation or of the label has no effect any more", () => {
+  test("warns that changing an annotation or the label no longer has an effect", () => {
     const late = changed(live, ({ metadata }) => {
       metadata.annotations = { "curfew.sh/injected": "none", "shell.curfew.sh/dind": "/bin/sh" };
       metadata.labels = { "curfew.sh/enabled": "false" };
@@ -148,12 +148,12 @@ describe("under trap", () => {
 
   test.each([
     ["args of a container without command", "agent", { args: ["stop"] }],
-    ["a command where there was none", "agent", { command: ["sh"] }],
+    ["a command where the manifest had none", "agent", { command: ["sh"] }],
     ["another split of the same argv", "db", { command: ["docker-entrypoint.sh", "postgres"], args: [] }],
     ["args of a container with command", "db", { args: ["postgres", "-c"] }],
-    ["args where there were none", "tests", { args: ["x"] }],
+    ["args where the manifest had none", "tests", { args: ["x"] }],
     ["args of a container with neither", "dind", { args: ["--debug"] }],
-  ])("%s: handed on, for the API server to refuse", (_, name, fields) => {
+  ])("%s: passed on, for the API server to refuse", (_, name, fields) => {
     const manifest = changed(trapManifest, (job) => Object.assign(container(job, name), fields));
     for (const [, apply] of ways) {
       const after = apply(live, JSON.parse(JSON.stringify(manifest)) as TestJob);
@@ -167,7 +167,7 @@ describe("under trap", () => {
     }
   });
 
-  test("what another version wrapped comes back as that version had it", () => {
+  test("what another version wrapped comes back as that version wrapped it", () => {
     const other = changed(live, (job) => {
       for (const each of job.spec.template.spec.containers) {
         const [, split, count, ...rest] = each.args ?? [];
@@ -178,7 +178,7 @@ describe("under trap", () => {
     for (const [, apply] of ways) expect(update(other, apply(other, trapManifest)).result).toEqual(other);
   });
 
-  test("an annotation's command that the new manifest changes does not matter, but is warned of", () => {
+  test("changing an annotation's command in the manifest has no effect, but causes a warning", () => {
     const manifest = changed(trapManifest, (job) => {
       container(job, "db").image = "corp.example/db";
       delete container(job, "db").command;
@@ -197,7 +197,7 @@ describe("under trap", () => {
     expect(plan.warnings).toEqual([expect.stringContaining('"command.curfew.sh/db" has no effect')]);
   });
 
-  test("a mount that the manifest changes is not put back over it", () => {
+  test("a mount that the manifest changes isn't overwritten", () => {
     const after = changed(
       live,
       (job) => (container(job, "dind")["volumeMounts"] = [{ ...injectedMount, name: "data" }]),
@@ -205,7 +205,7 @@ describe("under trap", () => {
     expect(planUpdate(live, after).patch).toEqual([]);
   });
 
-  test("a container that is new, renamed or gone is left to the API server", () => {
+  test("a new, renamed or missing container is left to the API server", () => {
     const after = changed(trapManifest, (job) => {
       job.spec.template.spec.containers.splice(1, 1, { name: "new", image: "alpine:3" });
     });
@@ -219,7 +219,7 @@ describe("under native", () => {
   const live = admitted(nativeManifest);
 
   test.each(ways)(
-    "a sidecar that %s brings back changed takes its place, with a warning unless suspended",
+    "a changed sidecar from %s replaces the native one, with a warning unless the Job is suspended",
     (_way, apply) => {
       for (const suspend of [false, true]) {
         const stored = changed(live, ({ spec }) => (spec.suspend = suspend));
@@ -236,7 +236,7 @@ describe("under native", () => {
     },
   );
 
-  test("a sidecar that is native by its author's hand is its author's affair", () => {
+  test("a native sidecar that its author wrote is left to its author", () => {
     const own = changed(nativeManifest, (job) => {
       job.metadata.labels = {};
       job.spec.template.spec.initContainers?.push({ name: "dind", image: "docker:27-dind", restartPolicy: "Always" });
@@ -253,9 +253,9 @@ describe("under native", () => {
           43,
         ),
     ],
-    ["one rule less", (job: TestJob) => job.spec.podFailurePolicy?.rules.pop()],
-    ["none at all", (job: TestJob) => delete job.spec.podFailurePolicy],
-  ])("podFailurePolicy with %s is handed on, for the API server to refuse", (_, change) => {
+    ["one rule fewer", (job: TestJob) => job.spec.podFailurePolicy?.rules.pop()],
+    ["no rules at all", (job: TestJob) => delete job.spec.podFailurePolicy],
+  ])("podFailurePolicy with %s is passed on, for the API server to refuse", (_, change) => {
     const after = changed(nativeManifest, change);
     expect(update(live, after).result.spec.podFailurePolicy).toEqual(after.spec.podFailurePolicy);
   });
@@ -263,14 +263,14 @@ describe("under native", () => {
 
 test.each([
   ["no Jobs", null, null],
-  ["an old object that is none", [], trapManifest],
-  ["a new object that is none", trapManifest, { spec: { template: { spec: { containers: "x" } } } }],
+  ["an old object that isn't a Job", [], trapManifest],
+  ["a new object that isn't a Job", trapManifest, { spec: { template: { spec: { containers: "x" } } } }],
 ])("%s: nothing to put back", (_, before, after) => {
   expect(planUpdate(before, after)).toEqual({ patch: [], warnings: [] });
 });
 
-describe.each(["trap", "native"] as const)("a Job that an earlier version planned by a guess, under %s", (strategy) => {
-  /** Nothing shows what its containers are: created today, it would be refused. */
+describe.each(["trap", "native"] as const)("a Job that an earlier version planned on a guess, under %s", (strategy) => {
+  /** Nothing shows what its containers are, so it would be refused if it were created today. */
   const manifest = {
     metadata: { labels: { "curfew.sh/enabled": "true" }, annotations: { "curfew.sh/strategy": strategy } },
     spec: {
@@ -296,18 +296,18 @@ describe.each(["trap", "native"] as const)("a Job that an earlier version planne
     expect(planJob(manifest)).toMatchObject({ kind: "refuse", reason: "roles-unclear" });
   });
 
-  test("keeps its roles where its manifest is applied again, and is not changed", () => {
+  test("keeps its roles and isn't changed if its manifest is applied again", () => {
     for (const again of [manifest, applyAgain(stored, manifest)]) {
       const { patch, warnings } = planUpdate(stored, again);
       expect({ after: applied(again, patch), warnings }).toEqual({ after: stored, warnings: [] });
     }
   });
 
-  test("keeps them where it is exported and created anew", () => {
+  test("keeps them if it's exported and created again", () => {
     expect(planJob(stored)).toMatchObject({ kind: "leave", reason: "already-injected", patch: [] });
   });
 
-  test("keeps them so if that version didn't record its roles, either", () => {
+  test("keeps them even if that version didn't record its roles", () => {
     const unrecorded = structuredClone(stored) as { spec: { template: { metadata?: object } } };
     unrecorded.spec.template.metadata = { annotations: { "curfew.sh/injected": strategy } };
     const plan = planJob(unrecorded) as LeavePlan;

@@ -18,7 +18,7 @@ interface Case {
   readonly result: GeneratedJob;
 }
 
-/** A law about what becomes of any Job. */
+/** A law about the result for any Job. */
 const lawOfCases = (title: string, check: (considered: Case) => void): void => {
   law(
     title,
@@ -33,37 +33,34 @@ const lawOfCases = (title: string, check: (considered: Case) => void): void => {
 };
 
 describe("a patch", () => {
-  lawOfCases(
-    "changes nothing but containers, initContainers, volumes, podFailurePolicy and the record",
-    ({ job, result }) => {
-      const rest = (whole: GeneratedJob): unknown => {
-        const { spec, metadata, ...others } = whole;
-        const { template, ...jobSpec } = spec;
-        return {
-          others,
-          metadata: withoutAnnotations(metadata, "curfew.sh/injected"),
-          jobSpec: without(jobSpec, "podFailurePolicy"),
-          template: without(template, "spec", "metadata"),
-          templateMetadata: withoutRecord(template.metadata),
-          podSpec: without(template.spec, "containers", "initContainers", "volumes"),
-        };
+  lawOfCases("changes only containers, initContainers, volumes, podFailurePolicy and the record", ({ job, result }) => {
+    const rest = (whole: GeneratedJob): unknown => {
+      const { spec, metadata, ...others } = whole;
+      const { template, ...jobSpec } = spec;
+      return {
+        others,
+        metadata: withoutAnnotations(metadata, "curfew.sh/injected"),
+        jobSpec: without(jobSpec, "podFailurePolicy"),
+        template: without(template, "spec", "metadata"),
+        templateMetadata: withoutRecord(template.metadata),
+        podSpec: without(template.spec, "containers", "initContainers", "volumes"),
       };
-      expect(withoutNulls(rest(result))).toEqual(withoutNulls(rest(job)));
-    },
-  );
+    };
+    expect(withoutNulls(rest(result))).toEqual(withoutNulls(rest(job)));
+  });
 
-  lawOfCases("is done once: a second plan leaves the Job, without a patch", ({ plan, result, options }) => {
+  lawOfCases("is made only once: a second plan leaves the Job alone, without a patch", ({ plan, result, options }) => {
     if (plan.kind !== "refuse") expect(planJob(result, options)).toMatchObject({ kind: "leave", patch: [] });
   });
 
   lawOfCases(
-    "of trap wraps mains and sidecars around one emptyDir; of native moves sidecars behind the init containers",
+    "under trap wraps mains and sidecars around one emptyDir, under native moves sidecars after the init containers",
     ({ job, plan, result }) => {
       if (plan.kind === "patch") (plan.strategy === "trap" ? expectTrap : expectNative)(job, plan, result);
     },
   );
 
-  lawOfCases("has someone to wait for and someone to stop; what is left alone has none", ({ plan }) => {
+  lawOfCases("has a main and a sidecar, and a Job that's left alone has no sidecar", ({ plan }) => {
     if (plan.kind === "patch") {
       expect(byRole(plan, "main")).not.toEqual([]);
       expect(byRole(plan, "sidecar")).not.toEqual([]);
@@ -75,7 +72,7 @@ describe("a patch", () => {
 
 describe.each([
   ["before", (late: GeneratedContainer, others: readonly GeneratedContainer[]) => [late, ...others]],
-  ["behind", (late: GeneratedContainer, others: readonly GeneratedContainer[]) => [...others, late]],
+  ["after", (late: GeneratedContainer, others: readonly GeneratedContainer[]) => [...others, late]],
 ])("a container that another webhook adds %s the others", (_, added) => {
   const addedTo = ({ result, options }: Case, name: string): readonly [GeneratedJob, Plan] => {
     const between = structuredClone(result);
@@ -88,7 +85,7 @@ describe.each([
   const saysRoles = ({ job }: Case): boolean =>
     ["curfew.sh/main", "curfew.sh/sidecars"].some((key) => key in (job.metadata.annotations ?? {}));
 
-  lawOfCases("is stopped too where it's known to be a sidecar, and what was patched stays so", (first) => {
+  lawOfCases("is stopped too if it's known to be a sidecar, and what was patched stays as it was", (first) => {
     if (first.plan.kind !== "patch" || saysRoles(first)) return;
     const [between, second] = addedTo(first, "late-proxy");
     if (second.kind === "refuse") throw new Error(second.message);
@@ -98,7 +95,7 @@ describe.each([
     expect(after.containers.filter(({ name }) => name !== "late-proxy")).toEqual(podSpecOf(first.result).containers);
   });
 
-  lawOfCases("is never stopped where nothing shows that it's a sidecar: the Job is refused", (first) => {
+  lawOfCases("is never stopped if nothing shows that it's a sidecar: the Job is refused", (first) => {
     if (first.plan.kind !== "patch" || saysRoles(first)) return;
     const [, second] = addedTo(first, "late");
     expect(second).toMatchObject({ kind: "refuse" });
@@ -107,7 +104,7 @@ describe.each([
 });
 
 describe("the record on the Pod template", () => {
-  lawOfCases("names each main container and each sidecar, and nobody else", ({ plan, result }) => {
+  lawOfCases("names each main container and each sidecar, and no others", ({ plan, result }) => {
     if (plan.kind !== "patch") return;
     const { annotations } = result.spec.template.metadata ?? {};
     expect(annotations?.["curfew.sh/main"]?.split(",")).toEqual(byRole(plan, "main"));
@@ -136,7 +133,7 @@ describe("applying the same manifest again", () => {
     expect(withoutNulls(applied(after, patch))).toEqual(withoutNulls(result));
   });
 
-  lawOfCases("changes nothing where there is nothing to put back", ({ result }) => {
+  lawOfCases("changes nothing if there's nothing to put back", ({ result }) => {
     expect(planUpdate(result, result)).toEqual({ patch: [], warnings: [] });
   });
 });

@@ -1,4 +1,7 @@
-/** What would become of real Jobs with nothing but the label on them (real-jobs.yaml), and once they say what a refusal asks for. */
+/**
+ * What would happen to real Jobs (real-jobs.yaml) with only the label, and with what a refusal asks
+ * for.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -28,7 +31,7 @@ interface RealJob {
 const jobs = parse(readFileSync(join(import.meta.dirname, "real-jobs.yaml"), "utf8")) as readonly RealJob[];
 
 function planOf(job: RealJob, options: PlanOptions, annotations: Readonly<Record<string, string>> = {}): Plan {
-  // What isn't a container's field is nothing that the planner looks at.
+  // The planner ignores anything that isn't a container's field.
   const containers = job.containers.map(({ env = {}, ...container }) => ({
     ...container,
     env: Object.entries(env).map(([name, value]) => ({ name, value })),
@@ -43,7 +46,9 @@ function planOf(job: RealJob, options: PlanOptions, annotations: Readonly<Record
 
 type Outcome = "right" | "refused" | "hangs" | "harmed";
 
-/** `harmed`: work is stopped, or done again. `hangs`: the Job waits for a container that never ends. */
+/**
+ * `harmed`: work is stopped or repeated. `hangs`: the Job waits for a container that never ends.
+ */
 function outcomeOf(job: RealJob, plan: Plan): Outcome {
   if (plan.kind === "refuse") return "refused";
   const native = plan.kind === "patch" && plan.strategy === "native";
@@ -61,7 +66,7 @@ const settings: readonly (readonly [string, PlanOptions])[] = [
   ["native", { strategy: "native" }],
 ];
 
-test("with the label alone no real Job is harmed, and none hangs", () => {
+test("with only the label, no real Job is harmed, and none hangs", () => {
   const rows = settings.map(([title, options]) => {
     const plans = jobs.map((job) => [job, planOf(job, options)] as const);
     const by = (wanted: Outcome) => plans.filter(([job, plan]) => outcomeOf(job, plan) === wanted).length;
@@ -71,19 +76,19 @@ test("with the label alone no real Job is harmed, and none hangs", () => {
   console.table(rows);
   for (const row of rows) expect(row).toMatchObject({ hangs: 0, harmed: 0 });
   expect(rows[0]?.right).toBeGreaterThanOrEqual(40);
-  // What is refused is so for its roles alone, under auto.
+  // Under auto, Jobs are refused only because their roles are unclear.
   expect(rows[0]?.refused).toBe(rows[0]?.unclear);
 });
 
 describe.each(jobs.map((job) => [`${job.name} (${job.source})`, job] as const))("%s", (_, job) => {
   const plan = planOf(job, {});
   if (plan.kind !== "refuse") {
-    test("ends as its author means it", () => {
+    test("ends as its author intends", () => {
       expect(outcomeOf(job, plan)).toBe("right");
     });
     return;
   }
-  test("is refused with the lines to paste, and right with the one that is true", () => {
+  test("is refused with lines to paste, and works as intended with the right one", () => {
     const sidecars = job.containers.filter(({ role }) => role === "sidecar").map(({ name }) => name);
     const inDoubt = plan.containers.filter(({ role }) => role === "unclear").map(({ name }) => name);
     const [, main = ""] = /curfew\.sh\/main: "([^"]*)"/.exec(plan.message) ?? [];

@@ -20,7 +20,7 @@ const reference = readFileSync(join(import.meta.dirname, "../../../docs/referenc
 
 const rowsUnder = (heading: string): string[][] => rowsOf(reference, heading);
 
-test.each(["trap", "native"])("docs/reference.md has each limit of %s, as the code has it", (strategy) => {
+test.each(["trap", "native"])("docs/reference.md describes each limit of %s as the code does", (strategy) => {
   const limits = Object.entries(LIMITS).filter(([, limit]) => limit.strategy === strategy);
   const expected = limits.map(([id, { severity, sentence, wayOut }]) => ({
     heading: `\`${id}\``,
@@ -30,7 +30,7 @@ test.each(["trap", "native"])("docs/reference.md has each limit of %s, as the co
   expect(documented.map(({ heading, text }) => ({ heading, paragraphs: paragraphsOf(text) }))).toEqual(expected);
 });
 
-test("docs/reference.md has each severity, and no other", () => {
+test("docs/reference.md has exactly the code's severities", () => {
   const documented = itemsOf(textUnder(reference, "Limits")).map((item) => codeIn(item)[0]);
   expect(documented.toSorted()).toEqual([...SEVERITIES].sort());
 });
@@ -38,7 +38,7 @@ test("docs/reference.md has each severity, and no other", () => {
 test.each([
   ["Left alone", LEAVE_REASONS],
   ["Refused", REFUSE_REASONS],
-])("docs/reference.md has each reason of %s, as the code has it", (heading, reasons) => {
+])("docs/reference.md describes each reason under %s as the code does", (heading, reasons) => {
   expect(rowsUnder(heading)).toEqual(Object.entries(reasons).map(([id, sentence]) => [`\`${id}\``, sentence]));
 });
 
@@ -51,7 +51,7 @@ test("docs/reference.md has each annotation", () => {
   expect(documented.toSorted()).toEqual(keys.toSorted());
 });
 
-test("docs/reference.md tells each annotation's default, and the start timeout's as the code has it", () => {
+test("docs/reference.md gives each annotation's default, and the code's default for the start timeout", () => {
   const defaultOf = (heading: string): string | undefined =>
     paragraphsOf(textUnder(reference, heading)).find((paragraph) => paragraph.startsWith("Default: "));
   for (const { heading } of sectionsBelow(reference, "Annotations"))
@@ -59,12 +59,12 @@ test("docs/reference.md tells each annotation's default, and the start timeout's
   expect(defaultOf(`\`${names.START_TIMEOUT_ANNOTATION}\``)).toBe(`Default: ${DEFAULT_START_TIMEOUT_SECONDS}.`);
 });
 
-test("docs/reference.md has each row of the evidence, as the code has it", () => {
+test("docs/reference.md describes each row of the evidence as the code does", () => {
   const items = Object.entries(EVIDENCE).map(([id, { because, exactly }]) => `\`${id}\`: ${because}. ${exactly}`);
   expect(itemsOf(textUnder(reference, "Evidence"))).toEqual(items);
 });
 
-test("docs/reference.md has each way in which a role is found, as the code has it", () => {
+test("docs/reference.md describes each way of finding a role as the code does", () => {
   const rows = Object.entries(ROLE_SOURCES).map(([id, because]) => [`\`${id}\``, because]);
   expect(rowsUnder("How a role is found")).toEqual(rows);
 });

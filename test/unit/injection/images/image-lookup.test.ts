@@ -50,18 +50,18 @@ describe("an image reference finds its row", () => {
   });
 
   test.each([
-    ["", "it is empty"],
-    ["corp/node:24", "it only bears the name of a base image"],
-    ["corp.example/team/node:24", "it only bears the name of a base image"],
-    ["mydocker:dind", "a name must match whole"],
+    ["", "it's empty"],
+    ["corp/node:24", "it only has the name of a base image"],
+    ["corp.example/team/node:24", "it only has the name of a base image"],
+    ["mydocker:dind", "the whole name must match"],
     ["corp.example/orders-exporter:1", "an exporter of data does a Job's work"],
     ["summerwind/actions-runner-dind:v2", "a runner brings its own daemon"],
-    ["corp.example/envoy-config-check:1", "a name must match whole"],
+    ["corp.example/envoy-config-check:1", "the whole name must match"],
     ["docker/daemon:dind", "the repository's last component counts"],
     ["agent:3", "a row of two components needs both"],
-    ["buildkite/agent/docker:dind/x", "that is no tag"],
-    ["::@@//", "it is no reference"],
-  ])("%j has none, as %s", (image) => {
+    ["buildkite/agent/docker:dind/x", "that isn't a tag"],
+    ["::@@//", "it isn't a reference"],
+  ])("%j has none, because %s", (image) => {
     expect(lookUp(image)).toBeUndefined();
   });
 });
@@ -75,11 +75,11 @@ describe("a digest without a tag", () => {
     ["buildkite/agent", { entrypoint: undefined, shell: "/bin/sh", role: undefined }],
     ["alpine", { shell: "/bin/sh" }],
     ["gcr.io/distroless/base", { entrypoint: undefined, shell: undefined, role: undefined }],
-  ])("tells of %s what all tags have in common", (repository, facts) => {
+  ])("gives what all tags of %s have in common", (repository, facts) => {
     expect(lookUp(repository + digest)).toMatchObject(facts);
   });
 
-  test("tells nothing of an image that only a tag would make known", () => {
+  test("gives nothing for an image that only its tag would identify", () => {
     expect(lookUp(`corp.example/team/app${digest}`)).toBeUndefined();
   });
 });
@@ -101,7 +101,7 @@ describe("the operator's rows", () => {
     expect(imageLookup(rows)(`buildkite/agent${digest}`)).toBe(rows[0]);
   });
 
-  test("take * for anything but a slash", () => {
+  test("match anything except a slash with *", () => {
     const rows = [{ image: "a*b*c/x*", shell: "/bin/sh" }];
     const known = (image: string): boolean => imageLookup(rows)(image) !== undefined;
     expect(["abc/x", "a1b2c/x3", "corp.example/y/abbc/x"].map(known)).toEqual([true, true, true]);
@@ -109,7 +109,7 @@ describe("the operator's rows", () => {
   });
 
   test.each(["corp.example/logs", "corp.example:5000/logs:1.*", "localhost/logs:*"])(
-    "may name the registry: %s",
+    "can name the registry: %s",
     (row) => {
       const image = row.replace("*", "1");
       expect(imageLookup([{ image: row, shell: "/bin/sh" }])(image)?.image).toBe(row);
@@ -117,7 +117,7 @@ describe("the operator's rows", () => {
     },
   );
 
-  test("may be just as the built-in ones are", () => {
+  test("can look like the built-in ones", () => {
     expect(parseKnownImages(KNOWN_IMAGES)).toEqual({ rows: KNOWN_IMAGES });
   });
 

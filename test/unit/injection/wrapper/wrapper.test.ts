@@ -14,10 +14,10 @@ const image: KnownImage = { image: "i", entrypoint: ["/entry", "$(HOME)"], cmd: 
 
 describe("argv is what Kubernetes would run", () => {
   test.each([
-    ["command alone", { command: ["a", "b"] }, image, ["a", "b"], "manifest"],
+    ["only command", { command: ["a", "b"] }, image, ["a", "b"], "manifest"],
     ["command and args", { command: ["a"], args: ["b", "$(C)"] }, image, ["a", "b", "$(C)"], "manifest"],
     ["args and a known image", { args: ["b"] }, image, ["/entry", "$$(HOME)", "b"], "known-image"],
-    ["a known image alone", {}, image, ["/entry", "$$(HOME)", "run", "$$$$"], "known-image"],
+    ["only a known image", {}, image, ["/entry", "$$(HOME)", "run", "$$$$"], "known-image"],
     [
       "empty lists and a known image",
       { command: [], args: [] },
@@ -33,23 +33,17 @@ describe("argv is what Kubernetes would run", () => {
       "known-image",
     ],
     ["args and an image without ENTRYPOINT", { args: ["b"] }, { image: "i", entrypoint: [] }, ["b"], "known-image"],
-    ["an image whose CMD is not known", {}, { image: "i", entrypoint: ["e"] }, undefined, undefined],
+    ["an image whose CMD isn't known", {}, { image: "i", entrypoint: ["e"] }, undefined, undefined],
     ["an image with neither ENTRYPOINT nor CMD", {}, { image: "i", entrypoint: [], cmd: [] }, undefined, undefined],
-    [
-      "an image of which only the shell is known",
-      { args: ["b"] },
-      { image: "i", shell: "/bin/sh" },
-      undefined,
-      undefined,
-    ],
-    ["an image that is not known", { args: ["b"] }, undefined, undefined, undefined],
+    ["an image with only its shell known", { args: ["b"] }, { image: "i", shell: "/bin/sh" }, undefined, undefined],
+    ["an unknown image", { args: ["b"] }, undefined, undefined, undefined],
   ] as const)("%s", (_, fields, known, elements, source) => {
     const argv = argvOf({ name: "x", ...fields }, settingsOf(), known);
     expect(argv?.elements).toEqual(elements);
     expect(argv?.source).toBe(source);
   });
 
-  test("an annotation stands for command, before any image, and args are appended", () => {
+  test("an annotation replaces the image's entry point like command does, and args are appended", () => {
     expect(argvOf({ name: "c", args: ["y"] }, annotated, image)?.elements).toEqual(["/annotated", "x", "y"]);
     expect(argvOf({ name: "c" }, annotated, undefined)?.elements).toEqual(["/annotated", "x"]);
   });
@@ -59,7 +53,7 @@ describe("the shell is", () => {
   test.each([
     ["the one that argv starts", "x", ["/usr/bin/bash", "-c"], undefined, "/usr/bin/bash", true],
     ["the one that argv starts, found by PATH", "x", ["dash"], undefined, "dash", true],
-    ["the one that argv starts, even where the image seems to have none", "x", ["sh"], false, "sh", true],
+    ["the one that argv starts, even if the image seems to have none", "x", ["sh"], false, "sh", true],
     ["the annotation's", "s", ["/bin/bash"], undefined, "/opt/ash", true],
     ["the known image's", "x", ["/app"], "/busybox/sh", "/busybox/sh", true],
     ["/bin/sh, not evident, for another shell", "x", ["/bin/zsh"], undefined, "/bin/sh", false],
@@ -70,7 +64,7 @@ describe("the shell is", () => {
     expect(shellOf({ name }, elements, annotated, row)).toEqual({ path, evident });
   });
 
-  test("none where the image is known to have none", () => {
+  test("none if the image is known to have none", () => {
     expect(shellOf({ name: "x" }, ["/app"], settingsOf(), { image: "i", shell: false })).toBeUndefined();
   });
 });
@@ -83,7 +77,7 @@ describe("wrapping", () => {
   const list = fc.array(element, { maxLength: 4 });
 
   law(
-    "can be undone: what came from command and what from args is told apart",
+    "can be undone: command and args come back as they were",
     fc.property(list, list, fc.constantFrom("command", "annotation", "image"), list, (own, args, from, settings) => {
       const leading = ["/app", ...own];
       const known: KnownImage = { image: "i", entrypoint: ["/app"], cmd: own };
@@ -108,17 +102,17 @@ describe("wrapping", () => {
     ["more elements", { command: ["/bin/sh", "-c", "true", "curfew", "x"], args: ["1", "-", "1", "main", "x"] }],
     ["nothing at all", {}],
     ["null", { command: null, args: null }],
-  ])("is not seen in %s", (_, container) => {
+  ])("isn't seen in %s", (_, container) => {
     expect(unwrap({ name: "x", ...container })).toBeUndefined();
   });
 
   test.each([
     ["no arguments", []],
-    ["a version that is no number", ["x", "-", "1", "main", "x"]],
+    ["a version that isn't a number", ["x", "-", "1", "main", "x"]],
     ["an empty split", ["1", "", "1", "main", "x"]],
-    ["a split that is no number", ["1", "1x", "1", "main", "x"]],
-    ["a count that is no number", ["1", "-", "-1", "main", "x"]],
-    ["a count that does not hold the role", ["1", "-", "0", "main", "x"]],
+    ["a split that isn't a number", ["1", "1x", "1", "main", "x"]],
+    ["a count that isn't a number", ["1", "-", "-1", "main", "x"]],
+    ["a count too low to include the role", ["1", "-", "0", "main", "x"]],
     ["a count beyond the end", ["1", "-", "9", "main", "x"]],
     ["an endless count", ["1", "-", "9".repeat(400), "main", "x"]],
     ["no argv", ["1", "-", "1", "main"]],
@@ -128,7 +122,7 @@ describe("wrapping", () => {
     expect(unwrap({ name: "x", command: ["/bin/sh", "-c", "any script", "curfew"], args })).toBe("broken");
   });
 
-  test("of a later version is undone by COUNT and SPLIT alone", () => {
+  test("by a later version is undone with only COUNT and SPLIT", () => {
     const command = ["/bin/sh", "-c", "later script", "curfew"];
     expect(unwrap({ name: "x", command, args: ["7", "1", "4", "sidecar", "a", "b", "c", "/app", "x"] })).toEqual({
       role: "sidecar",
@@ -143,7 +137,7 @@ describe("wrapping", () => {
 test.each([
   ["main.sh", MAIN_SCRIPT],
   ["sidecar.sh", SIDECAR_SCRIPT],
-])("%s comes out of Kubernetes' expansion the same, whatever variables there are", (_, script) => {
+])("%s comes out of Kubernetes' expansion the same, whatever the variables are", (_, script) => {
   const names = [...script.matchAll(/\$\(([^)]*)\)/g)].map(([, name]) => name ?? "");
   const hostile = Object.fromEntries(names.map((name) => [name, "HARM"]));
   expect(expand(script, hostile)).toBe(expand(script, {}));
