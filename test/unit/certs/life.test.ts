@@ -79,7 +79,7 @@ test("a first installation takes three steps and waits for nothing", async () =>
   expect(world.failures()).toEqual([]);
 });
 
-test("seventy days of renewals, three authorities among them, fail no request", async () => {
+test("seventy days of renewals, with three authorities, fail no request", async () => {
   const [world, run] = [installed(), emptyRun()];
   await live(world, [reconcilerOf(world, run)], run, 70 * DAY);
   expect(run.failures).toEqual([]);
@@ -88,7 +88,7 @@ test("seventy days of renewals, three authorities among them, fail no request", 
   expect(world.webhooks[0]?.caBundle).toHaveLength(1);
 });
 
-test("certificates with a longer lifetime than their authority are renewed with it, not for ever", async () => {
+test("certificates that would outlive their authority are renewed together with it, and not endlessly", async () => {
   const [world, run] = [new World(), emptyRun()];
   const reconciler = reconcilerOf(world, run, world, { authorityMs: 10 * DAY, certificateMs: 365 * DAY });
   await reconciler.round();

@@ -200,12 +200,12 @@ describe("the next step", () => {
   });
 });
 
-test("a new authority is trusted beside all those that Pods may still use, even if the Secret was lost", () => {
+test("a new authority is trusted in addition to all those that Pods may still use, even if the Secret was lost", () => {
   const next = plan({ secret: undefined, webhooks: hooks(rotating.bundle) });
   expect(next.kind === "create-authority" && formatBundle(next.trust)).toBe(rotating.bundle);
 });
 
-test("a Secret from another installation is published beside the old authority until Pods have it", () => {
+test("an authority from another installation's Secret is published next to the old one until Pods have it", () => {
   const agreement = { webhooksForMs: DAY, podsForMs: 0 };
   const next = plan({ webhooks: hooks(other.cert), agreement });
   const caBundle = next.kind === "publish" ? next.caBundles.get("jobs") : undefined;
@@ -232,7 +232,7 @@ test("the wait ends when the certificate is due", () => {
   expect(next.kind === "wait" && Math.round(next.milliseconds / 3_600_000)).toBe(19 * 24);
 });
 
-test("two processes whose clocks are years apart don't fill the bundle for ever", () => {
+test("two processes whose clocks are years apart don't fill the bundle endlessly", () => {
   let bundle = installed.bundle;
   for (let round = 0; round < 12; round += 1) {
     const next = plan({ secret: edited({ bundle }), now: after(400 * DAY) });

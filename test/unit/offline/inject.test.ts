@@ -196,7 +196,7 @@ describe("with --all", () => {
     expect(annotations(parse(injected([file(unlabelled)], { all: true }).output))).toEqual(TRAP);
     expect(injected([file(unlabelled)]).output).toBe(unlabelled);
   });
-  test("a Job whose label says false is not", () => {
+  test("a Job whose label says false isn't", () => {
     const optedOut = JOB.replace('"true"', '"false"');
     expect(injected([file(optedOut)], { all: true }).output).toBe(optedOut);
   });
@@ -215,7 +215,7 @@ test("writes nothing if one of several Jobs is refused, and names file, document
   expect(limit).toMatch(/^ +trap, no-shell: /);
 });
 
-test("warns about a label that's where it has no effect", () => {
+test("warns about a label in a place where it has no effect", () => {
   const misplaced = CRON_JOB.replace(
     "  name: nightly\n",
     '  name: nightly\n  labels: { curfew.sh/enabled: "true" }\n',

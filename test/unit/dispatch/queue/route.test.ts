@@ -53,11 +53,11 @@ test.each([
   expect(route(rules, origin)).toBe(expected);
 });
 
-test("takes a job that doesn't name its cluster or organization", () => {
+test("accepts a job that doesn't name its cluster or organization", () => {
   expect(route(["queue=linux"], {})).toBe("linux");
 });
 
-test("takes no job without a queue if there's no default queue", () => {
+test("accepts no job without a queue if there's no default queue", () => {
   expect(route([], {}, testConfig({ default: false }))).toBe("other-queue");
 });
 
