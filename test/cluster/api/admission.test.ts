@@ -11,18 +11,18 @@ const main = { "curfew.sh/main": "main" };
 const withSidecar = [script("main", "true"), politeSidecar()];
 const refused = { name: "proxy", image: "registry.example.org/proxy:1" };
 
-/** Nothing shows what these are. */
+/** Nothing shows whether these are sidecars. */
 const unclear = [script("backup", "true"), script("manager", "true")];
 
-describe("an opted-in Job", () => {
-  it("is patched on its way through the API server, and stored so", async () => {
+describe("a labelled Job", () => {
+  it("is patched on its way through the API server, and stored with the patch", async () => {
     accepted(await create(namespace, job("patched", withSidecar, { annotations: main })));
     const { body } = await request<Job>("GET", `/apis/batch/v1/namespaces/${namespace}/jobs/patched`);
     expect(body.metadata.annotations).toMatchObject({ "curfew.sh/injected": "trap" });
     expect(body.spec.template.spec.containers.map(({ command }) => command?.at(-1))).toEqual(["curfew", "curfew"]);
   });
 
-  it("is refused in words that reach kubectl's user as they are", async () => {
+  it("is refused with a message that reaches kubectl's user unchanged", async () => {
     const manifest = JSON.stringify(
       job("refused", [script("main", "true"), refused], { annotations: { ...main, "curfew.sh/strategy": "trap" } }),
     );
@@ -36,7 +36,7 @@ describe("an opted-in Job", () => {
     expect(stderr).toContain("command.curfew.sh/proxy");
   });
 
-  it("gets its warnings through kubectl as warnings", async () => {
+  it("gets its warnings shown by kubectl", async () => {
     const { status, stderr } = await kubectl(
       ["create", "-n", namespace, "-f", "-"],
       JSON.stringify(job("mistyped", withSidecar, { annotations: { "curfew.sh/mian": "main" } })),
@@ -47,7 +47,7 @@ describe("an opted-in Job", () => {
     expect(status).toBe(0);
   });
 
-  it("is refused where nothing shows which containers are sidecars, with the lines to paste", async () => {
+  it("is refused if nothing shows which containers are sidecars, with lines to paste", async () => {
     const { status, stderr } = await kubectl(
       ["create", "-n", namespace, "-f", "-"],
       JSON.stringify(job("unclear", unclear)),
@@ -58,7 +58,7 @@ describe("an opted-in Job", () => {
     expect(stderr).toContain('curfew.sh/sidecars: "manager"');
   });
 
-  it("may leave its name to the API server", async () => {
+  it("can leave its name to the API server", async () => {
     const { metadata, ...rest } = job("", withSidecar, { annotations: main });
     const unnamed = { labels: metadata.labels, annotations: metadata.annotations };
     const created = accepted(
@@ -68,7 +68,7 @@ describe("an opted-in Job", () => {
     expect(created.metadata.name).toMatch(/^generated-/);
   });
 
-  it("may be 1.3 MB large", async () => {
+  it("can be 1.3 MB large", async () => {
     const env = Array.from({ length: 1300 }, (_, index) => ({ name: `LARGE_${index}`, value: "x".repeat(1000) }));
     const large = job("large", [script("main", "true", { env }), politeSidecar()], { annotations: main });
     expect(JSON.stringify(large).length).toBeGreaterThan(1_300_000);
@@ -77,13 +77,13 @@ describe("an opted-in Job", () => {
     });
   });
 
-  it("is patched on a dry run, too", async () => {
+  it("is also patched in a dry run", async () => {
     const { body } = await create(namespace, job("dry", withSidecar, { annotations: main }), "?dryRun=All");
     expect(body.metadata).toMatchObject({ annotations: { "curfew.sh/injected": "trap" } });
     expect((await request("GET", `/apis/batch/v1/namespaces/${namespace}/jobs/dry`)).status).toBe(404);
   });
 
-  it("keeps the fields that Curfew does not know", async () => {
+  it("keeps fields that Curfew doesn't know", async () => {
     const pod = {
       topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "x", whenUnsatisfiable: "ScheduleAnyway" }],
       resources: { limits: { cpu: "1" } },
@@ -137,7 +137,7 @@ describe("the webhook is never called", () => {
   const ownNamespace = testNamespace("own", { "curfew.sh/excluded": "true" });
 });
 
-describe("a CronJob whose Jobs are opted in", () => {
+describe("a CronJob whose Jobs are labelled", () => {
   const cronJob = (name: string, containers: readonly object[], annotations = {}) => {
     const { metadata, spec } = job(name, containers, { annotations });
     const jobTemplate = { metadata: { labels: metadata.labels, annotations }, spec };
@@ -149,7 +149,7 @@ describe("a CronJob whose Jobs are opted in", () => {
     };
   };
 
-  it("hears the warnings of its Jobs when it is applied, and stays as it is", async () => {
+  it("gets its Jobs' warnings when it's applied, and isn't changed", async () => {
     const { status, stderr } = await kubectl(
       ["apply", "-n", namespace, "-f", "-"],
       JSON.stringify(cronJob("warned", withSidecar, { "curfew.sh/mian": "main" })),
@@ -160,7 +160,7 @@ describe("a CronJob whose Jobs are opted in", () => {
     expect(JSON.stringify(body)).not.toContain("curfew.sh/injected");
   });
 
-  it("is refused where its Jobs would be, in the same words", async () => {
+  it("is refused if its Jobs would be, with the same message", async () => {
     const { status, stderr } = await kubectl(
       ["apply", "-n", namespace, "-f", "-"],
       JSON.stringify(cronJob("unclear", unclear)),
@@ -169,7 +169,7 @@ describe("a CronJob whose Jobs are opted in", () => {
     expect(stderr).toContain('curfew.sh/main: "backup,manager"');
   });
 
-  it("hears that the label has no effect on itself", async () => {
+  it("gets a warning if the label is on the CronJob itself, where it has no effect", async () => {
     const { spec } = job("mislabelled", withSidecar, { labels: {} });
     const metadata = { name: "mislabelled", labels: { "curfew.sh/enabled": "true" } };
     const manifest = {
@@ -183,7 +183,7 @@ describe("a CronJob whose Jobs are opted in", () => {
     expect(status).toBe(0);
   });
 
-  it("is refused when its Jobs would be", async () => {
+  it("is refused if its Jobs name a main that doesn't exist", async () => {
     const bad = cronJob("refused", withSidecar, { "curfew.sh/main": "nobody" });
     const { status, stderr } = await kubectl(["apply", "-n", namespace, "-f", "-"], JSON.stringify(bad));
     expect(status).toBe(1);

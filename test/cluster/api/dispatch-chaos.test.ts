@@ -1,8 +1,9 @@
 /**
- * A bad week in a minute, with the real API server and Job controller and `curfew dispatch` as two real processes: webhooks are lost, come
- * twice and late; one process is killed; the API server is away; Buildkite is too busy; the queue is paused. In the end each job has run
- * exactly once and no Job hangs. Kubelet and agents are simulated, and the API server is away by a proxy before it that is shut, so that
- * the other tests keep theirs.
+ * A bad week in a minute, with the real API server, the real Job controller, and two real processes of
+ * `curfew dispatch`. Webhooks are lost, or come twice and late; one process is killed; the API server
+ * is down; Buildkite is too busy; the queue is paused. In the end, each job has run exactly once and no
+ * Job hangs. Kubelet and agents are simulated. The API server seems down because a proxy in front of it
+ * is shut, so that the other tests can go on.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +26,7 @@ import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 
 const JOBS = 300;
 const SECRET = "the webhook's token";
-/** At the same time: each has its own Buildkite, dispatchers, namespace, and door to the API server. */
+/** Both at the same time: each has its own Buildkite, dispatchers, namespace, and proxy to the API server. */
 describe.concurrent.for(["queue", "acquire"] as const)("in %s mode", (mode) => {
   const namespace = testNamespace(`chaos-${mode}`);
 
@@ -106,7 +107,7 @@ function configuration(mode: string, namespace: string, endpoint: string): strin
   });
 }
 
-/** How many Jobs there are, once each is Complete or Failed. */
+/** All Jobs of the namespace. */
 async function jobsOf(namespace: string): Promise<readonly Job[]> {
   return accepted(await request<{ items: Job[] }>("GET", pathOf("Job", namespace))).items;
 }
@@ -115,7 +116,7 @@ function hasEnded({ status }: Job): boolean {
   return status.conditions?.some((one) => /^(Complete|Failed)$/.test(one.type) && one.status === "True") ?? false;
 }
 
-/** Writes a kubeconfig like the tests' own, for a door before the API server. */
+/** Writes a kubeconfig like the tests' own, but for a proxy in front of the API server. */
 async function writeKubeconfig(file: string): Promise<TcpProxy> {
   const { server } = connect();
   const { hostname, port } = new URL(server);

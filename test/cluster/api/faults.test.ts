@@ -1,4 +1,7 @@
-/** What breaks around Curfew while Jobs are created without pause. Counts are printed; docs/operations.md has them in its table. */
+/**
+ * Breaks what Curfew depends on while Jobs are created without pause. Prints counts, which
+ * docs/operations.md has in its table.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, inject, it } from "vitest";
 import { create } from "../support/api.ts";
@@ -33,7 +36,7 @@ describe.each([
 ] as const)("while %s", (fault, inflict) => {
   const namespace = testNamespace("faults");
 
-  it("no Job that was created is lost, and none is there without its patch", async () => {
+  it("no created Job is lost, and none exists without its patch", async () => {
     const load = createJobs(namespace);
     await expect.poll(load.created).toBeGreaterThanOrEqual(20);
     await inflict();
@@ -50,7 +53,7 @@ describe("while the admission server hangs", () => {
   const namespace = testNamespace("hangs");
   const containers = [script("main", "true"), politeSidecar()];
 
-  it("opted-in Jobs are refused in time, all others are created, and afterwards all are", async () => {
+  it("labelled Jobs are refused in time, all others are created, and afterwards all are", async () => {
     const pid = inject("admissionPid");
     process.kill(pid, "SIGSTOP");
     try {

@@ -1,4 +1,7 @@
-/** What Curfew patches in is never what the API server refuses: a sample of generated Jobs, with the label and without it. */
+/**
+ * The API server never refuses what Curfew patches in: a sample of generated Jobs, with the label and
+ * without it.
+ */
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { GeneratedContainer } from "../../support/injection/arbitrary-container.ts";
@@ -11,7 +14,7 @@ const namespace = testNamespace("fuzz");
 const JOBS = Number(process.env["RUNS"] ?? 400);
 const AT_ONCE = 8;
 
-it("of Jobs that the API server takes without the label, it takes each with it, or Curfew says why not", async () => {
+it("if the API server accepts a Job without the label, it accepts it with the label, or Curfew says why not", async () => {
   const jobs = fc.sample(arbitraryJob, { numRuns: JOBS, seed }).map(mended);
   const counts = { patched: 0, "refused by Curfew": 0, "refused without the label": 0 };
   const wrong: unknown[] = [];
@@ -35,7 +38,7 @@ it("of Jobs that the API server takes without the label, it takes each with it, 
   expect(counts.patched).toBeGreaterThan(JOBS / 10);
 });
 
-/** Without what the API server refuses in most of the generated Jobs, whatever Curfew does. */
+/** Removes what the API server refuses in most of the generated Jobs, whatever Curfew does. */
 function mended({ metadata, spec }: GeneratedJob): GeneratedJob {
   const { template } = spec;
   const { containers, initContainers, ...podSpec } = template.spec;

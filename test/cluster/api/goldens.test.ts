@@ -1,4 +1,4 @@
-/** The planner's goldens before a real API server: what it makes of an input is what it makes of the golden. */
+/** The planner's goldens with a real API server, which stores the same for an input as for its golden. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { documentsOf, SITUATIONS } from "../../support/injection/goldens.ts";
@@ -13,7 +13,10 @@ interface Golden {
   readonly message?: string;
 }
 
-/** Those for the server's default options, of Jobs that the API server finds valid and sends to the webhook. */
+/**
+ * Those for the server's default options, with Jobs that the API server finds valid and sends to the
+ * webhook.
+ */
 const situations = SITUATIONS.filter(({ options }) => options === undefined)
   .map(({ name, text, goldenFile }) => {
     const [input] = documentsOf(text) as [Job & { readonly kind: string }];
@@ -23,7 +26,7 @@ const situations = SITUATIONS.filter(({ options }) => options === undefined)
   .filter(({ input }) => input.kind === "Job")
   .filter(({ golden }) => !["leave: not-enabled", "refuse: malformed"].includes(golden.outcome));
 
-/** What the API server would store of a Job, but for what is another each time. */
+/** What the API server would store for a Job, without what differs each time. */
 async function stored(
   job: Job,
   change: object = {},
@@ -44,12 +47,13 @@ describe("through a real API server", () => {
   it.each(situations)("$name", async ({ input, golden, patched }) => {
     const answer = await stored(input);
     if (golden.outcome.startsWith("refuse")) {
-      // The API server sorts annotations: of more problems than a message shows, it may name others than the golden.
+      // The API server sorts annotations. If there are more problems than a message shows, it may name
+      // others than the golden's.
       const shortened = / And \d+ more\.$/.exec(golden.message ?? "")?.[0];
       expect(answer.message).toContain(shortened ?? golden.message);
     } else {
       expect(answer).toMatchObject({ status: 201 });
-      // Without the label nobody patches it.
+      // Without the label, nobody patches it.
       const labels = { ...input.metadata.labels, "curfew.sh/enabled": "false" };
       expect(answer.job).toEqual((await stored(patched ?? input, { labels })).job);
     }

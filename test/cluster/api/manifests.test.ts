@@ -16,7 +16,7 @@ afterAll(async () => {
   await kubectlOutput(["delete", "--ignore-not-found", "--wait=false", "-f", "-"], asList(objects));
 });
 
-/** Every object's generation or, where it has none, its resourceVersion. */
+/** Every object's generation, or its resourceVersion if it has none. */
 async function versions(): Promise<string[]> {
   const wanted = objects.filter(({ kind }) => kind !== "Deployment" && kind !== "PodDisruptionBudget");
   const { items } = JSON.parse(await kubectlOutput(["get", "-f", "-", "-o", "json"], asList(wanted))) as {
@@ -37,13 +37,13 @@ async function caBundles(): Promise<string> {
   ]);
 }
 
-/** `curfew certs` as its ServiceAccount. */
+/** Whether the ServiceAccount of `curfew certs` may do this. */
 async function mayCerts(...what: string[]): Promise<boolean> {
   const as = `--as=system:serviceaccount:${namespace}:curfew-certs`;
   return (await kubectl(["auth", "can-i", ...what, as, "-n", namespace])).status === 0;
 }
 
-/** The rules of an account beyond those that every account has. */
+/** The rules of an account that not every account has. */
 async function ownRules(account: string, where = namespace): Promise<string[]> {
   const [own = [], everybodys = []] = await Promise.all(
     [account, "default"].map(async (name) => {
@@ -74,7 +74,7 @@ describe("applying the manifests again", () => {
   it.each([
     ["client-side", ["apply", "-f", "-"]],
     ["server-side", ["apply", "--server-side", "--force-conflicts", "-f", "-"]],
-  ])("leaves the caBundle that somebody else has written: %s", async (_, command) => {
+  ])("keeps a caBundle that somebody else has written: %s", async (_, command) => {
     const webhooks = (objects.find(({ kind }) => kind === "MutatingWebhookConfiguration")?.["webhooks"] ?? []) as {
       name: string;
     }[];
@@ -137,7 +137,7 @@ describe("RBAC", () => {
     ["patch", "mutatingwebhookconfigurations.admissionregistration.k8s.io/curfew"],
     ["create", "mutatingwebhookconfigurations.admissionregistration.k8s.io"],
     ["patch", "validatingadmissionpolicies.admissionregistration.k8s.io/curfew-jobs"],
-  ])("does not let curfew certs %s %s", async (...what) => {
+  ])("doesn't let curfew certs %s %s", async (...what) => {
     expect(await mayCerts(...what)).toBe(false);
   });
 
@@ -150,7 +150,7 @@ describe("RBAC", () => {
     ]);
   });
 
-  it("gives the admission server none", async () => {
+  it("gives the admission server no rules", async () => {
     expect(await ownRules("curfew-admission")).toEqual([]);
   });
 });
@@ -172,7 +172,7 @@ describe("manifests/dispatch", () => {
     expect(status).toBe(0);
   });
 
-  it("gives curfew dispatch Jobs in the builds' namespace, and nothing elsewhere", async () => {
+  it("gives curfew dispatch rules for Jobs in the builds' namespace, and none elsewhere", async () => {
     expect(await ownRules("curfew-dispatch", builds)).toEqual(["jobs.batch [] [] [create get list watch delete]"]);
     expect(await ownRules("curfew-dispatch")).toEqual([]);
     expect(await ownRules("curfew-dispatch", "default")).toEqual([]);

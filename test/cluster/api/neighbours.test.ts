@@ -8,7 +8,7 @@ import { addWebhook } from "../support/webhooks.ts";
 const namespace = testNamespace("neighbours");
 const containers = [script("main", "true"), politeSidecar()];
 
-/** A webhook that adds a sidecar to Jobs that have none of that name, as service meshes do. */
+/** A webhook that adds a sidecar to Jobs without one of that name, as service meshes do. */
 const addsProxy = (object: unknown) =>
   (object as Job).spec.template.spec.containers.some(({ name }) => name === "proxy")
     ? []
@@ -20,7 +20,7 @@ for (const [order, name] of [
 ] as const) {
   describe(`a webhook that runs ${order} Curfew's and adds a container in front`, () => {
     for (const strategy of ["trap", "native"] as const) {
-      it(`leaves main the main container, and its own a sidecar (${strategy})`, async () => {
+      it(`doesn't change which container is main, and its own becomes a sidecar (${strategy})`, async () => {
         const remove = await addWebhook(name, "jobs", addsProxy);
         try {
           const annotations = { "curfew.sh/main": "main", "curfew.sh/strategy": strategy };
@@ -46,11 +46,11 @@ for (const [order, name] of [
   });
 }
 
-describe("a webhook that looks for its container among containers only, and is called again", () => {
+describe("a webhook that looks for its container only among containers, and is called again", () => {
   const native = { "curfew.sh/main": "main", "curfew.sh/strategy": "native" };
   const trap = { ...native, "curfew.sh/strategy": "trap" };
 
-  it("may add it a second time before Curfew's turn: one is left", async () => {
+  it("can run before Curfew's: one container is left", async () => {
     const remove = await addWebhook("aa-adds-again", "jobs", addsProxy, { reinvocationPolicy: "IfNeeded" });
     try {
       const { spec } = (await createJob(namespace, job("again-native", containers, { annotations: native }))).spec
@@ -62,7 +62,7 @@ describe("a webhook that looks for its container among containers only, and is c
     }
   });
 
-  it("after it the API server refuses the second one under native; under trap there is none", async () => {
+  it("after Curfew's, adds a second one under native, which the API server refuses, and none under trap", async () => {
     const remove = await addWebhook("zz-adds-again", "jobs", addsProxy, { reinvocationPolicy: "IfNeeded" });
     try {
       const refused = await create(namespace, job("again-after-native", containers, { annotations: native }));
@@ -77,7 +77,7 @@ describe("a webhook that looks for its container among containers only, and is c
   });
 });
 
-it("a webhook that adds the label after Curfew's turn is named as a reason", async () => {
+it("if another webhook may have added the label after Curfew's turn, the refusal says so", async () => {
   const label = [{ op: "add", path: "/metadata/labels", value: { "curfew.sh/enabled": "true" } }];
   const remove = await addWebhook("zz-labels", "jobs", (object) =>
     (object as Job).metadata.name === "labelled-late" ? label : [],

@@ -19,7 +19,7 @@ describe("while no admission server answers", () => {
     await repair();
   });
 
-  it("an opted-in Job is refused, in words that say what must run", async () => {
+  it("a labelled Job is refused, with a message that says what must run", async () => {
     const { status, stderr } = await kubectl(
       ["create", "-n", namespace, "-f", "-"],
       JSON.stringify(job("refused", containers)),
@@ -32,7 +32,7 @@ describe("while no admission server answers", () => {
     expect((await create(namespace, job("plain", containers, { labels: {} }))).status).toBe(201);
   });
 
-  it("CronJobs of opted-in Jobs are created", async () => {
+  it("CronJobs of labelled Jobs are created", async () => {
     const { metadata, spec } = job("x", containers);
     const jobTemplate = { metadata: { labels: metadata.labels }, spec };
     const cronJob = {
@@ -44,7 +44,7 @@ describe("while no admission server answers", () => {
     expect((await create(namespace, cronJob)).status).toBe(201);
   });
 
-  it("opted-in Jobs that are there can be annotated, resumed and deleted", async () => {
+  it("existing labelled Jobs can be annotated, resumed and deleted", async () => {
     const path = pathOf("Job", namespace, "there");
     const change = { metadata: { annotations: { note: "a" } }, spec: { suspend: false } };
     expect((await request("PATCH", path, change, "application/merge-patch+json")).status).toBe(200);

@@ -1,4 +1,7 @@
-/** The ValidatingAdmissionPolicies: what holds even where the webhook's failurePolicy is Ignore, or another webhook undoes its work. */
+/**
+ * The ValidatingAdmissionPolicies: what holds even if the webhook's failurePolicy is Ignore, or if
+ * another webhook undoes its work.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { create, pathOf, request } from "../support/api.ts";
 import { createJob, type Job } from "../support/jobs.ts";
@@ -10,7 +13,7 @@ const namespace = testNamespace("policies");
 const annotations = { "curfew.sh/main": "main" };
 const containers = [script("main", "true"), politeSidecar()];
 
-/** A Job as these tests change it. */
+/** A Job that these tests can change. */
 interface LooseJob {
   readonly apiVersion: string;
   readonly kind: string;
@@ -37,7 +40,7 @@ const mountOf = ({ volumeMounts }: LooseContainer): Record<string, unknown> => {
   return found;
 };
 
-/** A Job as one exports it and creates it under another name. */
+/** A Job as people export it and create it again under another name. */
 const again = (job: Job): LooseJob => {
   const { metadata, spec } = structuredClone(job) as unknown as LooseJob;
   delete spec.selector;
@@ -57,13 +60,13 @@ const podOf = ({ spec: { template } }: LooseJob) => ({
   spec: template.spec,
 });
 
-it("60 containers with 200 mounts each are within the policies' budget", async () => {
+it("60 containers with 200 mounts each stay within the policies' cost budget", async () => {
   const volumes = Array.from({ length: 200 }, (_, at) => ({ name: `data-${at}`, emptyDir: {} }));
   const volumeMounts = volumes.map(({ name }) => ({ name, mountPath: `/data/podium/${name}` }));
   const many = Array.from({ length: 60 }, (_, at) => ({ ...script(`c-${at}`, "true"), volumeMounts }));
   const main = Array.from({ length: 30 }, (_, at) => `c-${at}`).join(",");
   const options = { annotations: { "curfew.sh/main": main }, pod: { volumes } };
-  // A dry run, as etcd couldn't store it.
+  // A dry run, because etcd couldn't store it.
   const dryRun = await create(namespace, job("large", many, options), "?dryRun=All");
   expect(dryRun.body.message ?? "").toBe("");
   const { status, body } = await create(namespace, podOf(again(dryRun.body as unknown as Job)), "?dryRun=All");
@@ -71,7 +74,7 @@ it("60 containers with 200 mounts each are within the policies' budget", async (
   expect(status).toBe(201);
 });
 
-describe("with the webhook out of the way", () => {
+describe("without the webhook", () => {
   let resume: () => Promise<void>;
   let patched: Job;
   let native: Job;
@@ -86,14 +89,14 @@ describe("with the webhook out of the way", () => {
     await resume();
   });
 
-  it("an opted-in Job without Curfew's marker is refused", async () => {
+  it("a labelled Job without Curfew's marker is refused", async () => {
     const { status, body } = await create(namespace, job("unmarked", containers));
     expect(status).toBe(403);
     expect(body.message).toContain("Curfew's webhook hasn't seen it");
   });
 
   it.each(["trap", "native", "none"])(
-    "an opted-in Job that only says %s is refused, and its containers are named",
+    "a labelled Job that only says %s is refused, and the message names its containers",
     async (marker) => {
       const claims = { annotations: { "curfew.sh/injected": marker } };
       const { status, body } = await create(namespace, job("claims", containers, claims));
@@ -104,7 +107,7 @@ describe("with the webhook out of the way", () => {
     },
   );
 
-  it("an opted-in Job that says native, for a native sidecar of its own, is refused", async () => {
+  it("a labelled Job that says native, because it has its own native sidecar, is refused", async () => {
     const initContainers = [{ ...politeSidecar("own"), restartPolicy: "Always" }];
     const claims = { annotations: { "curfew.sh/injected": "native" }, pod: { initContainers } };
     const { status, body } = await create(namespace, job("claims", containers, claims));
@@ -112,12 +115,12 @@ describe("with the webhook out of the way", () => {
     expect(body.message).toContain("has not planned its containers: main, sidecar.");
   });
 
-  it("an opted-in Job that says none is let through if it has one container", async () => {
+  it("a labelled Job that says none is allowed if it has one container", async () => {
     const claims = { annotations: { "curfew.sh/injected": "none" } };
     expect((await create(namespace, job("single", [script("main", "true")], claims), "?dryRun=All")).status).toBe(201);
   });
 
-  it("a patched Job is let through again under another name", async () => {
+  it("a patched Job can be created again under another name", async () => {
     expect((await create(namespace, again(patched), "?dryRun=All")).status).toBe(201);
     expect((await create(namespace, again(native), "?dryRun=All")).status).toBe(201);
   });
@@ -143,7 +146,7 @@ describe("with the webhook out of the way", () => {
     ],
     ["removes main", () => patched, (spec) => spec.containers.shift(), "main"],
     [
-      "drops restartPolicy, and adds a native sidecar of its own",
+      "drops restartPolicy, and adds another native sidecar",
       () => native,
       (spec) => {
         const [moved] = spec.initContainers ?? [];
@@ -152,27 +155,27 @@ describe("with the webhook out of the way", () => {
       },
       "sidecar",
     ],
-  ])("who %s", (_, from, undo, named) => {
+  ])("if somebody %s", (_, from, undo, named) => {
     const undone = (): LooseJob => {
       const copy = again(from());
       undo(copy.spec.template.spec);
       return copy;
     };
 
-    it("finds the Job refused, with the name of the container", async () => {
+    it("the Job is refused, with the name of the container", async () => {
       const { status, body } = await create(namespace, undone());
       expect(status).toBe(403);
       expect(body.message).toContain(`these containers are not as Curfew leaves them: ${named}.`);
     });
 
-    it("finds its Pods refused, with the name of the container", async () => {
+    it("its Pods are refused, with the name of the container", async () => {
       const { status, body } = await create(namespace, podOf(undone()));
       expect(status).toBe(403);
       expect(body.message).toContain(`: ${named}. Another admission webhook`);
     });
   });
 
-  it("who adds a container to the Job is found out, and to the Pod isn't", async () => {
+  it("a container that's added to the Job is refused, one that's added to the Pod isn't", async () => {
     const added = again(patched);
     added.spec.template.spec.containers.push(politeSidecar("late"));
     const { status, body } = await create(namespace, added);
@@ -181,7 +184,7 @@ describe("with the webhook out of the way", () => {
     expect((await create(namespace, podOf(added), "?dryRun=All")).status).toBe(201);
   });
 
-  it("the Pod of a Job that an earlier Curfew wrapped, without a record, is let through", async () => {
+  it("the Pod of a Job that an earlier Curfew wrapped, without a record, is allowed", async () => {
     for (const earlier of [patched, native]) {
       const pod = podOf(again(earlier));
       expect(pod.metadata.annotations).toHaveProperty(["curfew.sh/sidecars"]);
@@ -190,12 +193,12 @@ describe("with the webhook out of the way", () => {
     }
   });
 
-  it("the Pod of a patched Job is let through", async () => {
+  it("the Pod of a patched Job is allowed", async () => {
     expect((await create(namespace, podOf(again(patched)), "?dryRun=All")).status).toBe(201);
     expect((await create(namespace, podOf(again(native)), "?dryRun=All")).status).toBe(201);
   });
 
-  it("other Jobs and Pods are none of their business", async () => {
+  it("other Jobs and Pods are allowed", async () => {
     expect((await create(namespace, job("plain", containers, { labels: {} }))).status).toBe(201);
     expect(
       (await create(namespace, { apiVersion: "v1", kind: "Pod", metadata: { name: "plain" }, spec: { containers } }))
@@ -203,7 +206,7 @@ describe("with the webhook out of the way", () => {
     ).toBe(201);
   });
 
-  it("a Job that is there can lose its marker, its status, its finalizers and itself", async () => {
+  it("an existing Job can lose its marker, its status and its finalizers, and can be deleted", async () => {
     const path = pathOf("Job", namespace, "patched");
     const patch = async (target: string, body: object) =>
       (await request("PATCH", target, body, "application/merge-patch+json")).status;
@@ -220,7 +223,7 @@ describe("with the webhook out of the way", () => {
 describe("a webhook that drops restartPolicy from native sidecars", () => {
   const native = { "curfew.sh/main": "main", "curfew.sh/strategy": "native" };
 
-  it("on Jobs is caught, and named as what it is", async () => {
+  it("is caught on Jobs, and the refusal says what it does", async () => {
     const remove = await addWebhook("zz-strips", "jobs", (object) => {
       const path = "/spec/template/spec/initContainers/0/restartPolicy";
       return (object as Job).spec.template.spec.initContainers?.[0]?.restartPolicy === undefined
@@ -237,7 +240,7 @@ describe("a webhook that drops restartPolicy from native sidecars", () => {
     }
   });
 
-  it("on Pods is caught, and the Job's events tell of it", async () => {
+  it("is caught on Pods, and the Job's events say so", async () => {
     const remove = await addWebhook("zz-strips", "pods", (object) => {
       const { spec } = object as { spec: { initContainers?: { restartPolicy?: string }[] } };
       const path = "/spec/initContainers/0/restartPolicy";

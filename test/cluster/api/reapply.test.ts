@@ -1,4 +1,7 @@
-/** A Job's template is immutable, and Curfew changes it: what becomes of the manifest when it is applied again, with the real kubectl. */
+/**
+ * A Job's template is immutable, and Curfew changes it. What happens when the manifest is applied
+ * again, with the real kubectl.
+ */
 import { describe, expect, it, vi } from "vitest";
 import { getJob, type Job } from "../support/jobs.ts";
 import { kubectl, kubectlOutput } from "../support/kubectl.ts";
@@ -17,7 +20,7 @@ type Manifest = ReturnType<typeof job>;
 
 const stored = (name: string): Promise<Job> => getJob(namespace, name);
 
-/** The Job once its controller has seen that it is suspended. */
+/** The Job, once its controller has seen that it's suspended. */
 async function untilSuspended(name: string): Promise<Job> {
   const look = async (): Promise<Job | false> => {
     const job = await stored(name);
@@ -35,7 +38,7 @@ function withMain(manifest: Manifest, change: object): Manifest {
 
 for (const strategy of ["trap", "native"] as const) {
   describe.concurrent(`a Job under ${strategy}`, () => {
-    /** A suspended Job, so that nothing but these tests changes it, created by `kubectl apply`. */
+    /** A Job created by `kubectl apply`. It's suspended, so that only these tests change it. */
     async function applied(name: string, argv: object, ...flags: readonly string[]): Promise<Manifest> {
       const annotations = {
         "curfew.sh/main": "main",
@@ -80,7 +83,8 @@ for (const strategy of ["trap", "native"] as const) {
       expect((await stored(manifest.metadata.name)).spec).toEqual(before.spec);
     });
 
-    // The selector and the labels that the API server gave the Job must be in there: without them no Job can be replaced.
+    // The manifest needs the selector and the labels that the API server gave the Job: without them,
+    // no Job can be replaced.
     it("is unchanged by `kubectl replace` with the manifest's own containers", async () => {
       const manifest = await applied("replace-own", argvForms["command and args"]);
       const before = await stored(manifest.metadata.name);
@@ -114,7 +118,7 @@ for (const strategy of ["trap", "native"] as const) {
       });
     }
 
-    it("may still be resumed, made wider, labelled and annotated by its manifest", async () => {
+    it("can still be resumed, made more parallel, labelled and annotated by its manifest", async () => {
       const manifest = await applied("mutable", argvForms["command and args"]);
       const spec = { ...manifest.spec, suspend: false, parallelism: 2 };
       const metadata = {
@@ -131,7 +135,7 @@ for (const strategy of ["trap", "native"] as const) {
       });
     });
 
-    it("tells that a setting which changes later has no effect", async () => {
+    it("warns that changing a setting later has no effect", async () => {
       const manifest = await applied("late", argvForms.command);
       manifest.metadata.annotations = {
         ...manifest.metadata.annotations,
@@ -146,7 +150,7 @@ for (const strategy of ["trap", "native"] as const) {
 
 describe.concurrent("a suspended Job", () => {
   it.each(["trap", "native"])(
-    "takes new resources for its sidecar by `kubectl apply` of its manifest (%s)",
+    "takes new resources for its sidecar from `kubectl apply` of its manifest (%s)",
     async (strategy) => {
       const annotations = { "curfew.sh/main": "main", "curfew.sh/strategy": strategy };
       const manifestWith = (cpu: string) =>
@@ -188,7 +192,7 @@ describe("a Job that an earlier version of Curfew wrapped", () => {
       ["create", "--dry-run=server", "-o", "json", ...inNamespace],
       JSON.stringify(manifest),
     );
-    // What that version stored: the same form around other scripts.
+    // What that version stored: the same form with other scripts.
     const earlier = structuredClone(manifest) as unknown as Job;
     const wrapped = (JSON.parse(dryRun) as Job).spec.template.spec;
     const containers = wrapped.containers.map((container) => {

@@ -1,4 +1,7 @@
-/** The real buildkite-agent beside the real dockerd, as in 2020 but without the hack, against a fake of Buildkite's agent API. */
+/**
+ * The real buildkite-agent beside the real dockerd, as in 2020 but without the hack, against a fake
+ * of Buildkite's agent API.
+ */
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -15,7 +18,10 @@ const buildkite = reachableBuildkite();
 /** Before that, TERM would end dockerd without a shutdown. */
 const UNTIL_DOCKERD = "until docker version >/dev/null 2>&1; do sleep 0.1; done";
 
-/** Agent and Docker daemon; the agent takes one job of `queue`, or leaves after five seconds without one. `more`: further fields of it. */
+/**
+ * A Job with an agent and a Docker daemon. The agent takes one job of `queue`, or leaves after five
+ * seconds without one. `more` has further fields of the agent.
+ */
 function agentJob(queue: string, strategy: string, more: object = {}) {
   const variables = {
     BUILDKITE_AGENT_TOKEN: buildkite.agentToken,
@@ -34,7 +40,7 @@ function agentJob(queue: string, strategy: string, more: object = {}) {
   return job(queue, [agent, dind()], { annotations, pod: { volumes: [dockerVolume] } });
 }
 
-/** Whatever the agent's build did, agent and daemon ended of themselves. */
+/** Checks that agent and daemon ended by themselves, whatever the agent's build did. */
 async function expectCleanEnd({ outcome, pod }: EndedJob): Promise<void> {
   expect(outcome).toBe("Complete");
   expect({ agent: endOf(pod, "agent").exitCode, dind: endOf(pod, "dind").exitCode }).toEqual({ agent: 0, dind: 0 });
@@ -50,7 +56,10 @@ interface ExampleContainer {
   env?: readonly object[];
 }
 
-/** examples/buildkite-agent.yaml as it is, but for where its agent finds Buildkite and which queue it serves. */
+/**
+ * examples/buildkite-agent.yaml, changed only in where its agent finds Buildkite and which queue it
+ * serves.
+ */
 function exampleJob(queue: string): Example {
   const file = new URL("../../../examples/buildkite-agent.yaml", import.meta.url);
   const example = parse(readFileSync(file, "utf8")) as Example;
@@ -70,7 +79,7 @@ describe("the example", () => {
     return kubectlOutput(["create", "secret", "generic", "buildkite-agent", "-n", namespace, token]);
   });
 
-  it("gives its job a Docker daemon that is there from the first moment, and its agent warns of nothing", async () => {
+  it("gives its job a Docker daemon that's up from the start, and its agent doesn't warn about tini", async () => {
     const build = buildkite.schedule({
       queue: "example",
       command: "docker version --format 'dockerd {{.Server.Version}}'",
@@ -83,8 +92,8 @@ describe("the example", () => {
   });
 });
 
-describe.concurrent.for(["trap", "native"])("by %s, a Buildkite agent with a Docker daemon", (strategy) => {
-  it("runs a job that talks to the daemon, hands in its output and its 0, and the Job completes", async () => {
+describe.concurrent.for(["trap", "native"])("under %s, a Buildkite agent with a Docker daemon", (strategy) => {
+  it("runs a job that talks to the daemon and reports its output and exit code 0, and the Job completes", async () => {
     const queue = `green-${strategy}`;
     const command = `${UNTIL_DOCKERD}; docker version --format 'dockerd {{.Server.Version}}'`;
     const build = buildkite.schedule({ queue, command });
@@ -94,7 +103,7 @@ describe.concurrent.for(["trap", "native"])("by %s, a Buildkite agent with a Doc
     expect(logOf(build)).toMatch(/^dockerd \d+\.\d+/m);
   });
 
-  it("hands in a job's 7, and the Job completes all the same: the agent has done its work", async () => {
+  it("reports a job's exit code 7, and the Job still completes: the agent has done its work", async () => {
     const queue = `red-${strategy}`;
     const build = buildkite.schedule({ queue, command: `${UNTIL_DOCKERD}; echo failing; exit 7` });
     await expectCleanEnd(await runJob(namespace, agentJob(queue, strategy)));
@@ -102,7 +111,7 @@ describe.concurrent.for(["trap", "native"])("by %s, a Buildkite agent with a Doc
     expect(logOf(build)).toMatch(/^failing\r?$/m);
   });
 
-  it("leaves after its idle timeout when there is no job, and the Job completes", async () => {
+  it("leaves after its idle timeout if there's no job, and the Job completes", async () => {
     const queue = `idle-${strategy}`;
     const command = ["sh", "-c", `${UNTIL_DOCKERD}; exec buildkite-agent-entrypoint "$@"`, "sh"];
     const ended = await runJob(namespace, agentJob(queue, strategy, { command }));

@@ -1,4 +1,7 @@
-/** auto takes native only where that does no harm. Each Job here once did worse with Curfew than without, under native, by the label alone. */
+/**
+ * auto takes native only if that does no harm. Each Job here once did worse with Curfew than without,
+ * because the label alone made it native.
+ */
 import { describe, expect, it } from "vitest";
 import { createJob, endOf, logsOf, runJob, statusOf, untilEnded, type EndedJob } from "../support/jobs.ts";
 import { ENABLED, job, politeSidecar, script } from "../support/manifests.ts";
@@ -8,15 +11,15 @@ const namespace = testNamespace("auto");
 
 const work = { volumeMounts: [{ name: "work", mountPath: "/work" }] };
 const volumes = { volumes: [{ name: "work", emptyDir: {} }] };
-/** Fails unless it's given what only main makes. */
+/** Fails until main has made its file. */
 const mainIsHere = { exec: { command: ["test", "-e", "/work/main-is-here"] } };
-/** Keeps auto from trap: kubelet runs the hook only where it ends the container. */
+/** Keeps auto from trap: kubelet runs the hook only if it ends the container. */
 const preStop = { preStop: { exec: { command: ["true"] } } };
 
 const strategyOf = ({ job: { metadata } }: EndedJob): string | undefined =>
   metadata.annotations?.["curfew.sh/injected"];
 
-describe.concurrent("a sidecar that waits for something that main does doesn't keep main from starting", () => {
+describe.concurrent("a sidecar that waits for something main does doesn't keep main from starting", () => {
   const main = script("main", "touch /work/main-is-here; until [ -e /work/sidecar-is-up ]; do sleep 0.2; done", work);
   const serve = "touch /work/sidecar-is-up; trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
 
@@ -38,7 +41,7 @@ describe.concurrent("a sidecar that waits for something that main does doesn't k
   });
 });
 
-it("a helper that runs once and ends isn't started again, whoever calls it a sidecar", async () => {
+it("a helper that runs once and ends isn't started again, even if it counts as a sidecar", async () => {
   const helper = script("seed", "echo seeding", { lifecycle: preStop });
   const options = {
     annotations: { "curfew.sh/main": "main" },
@@ -71,7 +74,7 @@ describe.concurrent("a sidecar that fails", () => {
   });
 });
 
-it("a sidecar that has a preStop hook and does none of this becomes native, and its hook runs", async () => {
+it("a sidecar that has a preStop hook and does none of the above becomes native, and its hook runs", async () => {
   const hook = { preStop: { exec: { command: ["sh", "-c", "echo hooked >/proc/1/fd/1"] } } };
   const ended = await runJob(
     namespace,

@@ -1,4 +1,7 @@
-/** `kubectl delete job` while it runs: main is as it would be without Curfew, the sidecar outlives it, and the grace period holds. */
+/**
+ * `kubectl delete job` while the Job runs: main ends as it would without Curfew, the sidecar outlives
+ * it, and the grace period holds.
+ */
 import { describe, expect, it, vi } from "vitest";
 import { request, pathOf } from "../support/api.ts";
 import { followLogs, SLACK_MS, timeOf, type LogLine } from "../support/follow-logs.ts";
@@ -10,7 +13,7 @@ import { testNamespace } from "../support/namespace.ts";
 const namespace = testNamespace("deletion");
 const GRACE_SECONDS = 20;
 
-/** What a Pod's containers wrote until they had ended, and how long after the deletion that was, in seconds. */
+/** What a Pod's containers wrote until they ended, and how many seconds after the deletion that was. */
 interface Deletion {
   readonly main: readonly LogLine[];
   readonly sidecar: readonly LogLine[];
@@ -32,7 +35,7 @@ async function deleteMidRun(name: string, strategy: string, main: string): Promi
   const seconds = (Date.now() - start) / 1000;
   const path = pathOf("Pod", namespace, pod.metadata.name);
   const isGone = async (): Promise<boolean> => (await request("GET", path)).status === 404;
-  await vi.waitUntil(isGone, { timeout: 75_000, interval: 200, message: "the Pod stays" });
+  await vi.waitUntil(isGone, { timeout: 75_000, interval: 200, message: "the Pod still exists" });
   return { main: mainLines, sidecar: sidecarLines, seconds };
 }
 
@@ -48,14 +51,14 @@ for (const strategy of ["trap", "native"] as const) {
       expect(seconds).toBeLessThan(GRACE_SECONDS + 5);
     });
 
-    it("a shell script as main, which as PID 1 ignores TERM, goes on to its end, and the sidecar with it", async () => {
+    it("a shell script as main, which ignores TERM as PID 1, runs to its end, and so does the sidecar", async () => {
       const main = "echo working; sleep 7; echo finished; sleep 0.2";
       const { main: mainLines, sidecar, seconds } = await deleteMidRun(`${strategy}-script`, strategy, main);
       expect(timeOf(sidecar, "stopping")).toBeGreaterThan(timeOf(mainLines, "finished") - SLACK_MS);
       expect(seconds).toBeLessThan(GRACE_SECONDS + 5);
     });
 
-    it("a main that never ends takes the whole grace period, and no more", async () => {
+    it("if main never ends, the Pod takes its whole grace period, and no longer", async () => {
       const { sidecar, seconds } = await deleteMidRun(
         `${strategy}-endless`,
         strategy,
@@ -63,7 +66,7 @@ for (const strategy of ["trap", "native"] as const) {
       );
       expect(sidecar.map(({ text }) => text)).toContain("stopping");
       expect(seconds).toBeGreaterThan(GRACE_SECONDS - 3);
-      // A slow machine adds to it; a second grace period would be more.
+      // A slow machine adds to it, but a second grace period would add more.
       expect(seconds).toBeLessThan(GRACE_SECONDS + 15);
     });
   });

@@ -1,4 +1,4 @@
-/** From a signed webhook to the build's exit status, with every part real but Buildkite itself. */
+/** From a signed webhook to the build's exit status, with every part real except Buildkite itself. */
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { logOf, type FakeJob } from "../../../sim/buildkite/jobs.ts";
 import { BUILDS, dispatcherLogs, installedDispatcher } from "../support/installed-dispatcher.ts";
@@ -8,11 +8,14 @@ import { reachableBuildkite } from "../support/reachable-buildkite.ts";
 const buildkite = reachableBuildkite();
 const send = installedDispatcher(buildkite);
 
-/** Makes an image of the agent's shell, since there may be no registry, and runs it. */
+/** Makes an image of the agent's shell, because there may be no registry, and runs it. */
 const DOCKER_RUN =
   "tar -ch /bin/sh $(ldd /bin/sh | grep -o '/[^ ]*') | docker import - shell && docker run --rm --network none shell /bin/sh -c 'echo hello from a container'";
 
-/** The job's Job has completed, admitted by Curfew; its containers have ended, dockerd by its own shutdown. */
+/**
+ * Checks that the Job has completed with Curfew's patch, and that its containers have ended, dockerd
+ * by its own shutdown.
+ */
 async function expectNothingLeft({ outcome, job, pod }: EndedJob): Promise<void> {
   expect(outcome).toBe("Complete");
   expect(job.metadata.annotations).toMatchObject({ "curfew.sh/injected": "trap" });
@@ -32,7 +35,7 @@ describe.concurrent.for([
     });
   });
   const schedule = (command: string): FakeJob => buildkite.schedule({ queue, command });
-  /** In queue mode the agent of one build's Job may run another's. */
+  /** In queue mode, the agent of one build's Job can run another build. */
   const untilRun = (build: FakeJob): Promise<boolean> =>
     vi.waitUntil(() => build.state === "finished", { timeout: 120_000, message: "it hasn't run" });
   const ended = (job: FakeJob): Promise<EndedJob> => untilEnded(BUILDS, `buildkite-${job.id}`);
@@ -47,7 +50,7 @@ describe.concurrent.for([
     expect(build).toMatchObject({ state: "finished", exitStatus: 0, runs: 1 });
   });
 
-  it("a build that fails without a webhook is found, its 7 arrives, and nothing is left running", async () => {
+  it("a failing build without a webhook is found, its exit code 7 arrives, and nothing is left running", async () => {
     const build = schedule("docker version && exit 7");
     await untilRun(build);
     await expectNothingLeft(await ended(build));

@@ -1,4 +1,7 @@
-/** The one promise that matters: when main has ended, however it ended, so do the sidecars, and nobody's exit code is another. */
+/**
+ * The one promise that matters: when main ends, for any reason, so do the sidecars, and every
+ * container shows the right exit code.
+ */
 import { beforeAll, describe, expect, it } from "vitest";
 import {
   createJob,
@@ -43,31 +46,32 @@ for (const strategy of ["trap", "native"] as const) {
       expect(endOf(pod, "dind").exitCode).toBe(0);
     });
 
-    it("a sidecar gets TERM, and the time it takes to stop", async () => {
+    it("a sidecar gets TERM, and time to stop", async () => {
       const { outcome, pod } = await runJob(namespace, named("plain", [script("main", "sleep 1"), politeSidecar()]));
       expect(outcome).toBe("Complete");
       expect(await outputOf(namespace, pod, "sidecar")).toMatch(/started\nstopping\nstopped/);
       expect(endOf(pod, "sidecar").exitCode).toBe(0);
     });
 
-    it("main's failure is the Job's: 7 on main, 0 on the sidecar", async () => {
+    it("if main fails, so does the Job: main shows 7, the sidecar 0", async () => {
       const { outcome, pod } = await runJob(namespace, named("fails", [script("main", "exit 7"), politeSidecar()]));
       expect(outcome).toBe("Failed");
       expect(endOf(pod, "main")).toMatchObject({ exitCode: 7, reason: "Error" });
       expect(endOf(pod, "sidecar").exitCode).toBe(0);
     });
 
-    it("a main that is OOM-killed shows 137, and the sidecar ends", async () => {
+    it("a main that's OOM-killed shows 137, and the sidecar ends", async () => {
       const { outcome, pod } = await runJob(namespace, named("oom", [script("main", hoard, memory), politeSidecar()]));
       expect(outcome).toBe("Failed");
       const { exitCode, reason } = endOf(pod, "main");
-      // containerd may hear of the OOM after the exit: then kubelet says Error, for good (containerd/containerd#12260).
+      // containerd can learn about the OOM after the exit. Then kubelet says Error, and it stays so
+      // (containerd/containerd#12260).
       const isOom = reason === "OOMKilled" || (reason === "Error" && (await wasOomKilled(namespace, pod, "main")));
       expect({ exitCode, isOom }).toEqual({ exitCode: 137, isOom: true });
       expect(endOf(pod, "sidecar").exitCode).toBe(0);
     });
 
-    it("a main that is SIGKILLed from the node shows 137, and the sidecar ends", async () => {
+    it("a main that's SIGKILLed from the node shows 137, and the sidecar ends", async () => {
       await createJob(namespace, named("killed", [script("main", "echo working; sleep 600"), politeSidecar()]));
       const running = await untilLogged(namespace, `${strategy}-killed`, "main", "working");
       await untilLogged(namespace, `${strategy}-killed`, "sidecar", "started");
@@ -78,7 +82,7 @@ for (const strategy of ["trap", "native"] as const) {
       expect(endOf(pod, "sidecar").exitCode).toBe(0);
     });
 
-    it("a sidecar that is SIGKILLed from the node does not disturb main, and its code is visible", async () => {
+    it("a sidecar that's SIGKILLed from the node doesn't disturb main, and shows its exit code", async () => {
       await createJob(namespace, named("sidecar-killed", [waitingMain, politeSidecar()]));
       const running = await untilLogged(namespace, `${strategy}-sidecar-killed`, "sidecar", "started");
       await killContainer(namespace, running, "sidecar");
@@ -95,7 +99,7 @@ for (const strategy of ["trap", "native"] as const) {
 }
 
 describe.concurrent("under trap", () => {
-  it("a sidecar that crashes by itself shows its own code", async () => {
+  it("a sidecar that crashes by itself shows its own exit code", async () => {
     const annotations = { "curfew.sh/main": "main" };
     await createJob(namespace, job("crash", [waitingMain, script("sidecar", "exit 3")], { annotations }));
     const ended = await untilPod(namespace, "crash", "the sidecar ended, main running", (pod) => {
@@ -109,7 +113,7 @@ describe.concurrent("under trap", () => {
     expect(endOf(pod, "sidecar").exitCode).toBe(3);
   });
 
-  it("the Job of 2020 with its hack and the label loses the hack's flaws", async () => {
+  it("the Job of 2020, with its hack and with the label, loses the hack's flaws", async () => {
     const mount = { name: "tmp-pod", mountPath: "/usr/share/pod" };
     const client = dockerClient("true");
     const agent = {

@@ -1,6 +1,7 @@
 /**
- * What breaks in Curfew's own Pods while Jobs are created without pause. Counts are printed; docs/operations.md has them in its table. It
- * runs after the other files of this tier, whose Jobs would be refused meanwhile.
+ * Breaks Curfew's own Pods while Jobs are created without pause. Prints counts, which
+ * docs/operations.md has in its table. Runs after the other files of this tier, because their Jobs
+ * would be refused meanwhile.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it, vi } from "vitest";
@@ -25,10 +26,13 @@ async function admissionPods(): Promise<readonly Pod[]> {
 const isReady = (pod: Pod | undefined): boolean =>
   pod?.status.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 
-/** One of the admission Pods that are to stay, and how to look at it again. Those that a rollout has replaced drain for a while. */
+/**
+ * An admission Pod that isn't being deleted, and how to look at it again. Pods that a rollout has
+ * replaced drain for a while.
+ */
 async function onePod(): Promise<{ readonly pod: Pod; readonly again: () => Promise<Pod | undefined> }> {
   const pod = (await admissionPods()).find(({ metadata }) => metadata.deletionTimestamp === undefined);
-  if (pod === undefined) throw new Error("there is no admission Pod");
+  if (pod === undefined) throw new Error("there's no admission Pod");
   return { pod, again: async () => (await admissionPods()).find(({ metadata }) => metadata.uid === pod.metadata.uid) };
 }
 
@@ -41,7 +45,7 @@ const REFUSAL =
   /^(Internal error occurred: )?failed calling webhook "jobs-labelled-enabled-need-curfew-running\.curfew\.sh"/;
 
 describe("of two admission Pods", () => {
-  it("one is SIGKILLed: what is not created is refused in words that name Curfew, no Job is lost or unpatched", async () => {
+  it("one is SIGKILLed: refusals name Curfew, and no Job is lost or unpatched", async () => {
     const load = createJobs(namespace);
     await more(load);
     const { pod, again } = await onePod();
@@ -59,20 +63,20 @@ describe("of two admission Pods", () => {
     for (const failure of result.failures) expect(failure).toMatch(REFUSAL);
   });
 
-  it("one hangs: once the API server has given up its connections to it, every Job is created; it comes back", async () => {
+  it("one hangs: once the API server has dropped its connections to it, every Job is created, and the Pod comes back", async () => {
     const load = createJobs(namespace);
     await more(load);
     const { pod, again } = await onePod();
     await killContainer(namespace, pod, "admission", "STOP");
     try {
       await expect.poll(async () => isReady(await again())).toBe(false);
-      // Reviews that wait for it end by the webhook's timeout.
+      // Reviews that wait for it end with the webhook's timeout.
       await sleep(6_000);
       const result = await load.stop();
       console.log(describeLoad("one of two admission Pods hangs, until it has left the Service", result));
       expect(result).toMatchObject({ lost: [], unpatched: [] });
       for (const failure of result.failures) expect(failure).toMatch(REFUSAL);
-      // The API server may keep a connection to it from before, and finds out only by a Job that times out.
+      // The API server may still have an old connection to it, and notices only when a Job times out.
       const isNoneRefused = async (): Promise<boolean> => {
         const later = createJobs(namespace);
         await more(later, 100);
@@ -81,7 +85,7 @@ describe("of two admission Pods", () => {
         for (const failure of failures) expect(failure).toMatch(REFUSAL);
         return failures.length === 0;
       };
-      // Not expect.poll, which would try again after a Job that was lost.
+      // Not expect.poll, because that would try again after a lost Job.
       await vi.waitUntil(isNoneRefused, { timeout: 120_000, interval: 200, message: "a hundred Jobs and no refusal" });
     } finally {
       await killContainer(namespace, pod, "admission", "CONT");
@@ -90,7 +94,7 @@ describe("of two admission Pods", () => {
   });
 });
 
-it("new Pods have too little memory to start: the old ones serve on, no Job is refused", async () => {
+it("new Pods have too little memory to start: the old ones keep serving, and no Job is refused", async () => {
   const load = createJobs(namespace);
   await kubectlOutput(["set", "resources", ...deployment, "--limits=memory=8Mi", "--requests=memory=8Mi"]);
   try {
@@ -109,7 +113,7 @@ it("new Pods have too little memory to start: the old ones serve on, no Job is r
   expect(result).toMatchObject({ failures: [], lost: [], unpatched: [] });
 });
 
-it("the webhook's Service has no endpoints: opted-in Jobs are refused, all others are created; then all are", async () => {
+it("the webhook's Service has no endpoints: labelled Jobs are refused, all others are created, and afterwards all are", async () => {
   const load = createJobs(namespace);
   await more(load);
   await kubectlOutput(["scale", ...deployment, "--replicas=0"]);
@@ -134,7 +138,7 @@ it("the webhook's Service has no endpoints: opted-in Jobs are refused, all other
   for (const failure of result.failures) expect(failure).toMatch(REFUSAL);
 });
 
-it("main fills the shared volume: its exit code is its own, and the sidecar ends", async () => {
+it("main fills the shared volume: it ends with its own exit code, and the sidecar ends", async () => {
   const fill = script(
     "main",
     "cat /dev/zero >/usr/share/pod/full; df /usr/share/pod | grep -q 100%; exit $((10 + $?))",

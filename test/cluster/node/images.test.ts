@@ -1,4 +1,7 @@
-/** Whatever an image is made of: what has a shell can be wrapped, what has none is left to native sidecars, and nothing hangs. */
+/**
+ * All kinds of images: those with a shell can be wrapped, those without one become native sidecars,
+ * and nothing hangs.
+ */
 import { describe, expect, it } from "vitest";
 import { linesOf, timeOf } from "../support/follow-logs.ts";
 import { endOf, logsOf, runJob, outputOf } from "../support/jobs.ts";
@@ -22,7 +25,7 @@ for (const strategy of ["trap", "native"] as const) {
   const annotations = { "curfew.sh/main": "main", "curfew.sh/strategy": strategy };
 
   describe.concurrent(`under ${strategy}`, () => {
-    it("a restricted Pod, not root and on a read-only root file system, completes where only such are let in", async () => {
+    it("a restricted Pod, without root and with a read-only root filesystem, completes in a restricted namespace", async () => {
       const securityContext = {
         allowPrivilegeEscalation: false,
         readOnlyRootFilesystem: true,
@@ -44,7 +47,7 @@ for (const strategy of ["trap", "native"] as const) {
     });
 
     for (const [name, image] of Object.entries(IMAGES)) {
-      it(`${name} as main, the other images as sidecars`, async () => {
+      it(`${name} as main completes, with the other images as sidecars`, async () => {
         const sidecars = Object.entries(IMAGES)
           .filter(([other]) => other !== name)
           .map(([other, image]) => politeSidecar(other, 0, { image }));
@@ -63,7 +66,7 @@ for (const strategy of ["trap", "native"] as const) {
 }
 
 describe.concurrent("a Node program", () => {
-  it("as main and as sidecar ends as it would by itself", async () => {
+  it("ends as it would by itself, as main and as a sidecar", async () => {
     const node = (name: string, text: string) => ({
       ...{ name, image: IMAGES.node, imagePullPolicy: "IfNotPresent" },
       command: ["node", "-e", text],
@@ -82,7 +85,7 @@ describe.concurrent("a Node program", () => {
 });
 
 describe.concurrent("an image without a shell", () => {
-  it("as a sidecar is a native one under auto, and the Job completes", async () => {
+  it("becomes a native sidecar under auto, and the Job completes", async () => {
     const manifest = job("no-shell", [proxy("proxy"), script("main", "sleep 1")]);
     const { outcome, job: ended, pod } = await runJob(namespace, manifest);
     expect(ended.metadata.annotations).toMatchObject({ "curfew.sh/injected": "native" });
@@ -90,7 +93,7 @@ describe.concurrent("an image without a shell", () => {
     expect(await logsOf(namespace, pod, "proxy")).toContain("received terminated");
   });
 
-  it("as main under trap fails with StartError, and its sidecar says so, stops and ends with 1 after the start timeout", async () => {
+  it("as main under trap, fails with StartError; after the start timeout its sidecar says so, stops, and ends with 1", async () => {
     const annotations = {
       "curfew.sh/main": "main",
       "curfew.sh/strategy": "trap",
@@ -107,7 +110,7 @@ describe.concurrent("an image without a shell", () => {
     expect(endOf(pod, "sidecar")).toMatchObject({ exitCode: 1, reason: "Error" });
     const lines = await linesOf(namespace, pod, "sidecar");
     const told = "curfew: main has not started within 5 s";
-    // It is written to stderr, which the container runtime reads apart from stdout.
+    // It's written to stderr, which the container runtime reads separately from stdout.
     expect(lines.map(({ text }) => text).filter((text) => text !== told)).toEqual(["started", "stopping", "stopped"]);
     const waited = timeOf(lines, told) - timeOf(lines, "started");
     expect(waited).toBeGreaterThan(4500);

@@ -1,4 +1,4 @@
-/** What a Job can do besides running once: all of it works as documented, with a sidecar in every Pod. */
+/** Everything a Job can do besides running once works as documented, with a sidecar in every Pod. */
 import { describe, expect, it } from "vitest";
 import { accepted, create, pathOf, request } from "../support/api.ts";
 import { createJob, endOf, getJob, logsOf, podsOf, runJob, statusOf, untilEnded, outputOf } from "../support/jobs.ts";
@@ -20,7 +20,7 @@ for (const strategy of ["trap", "native"] as const) {
       await expect.poll(() => podsOf(namespace, name)).toEqual([]);
     });
 
-    it("suspend and resume: nothing runs before, everything after", async ({ expect }) => {
+    it("suspend: nothing runs until the Job is resumed, and then it completes", async ({ expect }) => {
       const name = `${strategy}-suspended`;
       await createJob(namespace, named("suspended", "true", { suspend: true }));
       await expect.poll(async () => (await getJob(namespace, name)).status.conditions ?? []).not.toEqual([]);
@@ -36,7 +36,7 @@ for (const strategy of ["trap", "native"] as const) {
       expect((await untilEnded(namespace, name)).outcome).toBe("Complete");
     });
 
-    it("backoffLimit: each failed Pod ends, sidecar and all, and is followed by another", async () => {
+    it("backoffLimit: each failed Pod ends, sidecar included, and another one follows", async () => {
       const { outcome, reason, pods } = await runJob(namespace, named("retries", "exit 1", { backoffLimit: 1 }));
       expect([outcome, reason]).toEqual(["Failed", "BackoffLimitExceeded"]);
       expect(pods.map((pod) => [endOf(pod, "main").exitCode, endOf(pod, "sidecar").exitCode])).toEqual([
@@ -45,7 +45,7 @@ for (const strategy of ["trap", "native"] as const) {
       ]);
     });
 
-    it("restartPolicy OnFailure: main fails twice in place, the sidecar stays, and both end at last", async () => {
+    it("restartPolicy OnFailure: main fails and restarts twice, the sidecar keeps running, and finally both end", async () => {
       const counting = script("main", "echo x >>/count/runs; [ $(wc -l </count/runs) -ge 3 ]", {
         volumeMounts: [{ name: "count", mountPath: "/count" }],
       });
@@ -62,7 +62,7 @@ for (const strategy of ["trap", "native"] as const) {
       expect(await outputOf(namespace, ended.pod, "sidecar")).toMatch(/^started\nstopping\nstopped\n$/);
     });
 
-    it("parallelism 5: five Pods at once, each with a sidecar of its own", async () => {
+    it("parallelism 5: five Pods at once, each with its own sidecar", async () => {
       const { outcome, pods } = await runJob(
         namespace,
         named("parallel", "sleep 2", { parallelism: 5, completions: 5 }),
@@ -84,7 +84,7 @@ for (const strategy of ["trap", "native"] as const) {
       expect(output.sort()).toEqual(["index 0\n", "index 1\n", "index 2\n"]);
     });
 
-    it("successPolicy: one index is enough, and the others' Pods go", async () => {
+    it("successPolicy: one index is enough, even if the other Pod would run on", async () => {
       const spec = {
         completionMode: "Indexed",
         parallelism: 2,
@@ -115,15 +115,15 @@ for (const strategy of ["trap", "native"] as const) {
   });
 }
 
-describe.concurrent("podFailurePolicy under native, which sees the sidecar's exit code, too", () => {
+describe.concurrent("podFailurePolicy under native, which also sees the sidecar's exit code", () => {
   const annotations = { "curfew.sh/main": "main", "curfew.sh/strategy": "native" };
-  /** A sidecar that ends with 143 when it is told to stop, as many do. */
+  /** A sidecar that ends with 143 when it's told to stop, as many do. */
   const containers = [script("main", "exit 42"), politeSidecar("sidecar", 143)];
   const rule = (operator: string) => ({
     podFailurePolicy: { rules: [{ action: "FailJob", onExitCodes: { operator, values: [42] } }] },
   });
 
-  it("a rule for other codes than main's is not met by the sidecar's", async () => {
+  it("a rule for codes other than main's doesn't match the sidecar's", async () => {
     const { outcome, reason, pod } = await runJob(
       namespace,
       job("not-in", containers, { annotations, spec: rule("NotIn") }),
@@ -132,7 +132,7 @@ describe.concurrent("podFailurePolicy under native, which sees the sidecar's exi
     expect([outcome, reason]).toEqual(["Failed", "BackoffLimitExceeded"]);
   });
 
-  it("a rule for main's code is met", async () => {
+  it("a rule for main's code matches", async () => {
     const { outcome, reason } = await runJob(namespace, job("in", containers, { annotations, spec: rule("In") }));
     expect([outcome, reason]).toEqual(["Failed", "PodFailurePolicy"]);
   });

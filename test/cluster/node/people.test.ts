@@ -1,4 +1,7 @@
-/** What people and clusters do to running Pods works on wrapped ones: exec, logs, attach, shared namespaces, eviction. */
+/**
+ * What people and clusters do to running Pods also works on wrapped ones: exec, logs, attach, shared
+ * namespaces, eviction.
+ */
 import { spawn } from "node:child_process";
 import { describe, expect, it, vi } from "vitest";
 import { accepted, pathOf, request } from "../support/api.ts";
@@ -21,7 +24,10 @@ import { testNamespace } from "../support/namespace.ts";
 const namespace = testNamespace("people");
 const waitingMain = script("main", "echo working; until [ -e /tmp/go ]; do sleep 0.2; done; echo worked on");
 
-/** `kubectl attach -it` in a terminal, as a person has one; types `line` once attached, and returns what the terminal showed. */
+/**
+ * Runs `kubectl attach -it` in a terminal, as a person would. Types `line` once attached, and returns
+ * what the terminal showed.
+ */
 async function attach(pod: string, line: string): Promise<string> {
   const command = `kubectl attach -it -n ${namespace} ${pod} -c main`;
   const terminal = spawn("script", ["-qec", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
@@ -42,7 +48,7 @@ for (const strategy of ["trap", "native"] as const) {
     job(`${strategy}-${name}`, [main, politeSidecar()], { annotations, ...options });
 
   describe.concurrent(`under ${strategy}`, () => {
-    it("kubectl exec runs a command in main, and kubectl logs shows main's output and no other", async () => {
+    it("kubectl exec runs a command in main, and kubectl logs shows main's output and nothing else", async () => {
       const name = `${strategy}-exec`;
       await createJob(namespace, named("exec", waitingMain));
       const running = await untilLogged(namespace, name, "main", "working");
@@ -61,7 +67,8 @@ for (const strategy of ["trap", "native"] as const) {
     });
 
     it("shareProcessNamespace: the containers see each other, and the Job completes", async () => {
-      // The sidecar's child, which is there once it traps TERM. Both scripts' own texts are in the list, too.
+      // Looks for the sidecar's child, which runs once the sidecar traps TERM. The list also has the
+      // texts of both scripts.
       const main = script("main", "for _ in $(seq 300); do ps | grep 'sleep [1]$' && exit; sleep 0.2; done; exit 1");
       const { outcome, pod } = await runJob(namespace, named("share", main, { pod: { shareProcessNamespace: true } }));
       expect(outcome).toBe("Complete");
@@ -69,21 +76,21 @@ for (const strategy of ["trap", "native"] as const) {
       expect(endOf(pod, "sidecar").exitCode).toBe(0);
     });
 
-    it("hostUsers: false: in a user namespace of its own the Job completes", async ({ skip }) => {
+    it("hostUsers: false: the Job completes in its own user namespace", async ({ skip }) => {
       const name = `${strategy}-users`;
       await createJob(
         namespace,
         named("users", script("main", "cat /proc/self/uid_map"), { pod: { hostUsers: false } }),
       );
       const refusal = await sandboxRefusal(name);
-      if (refusal !== undefined) skip(`this node cannot: ${refusal}`);
+      if (refusal !== undefined) skip(`this node can't: ${refusal}`);
       const { outcome, pod } = await untilEnded(namespace, name);
       expect(outcome).toBe("Complete");
       expect(await logsOf(namespace, pod, "main")).not.toMatch(/^\s*0\s+0\s/);
       expect(await outputOf(namespace, pod, "sidecar")).toMatch(/stopping\nstopped/);
     });
 
-    it("a Pod that is evicted ends as a deleted one does, main first, each with its own code; its successor completes", async () => {
+    it("an evicted Pod ends like a deleted one, main first, each with its own exit code, and its successor completes", async () => {
       const name = `${strategy}-evicted`;
       const main = "trap 'echo leaving; sleep 1; exit 15' TERM; echo working; until [ -e /tmp/go ]; do sleep 0.2; done";
       await createJob(namespace, named("evicted", script("main", main), { spec: { backoffLimit: 1 } }));
@@ -115,7 +122,10 @@ for (const strategy of ["trap", "native"] as const) {
   });
 }
 
-/** Evicts a Pod, as `kubectl drain` does; returns it as it was at its end. A finalizer keeps it for that, as eviction deletes. */
+/**
+ * Evicts a Pod, as `kubectl drain` does, and returns it as it was at its end. A finalizer keeps it
+ * until then, because eviction deletes it.
+ */
 async function evict({ metadata: { name } }: Pod): Promise<Pod> {
   const path = pathOf("Pod", namespace, name);
   const finalizer = "curfew.sh/test";
@@ -129,13 +139,13 @@ async function evict({ metadata: { name } }: Pod): Promise<Pod> {
       const pod = accepted(await request<Pod>("GET", path));
       return pod.status.phase === "Failed" && pod;
     };
-    return await vi.waitUntil(failed, { timeout: 75_000, interval: 200, message: "the evicted Pod runs on" });
+    return await vi.waitUntil(failed, { timeout: 75_000, interval: 200, message: "the evicted Pod keeps running" });
   } finally {
     await patch({ "$deleteFromPrimitiveList/finalizers": [finalizer] });
   }
 }
 
-/** Why kubelet cannot make the Pod's sandbox; undefined once the Pod has been started. */
+/** Why kubelet can't make the Pod's sandbox. Undefined once the Pod has started. */
 async function sandboxRefusal(jobName: string): Promise<string | undefined> {
   const { metadata } = await untilPod(namespace, jobName, "there", () => true);
   const query = `?fieldSelector=involvedObject.name%3D${metadata.name},reason%3DFailedCreatePodSandBox`;
@@ -146,5 +156,7 @@ async function sandboxRefusal(jobName: string): Promise<string | undefined> {
     const pod = await untilPod(namespace, jobName, "there", () => true);
     return pod.status.phase !== "Pending" && { message };
   };
-  return (await vi.waitUntil(look, { timeout: 75_000, interval: 200, message: "no sandbox, and no refusal" })).message;
+  return (
+    await vi.waitUntil(look, { timeout: 75_000, interval: 200, message: "there's neither a sandbox nor a refusal" })
+  ).message;
 }

@@ -1,4 +1,7 @@
-/** The Jobs of examples/shapes, each applied as it is, under auto: each completes, and its sidecars end as the example says. */
+/**
+ * The Jobs of examples/shapes, applied unchanged, under auto: each completes, and its sidecars end as
+ * the example says.
+ */
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -11,10 +14,13 @@ const folder = path.join(import.meta.dirname, "../../../examples/shapes");
 const namespace = testNamespace("shapes");
 beforeAll(() => kubectlOutput(["apply", "-n", namespace, "-f", folder]));
 
-/** Far more than any of these sidecars takes, far less than the Pod's grace period, after which it would be killed. */
+/**
+ * Far more than any of these sidecars takes, and far less than the Pod's grace period, after which it
+ * would be killed.
+ */
 const GENEROUS_MS = 15_000;
 
-/** How the Job that has the example's name ended; what all examples promise is checked already. */
+/** How the Job with the example's name ended. Already checks what all examples promise. */
 async function ended(name: string, strategy: "trap" | "native", mains: readonly string[]): Promise<Ended> {
   const { outcome, job, pod } = await untilEnded(namespace, name);
   expect(outcome).toBe("Complete");
@@ -55,13 +61,13 @@ function expectInOrder({ lines }: Ended, ...texts: readonly string[]): number[] 
 }
 
 describe.concurrent("an example completes, and", () => {
-  it("proxy-first: the proxy that stands first ends after main, with 0 in place of its 143", async () => {
+  it("proxy-first: the proxy that's listed first ends after main, with 0 instead of its 143", async () => {
     const job = await ended("proxy-first", "trap", ["migrate"]);
     expectInOrder(job, "migrate: shop: done with migrate", "proxy: received terminated", "proxy: stopped");
     expect(job.codes).toEqual({ migrate: 0, proxy: 0 });
   });
 
-  it("distroless-proxy: its postStart hook holds main back, and its own 143 fails no Job", async () => {
+  it("distroless-proxy: its postStart hook delays main, and its own 143 doesn't fail the Job", async () => {
     const job = await ended("distroless-proxy", "native", ["migrate"]);
     expectInOrder(job, "proxy: ready", "migrate: shop: done with migrate", "proxy: received terminated");
     expect(job.codes).toEqual({ migrate: 0, proxy: 143 });
@@ -78,7 +84,7 @@ describe.concurrent("an example completes, and", () => {
     expect(job.codes).toEqual({ build: 0, dind: 0 });
   });
 
-  it("pre-stop: the hook's 3 s come before the shipper's TERM, and the last lines are shipped", async () => {
+  it("pre-stop: the shipper gets TERM after its hook's 3 s, and ships the last lines", async () => {
     const job = await ended("pre-stop", "native", ["report"]);
     const [untilTerm] = expectInOrder(
       job,
@@ -88,41 +94,41 @@ describe.concurrent("an example completes, and", () => {
     expect(job.codes).toEqual({ report: 0, vector: 0 });
   });
 
-  it("log-shipper: what it delivers after TERM arrives", async () => {
+  it("log-shipper: lines that it ships only after TERM still arrive", async () => {
     const job = await ended("log-shipper", "native", ["report"]);
     const shipped = "fluent-bit: shop: done with report";
     expectInOrder(job, "report: shop: done with report", "fluent-bit: received terminated", shipped);
     expect(job.codes).toEqual({ report: 0, "fluent-bit": 0 });
   });
 
-  it("two-mains: the database outlives the longer of the two, and shuts down", async () => {
+  it("two-mains: the database outlives both mains, and then shuts down", async () => {
     const job = await ended("two-mains", "trap", ["api", "web"]);
     const mains = ["api: shop: done with test api", "web: shop: done with test web"];
     expectInOrder(job, ...mains, "postgres: received terminated", "postgres: stopped");
     expect(job.codes).toEqual({ api: 0, web: 0, postgres: 0 });
   });
 
-  it("quitquitquit: the proxy that main tells to quit leaves by itself, and gets no TERM", async () => {
+  it("quitquitquit: the proxy that main tells to quit ends by itself, and gets no TERM", async () => {
     const job = await ended("quitquitquit", "trap", ["sync"]);
     expectInOrder(job, "sync: shop: done with sync", "envoy: told to quit");
     expect(job.lines.map(({ text }) => text)).not.toContain("envoy: received terminated");
     expect(job.codes).toEqual({ sync: 0, envoy: 0 });
   });
 
-  it("kill-by-name: main finds the proxy by its name, wrapped as it is, and ends it", async () => {
+  it("kill-by-name: main finds the wrapped proxy by its name, and ends it", async () => {
     const job = await ended("kill-by-name", "trap", ["migrate"]);
     expect(job.lines.map(({ text }) => text)).not.toContain("migrate: killall: cloud-sql-proxy: no process killed");
     expectInOrder(job, "migrate: shop: done with migrate", "proxy: received terminated", "proxy: stopped");
     expect(job.codes).toEqual({ migrate: 0, proxy: 0 });
   });
 
-  it("file-by-hand: the loop by hand and Curfew do not harm each other", async () => {
+  it("file-by-hand: the hand-written loop and Curfew don't harm each other", async () => {
     const job = await ended("file-by-hand", "trap", ["migrate"]);
     expectInOrder(job, "migrate: shop: done with migrate", "proxy: received terminated", "proxy: stopped");
     expect(job.codes).toEqual({ migrate: 0, proxy: 0 });
   });
 
-  it("video-recorder: the recorder has the time that it takes to finish", async () => {
+  it("video-recorder: the recorder gets the time it takes to finish", async () => {
     const job = await ended("video-recorder", "trap", ["tests"]);
     expectInOrder(job, "tests: shop: done with test web", "browser: received terminated");
     const recorder = ["video: received terminated", "video: stopped"];
@@ -131,14 +137,14 @@ describe.concurrent("an example completes, and", () => {
     expect(job.codes).toEqual({ tests: 0, browser: 0, video: 0 });
   });
 
-  it("finisher: the proxy ends after main, and the finisher works on to its end", async () => {
+  it("finisher: the proxy ends after main, and the finisher runs to its own end", async () => {
     const job = await ended("finisher", "trap", ["export"]);
     const uploaded = "upload: upload: /out/orders.csv to s3://shop/orders.csv";
     expectInOrder(job, "export: shop: done with export /out", "proxy: received terminated", uploaded);
     expect(job.codes).toEqual({ export: 0, upload: 0, proxy: 0 });
   });
 
-  it("istio: the mesh's proxy starts behind its init container, and ends after main", async () => {
+  it("istio: the mesh's proxy starts after its init container, and ends after main", async () => {
     const job = await ended("istio", "native", ["report"]);
     const proxy = ["istio-proxy: received terminated", "istio-proxy: stopped"];
     expectInOrder(

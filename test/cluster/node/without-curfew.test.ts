@@ -1,4 +1,7 @@
-/** For the record, what Curfew is measured against: Jobs that it never sees, since they do not bear its label. */
+/**
+ * For the record, what Curfew is measured against: Jobs that it never sees, because they aren't
+ * labelled.
+ */
 import { describe, expect, it } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createJob, endOf, getJob, logsOf, runJob, statusOf, untilPod } from "../support/jobs.ts";
@@ -11,14 +14,14 @@ const namespace = testNamespace("without-curfew");
 const plain: typeof job = (name, containers, options) => job(name, containers, { labels: {}, ...options });
 
 describe.concurrent("a Job with a sidecar, without Curfew", () => {
-  it("never ends: the sidecar runs on after main has ended", async () => {
+  it("never ends: the sidecar keeps running after main has ended", async () => {
     await createJob(namespace, plain("hang", [script("main", "exit 0"), politeSidecar()]));
     await untilPod(namespace, "hang", "main ended", (pod) => statusOf(pod, "main")?.state.terminated !== undefined);
     await sleep(5000);
     expect((await getJob(namespace, "hang")).status).toMatchObject({ active: 1 });
   });
 
-  it("ends by the hack of 2020, seconds late, dockerd killed without a word", async () => {
+  it("ends with the hack of 2020, but seconds late, and dockerd is killed without a shutdown", async () => {
     const hack = { name: "tmp-pod", mountPath: "/usr/share/pod" };
     const main = dockerClient("true", { volumeMounts: [hack] });
     const done = "trap 'touch /usr/share/pod/done' EXIT";
@@ -35,7 +38,7 @@ describe.concurrent("a Job with a sidecar, without Curfew", () => {
     expect(await logsOf(namespace, pod, "dind")).not.toContain("Daemon shutdown complete");
   });
 
-  it("ends as a native sidecar written by hand, dockerd by its own shutdown", async () => {
+  it("ends with a hand-written native sidecar, and dockerd by its own shutdown", async () => {
     const sidecar = dind({
       restartPolicy: "Always",
       startupProbe: { exec: { command: ["docker", "info"] }, periodSeconds: 1 },
