@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds Kubernetes, etcd, containerd 2, buildkite-agent and cert-manager from their published Go modules into a cache by version.
 # usage: build.sh          20 minutes cold on two cores, nothing to do when up to date
-# A component is there if its folder is there: it is built beside and moved into place in one step.
+# If a component's folder exists, it's complete: it's built elsewhere and moved into place in one step.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=versions.sh
@@ -12,7 +12,7 @@ mkdir -p "$cache"
 exec 9>"$cache/.build-lock"
 flock 9 # two runs at once would build everything twice
 
-# build NAME BIN_DIR COMMAND: runs COMMAND in a scratch module with $out to build into, unless BIN_DIR is there.
+# build NAME BIN_DIR COMMAND: runs COMMAND in a scratch module with $out to build into, unless BIN_DIR exists.
 build() {
   local name=$1 bin=$2 started=$SECONDS
   [ ! -d "$bin" ] || return 0
@@ -26,8 +26,8 @@ build() {
   echo "built $name in $((SECONDS - started)) s" >&2
 }
 
-# Kubernetes' own go.mod replaces its staging modules with folders, which its consumers don't have: the published versions of
-# the same release take their place.
+# Kubernetes' own go.mod replaces its staging modules with folders that its consumers don't have. The
+# published versions of the same release take their place.
 kubernetes() {
   local mod minor=${KUBERNETES_VERSION#1.} v=k8s.io/component-base/version tools=() tool
   mod=$(cd / && go mod download -json "k8s.io/kubernetes@v$KUBERNETES_VERSION" | sed -n 's/.*"GoMod": "\(.*\)",*/\1/p')
@@ -56,8 +56,8 @@ containerd() {
   go build -mod=mod -tags "no_btrfs no_zfs" -ldflags "-s -w" -o "$out/" "$from/cmd/containerd" "$from/cmd/ctr" "$from/cmd/containerd-shim-runc-v2"
 }
 
-# The host of the agent's glob library is out of reach on some machines. The tests upload no artifacts, so a stand-in that
-# matches nothing is enough to build it.
+# Some machines can't reach the host of the agent's glob library. The tests upload no artifacts, so a
+# stand-in that matches nothing is enough to build the agent.
 buildkite_agent() {
   go mod init curfew.test/buildkite-agent
   mkdir zzglob
@@ -68,7 +68,7 @@ buildkite_agent() {
   go build -mod=mod -ldflags "-s -w" -o "$out/buildkite-agent" github.com/buildkite/agent/v3
 }
 
-# Beside the program, the CRDs of the same version.
+# The program, and the CRDs of the same version.
 cert_manager() {
   local module=github.com/cert-manager/cert-manager
   go mod init curfew.test/cert-manager

@@ -8,7 +8,7 @@ const [command, ...rest] = process.argv.slice(2);
 
 async function up(tier: string): Promise<void> {
   if (tier !== "api" && tier !== "node") throw new Error(`no tier ${tier}: choose api (seconds, no node) or node`);
-  if (findCluster(state) !== undefined) throw new Error("a cluster is up already: npm run cluster:down");
+  if (findCluster(state) !== undefined) throw new Error("a cluster is already up: npm run cluster:down");
   runScript("packages.sh");
   runScript("build.sh");
   if (tier === "node") runScript("images.sh", "test");

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A one-node Kubernetes, in the foreground, in the network, PID and mount namespaces that cluster.ts makes for it: when their first
-# process ends, however it ends, the kernel takes all of it away.
+# Runs a one-node Kubernetes in the foreground, in the network, PID and mount namespaces that cluster.ts
+# makes for it. When their first process ends, for any reason, the kernel removes everything.
 # usage: cluster.sh STATE_DIR [api|node]     api: etcd, API server and controller manager; node (default): everything
-# STATE_DIR/ready-api and STATE_DIR/ready-node appear in time, STATE_DIR/admin.conf is the kubeconfig.
+# STATE_DIR/ready-api and STATE_DIR/ready-node appear once it's ready. STATE_DIR/admin.conf is the kubeconfig.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=versions.sh
@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 state=$1 tier=${2:-node}
 ip=10.99.0.1
 p=$state/pki
-cgroup=curfew${state//\//-} # of this cluster alone: a kubelet ends what it does not know in its own
+cgroup=curfew${state//\//-} # of this cluster alone: a kubelet ends what it doesn't know in its own
 export PATH=$kubernetes_bin:$etcd_bin:$containerd_bin:$PATH:/usr/sbin KUBECONFIG=$state/admin.conf
 mkdir -p "$state"/{pki,log/pods,run,etc,etcd,kubelet,containerd,cni}
 
@@ -25,7 +25,7 @@ start() { # start NAME COMMAND…
   pids[$!]=$name
 }
 declare -A pids
-# Comes back a while after a SIGKILL, as under kubelet or systemd: tests kill etcd and the API server.
+# Restarts COMMAND a while after a SIGKILL, as kubelet or systemd would: tests kill etcd and the API server.
 # shellcheck disable=SC2317 # start() calls it
 keep() { # keep COMMAND…
   until "$@"; do
@@ -45,8 +45,8 @@ until_ready() { # until_ready SECONDS COMMAND…
   done
 }
 
-# What the runtime leaves in fixed places (/run/containerd/s, /run/netns, /var/lib/cni, /var/log/containers) goes with the
-# mount namespace.
+# What the runtime leaves in fixed places (/run/containerd/s, /run/netns, /var/lib/cni,
+# /var/log/containers) goes away with the mount namespace.
 private_folders() {
   local folder
   for folder in /run /var/log /var/lib/cni; do
@@ -104,7 +104,8 @@ control_plane() {
   until_ready 30 kubectl get serviceaccount default
 }
 
-# Some machines lack CAP_SYS_RESOURCE, which a privileged container asks for: a wrapper drops it, and runc can start the container.
+# Some machines lack CAP_SYS_RESOURCE, which a privileged container asks for. A wrapper drops it, so that
+# runc can start the container.
 runc_for_this_machine() {
   local runc
   runc=$(command -v runc)
@@ -154,7 +155,7 @@ TOML
 }
 
 node() {
-  # cgroupRoot: what kubelet makes there can be found and removed afterwards.
+  # cgroupRoot, so that what kubelet makes there can be found and removed afterwards.
   local controller
   if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
     mkdir -p "/sys/fs/cgroup/$cgroup"

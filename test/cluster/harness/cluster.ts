@@ -1,6 +1,7 @@
 /**
- * Starts and stops the one-node cluster of cluster.sh in namespaces of its own. One process holds them: when it is gone, by
- * stopCluster(), Ctrl-C or SIGKILL, the kernel ends every process and mount in them; what is left are a folder and empty cgroups.
+ * Starts and stops the one-node cluster of cluster.sh in its own namespaces. One process holds them.
+ * When that ends, by stopCluster(), Ctrl-C or SIGKILL, the kernel ends every process and mount in them.
+ * Only a folder and empty cgroups are left.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { closeSync, existsSync, globSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync } from "node:fs";
@@ -28,12 +29,15 @@ export function versions(): { cache: string; kubernetesBin: string; containerdBi
   return { cache, kubernetesBin, containerdBin, certManagerBin };
 }
 
-/** Runs one of this folder's scripts, its progress on stderr; returns its stdout. */
+/** Runs one of this folder's scripts, with its progress on stderr; returns its stdout. */
 export function runScript(name: string, ...args: string[]): string {
   return execFileSync(path.join(here, name), args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
 }
 
-/** Whether a cluster's process is still there; the folder's name in its arguments keeps a reused PID from being taken for it. */
+/**
+ * Whether a cluster's process still runs. The folder's name must be in its arguments, because another
+ * process can have the same PID by now.
+ */
 function isRunning(cluster: Cluster): boolean {
   try {
     return readFileSync(`/proc/${cluster.pid}/cmdline`, "utf8").includes(cluster.state);
@@ -52,15 +56,15 @@ export function findCluster(state: string): Cluster | undefined {
 /** A new folder for a cluster that lives as long as its test run. Removes what earlier runs that were killed left behind. */
 export async function temporaryState(): Promise<string> {
   for (const stale of globSync(path.join(tmpdir(), "curfew-cluster-*"))) {
-    // Without a PID it may be another run's that is about to start.
+    // Without a PID, it may belong to another run that's about to start.
     if (existsSync(path.join(stale, "pid")) && findCluster(stale) === undefined) await removeState(stale);
   }
   return mkdtempSync(path.join(tmpdir(), "curfew-cluster-"));
 }
 
 /**
- * Starts a cluster; returns at once, untilReady() waits. `ends` says whether it ends with this process (tests) or stays until
- * stopCluster() (people).
+ * Starts a cluster and returns at once; untilReady() waits. `ends` says whether it ends with this
+ * process (tests) or stays until stopCluster() (people).
  */
 export function startCluster(state: string, tier: Tier, ends: "with-us" | "when-stopped"): Cluster {
   mkdirSync(state, { recursive: true });
@@ -77,9 +81,10 @@ export function startCluster(state: string, tier: Tier, ends: "with-us" | "when-
   return { state, pid: child.pid };
 }
 
-/** Resolves once the tier answers. Throws what cluster.sh said if it ends before. */
+/** Resolves once the tier answers. If the cluster ends before that, throws what cluster.sh said. */
 export async function untilReady(cluster: Cluster, tier: Tier): Promise<void> {
-  // Amid an exec, of setpriv for one, a process has no arguments to be known by: only several looks tell that it is gone.
+  // During an exec, like setpriv's, a process has no arguments that identify it. So it has ended only if
+  // several looks don't find it.
   for (let missed = 0; !existsSync(path.join(cluster.state, `ready-${tier}`));) {
     missed = isRunning(cluster) ? 0 : missed + 1;
     if (missed === 3) {
@@ -92,7 +97,7 @@ export async function untilReady(cluster: Cluster, tier: Tier): Promise<void> {
   }
 }
 
-/** Ends a cluster and removes all that it left. */
+/** Ends a cluster and removes everything it left. */
 export async function stopCluster(cluster: Cluster): Promise<void> {
   if (isRunning(cluster)) process.kill(cluster.pid, "SIGKILL");
   for (let waited = 0; isRunning(cluster) && waited < 10_000; waited += 50) await sleep(50);
@@ -108,7 +113,10 @@ async function removeState(state: string): Promise<void> {
   rmSync(state, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
-/** A cgroup goes once it has neither children nor processes; killed processes may take a moment. */
+/**
+ * A cgroup can be removed once it has neither children nor processes. Killed processes can take a
+ * moment.
+ */
 async function removeCgroup(group: string): Promise<void> {
   for (const entry of readdirSync(group, { withFileTypes: true })) {
     if (entry.isDirectory()) await removeCgroup(path.join(group, entry.name));

@@ -6,7 +6,10 @@ import { versions, type Cluster } from "./cluster.ts";
 
 const run = promisify(execFile);
 
-/** Builds the Dockerfile as `tag` and imports it into the cluster's containerd. Seconds if nothing changed: layers are cached. */
+/**
+ * Builds the Dockerfile as `tag` and imports it into the cluster's containerd. Takes seconds if nothing
+ * changed, because layers are cached.
+ */
 export async function importImage(cluster: Cluster, tag: string): Promise<void> {
   const archive = path.join(cluster.state, "project.tar");
   await run(path.join(import.meta.dirname, "images.sh"), ["project", tag, archive]);

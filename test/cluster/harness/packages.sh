@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks for the programs that the cluster needs beside what build.sh builds; as root on a Debian it installs what is missing.
+# Checks for the programs that the cluster needs besides what build.sh builds. As root on Debian, it
+# installs the missing ones.
 set -euo pipefail
 declare -A package_of=(
   [containerd]=containerd [runc]=runc [dockerd]=docker.io [debootstrap]=debootstrap [busybox]=busybox-static [tini]=tini
@@ -12,7 +13,7 @@ for program in "${!package_of[@]}"; do
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-  echo "missing: ${missing[*]} (Debian's package names). Install them, or set KUBECONFIG and CURFEW_IMAGE to use a cluster that is there." >&2
+  echo "missing: ${missing[*]} (Debian's package names). Install them, or set KUBECONFIG and CURFEW_IMAGE to use an existing cluster." >&2
   exit 1
 fi
 echo "installing ${missing[*]}" >&2

@@ -1,8 +1,9 @@
 /**
  * `npm run test:cluster [-- api|node] [-- vitest's arguments]`: the tests against a real Kubernetes.
  *
- * With KUBECONFIG (and CURFEW_IMAGE, an image that the cluster can run) set: the node tier against that cluster. Else against
- * clusters that are built, started and removed again; for the node tier, against that of `npm run cluster:up` if it is up.
+ * If KUBECONFIG is set (and CURFEW_IMAGE, an image that the cluster can run), the node tier runs against
+ * that cluster. Otherwise, the tests run against clusters that are built, started and removed again. If
+ * the cluster of `npm run cluster:up` is up, the node tier runs against that.
  */
 import { spawn } from "node:child_process";
 import path from "node:path";
@@ -14,7 +15,8 @@ const [first, ...others] = process.argv.slice(2);
 const only = first === "api" || first === "node" ? first : undefined;
 const vitestArguments = only === undefined && first !== undefined ? [first, ...others] : others;
 
-// The tests are children in this process group: Ctrl-C reaches them, they end, and then this process cleans up.
+// The tests are children in this process group. So Ctrl-C reaches them, they end, and then this process
+// cleans up.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => (process.exitCode = 130));
 
 /** Runs one tier's tests; true if all passed. */
@@ -42,14 +44,15 @@ async function runTests(tier: Tier, command: readonly string[], env: NodeJS.Proc
   });
 }
 
-/** The API tier: a cluster without a node, in seconds, always a new one. */
+/** Runs the API tier, always in a new cluster. It has no node, so it starts in seconds. */
 async function testApi(): Promise<boolean> {
   return withCluster("api", (cluster) => runIn(cluster, "api", {}));
 }
 
-/** The node tier. The image is built while the node comes up. */
+/** Runs the node tier. The image is built while the node comes up. */
 async function testNode(cluster: Cluster): Promise<boolean> {
-  const image = `curfew:test-${Date.now()}`; // another each time, so that a Deployment that is there takes the new one
+  // A new tag each time, so that an existing Deployment takes the new image.
+  const image = `curfew:test-${Date.now()}`;
   await Promise.all([untilReady(cluster, "node"), importImage(cluster, image)]);
   return runIn(cluster, "node", { CURFEW_IMAGE: image, CURFEW_TEST_CLUSTER: cluster.state });
 }
@@ -59,10 +62,13 @@ async function runIn(cluster: Cluster, tier: Tier, more: NodeJS.ProcessEnv): Pro
   return runTests(tier, args, { ...env, ...more });
 }
 
-/** A cluster of someone else's. The API tier's webhook listens here, where that cluster's API server can't reach it. */
+/**
+ * Runs the node tier in somebody else's cluster. The API tier can't run there: its webhook listens
+ * here, where that cluster's API server can't reach it.
+ */
 async function testTheirs(): Promise<boolean> {
   if (process.env["CURFEW_IMAGE"] === undefined)
-    throw new Error("CURFEW_IMAGE is not set: name the image that the cluster shall run");
+    throw new Error("CURFEW_IMAGE is not set: set it to the image that the cluster should run");
   if (only === "api") throw new Error("the API tier needs the cluster that this harness starts: unset KUBECONFIG");
   return runTests("node", [], process.env);
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The one place that pins what the cluster is built from, and says where the result is kept. Sourced by every script here; each
-# version is one variable away: KUBERNETES_VERSION=1.34.3 npm run cluster:up
+# The one place that pins what the cluster is built from, and says where the result is kept. Every
+# script here sources it. A variable sets another version: KUBERNETES_VERSION=1.34.3 npm run cluster:up
 export KUBERNETES_VERSION=${KUBERNETES_VERSION:-1.37.2}
 export ETCD_VERSION=${ETCD_VERSION:-3.6.7}
 export CONTAINERD_VERSION=${CONTAINERD_VERSION:-2.2.1}

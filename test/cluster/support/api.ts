@@ -34,7 +34,7 @@ let connection: { server: string; agent: https.Agent; headers: Record<string, st
 export function connect(): NonNullable<typeof connection> {
   if (connection !== undefined) return connection;
   const file = process.env["KUBECONFIG"];
-  if (file === undefined) throw new Error("KUBECONFIG is not set: run these tests by npm run test:cluster");
+  if (file === undefined) throw new Error("KUBECONFIG is not set: run these tests with npm run test:cluster");
   const { clusters, users } = parse(readFileSync(file, "utf8")) as Kubeconfig;
   const cluster = clusters[0]?.cluster;
   const user = users[0]?.user;
@@ -102,13 +102,13 @@ export function pathOf(kind: string, namespace: string, name = ""): string {
   return `${folder}/namespaces/${namespace}/${kind.toLowerCase()}s${name === "" ? "" : `/${name}`}`;
 }
 
-/** Creates a Job, CronJob or Pod and answers with what became of it; `query` is `?dryRun=All`, for one. */
+/** Creates a Job, CronJob or Pod, and returns the answer. `query` is `?dryRun=All`, for example. */
 export async function create(namespace: string, object: object, query = ""): Promise<Answer> {
   const { kind = "" } = object as { kind?: string };
   return request("POST", `${pathOf(kind, namespace)}${query}`, object);
 }
 
-/** The answer's object; throws the API server's message where it is none. */
+/** The answer's object. Throws the API server's message if there's none. */
 export function accepted<T>(answer: Answer<T>): T {
   if (answer.status >= 300) throw new Error(`${answer.status}: ${answer.body.message ?? ""}`);
   return answer.body;

@@ -6,15 +6,15 @@ import { createInterface } from "node:readline";
 const CLI = path.join(import.meta.dirname, "../../../src/cli.ts");
 
 export interface DispatcherProcess {
-  /** Of the webhook. */
+  /** The webhook's URL. */
   readonly url: string;
   /** SIGKILL: nothing is drained. */
   readonly kill: () => Promise<void>;
-  /** What it logged, without the lines on Jobs that it created. */
+  /** What it logged, without the lines about Jobs that it created. */
   readonly log: () => string;
 }
 
-/** Starts one that is ready; `env` has KUBECONFIG and the secrets that `config`, a file, names. */
+/** Resolves once it's ready. `env` has KUBECONFIG and the secrets that the file `config` names. */
 export async function startDispatcherProcess(
   config: string,
   env: Readonly<Record<string, string>>,

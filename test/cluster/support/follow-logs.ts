@@ -1,4 +1,4 @@
-/** A container's output with the time of each line, also where its Pod is removed at the end. */
+/** A container's output with the time of each line, even if its Pod is removed at the end. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { pathOf, request } from "./api.ts";
@@ -10,12 +10,16 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** The container runtime reads each container's output by itself, so lines of two may be this much out of order. */
+/**
+ * The container runtime reads each container's output separately, so lines of two containers can be
+ * this much out of order.
+ */
 export const SLACK_MS = 500;
 
 /**
- * Follows the output of a container that has written something. Resolves once the first of it is here, so that the rest comes too, be the
- * Pod removed; to what resolves to all of it once the container has ended.
+ * Follows the output of a container that has already written something. Resolves once the first
+ * output is here: then the rest comes even if the Pod is removed. The function that it resolves to
+ * waits until the container has ended, and returns all of its output.
  */
 export async function followLogs(
   namespace: string,
@@ -48,13 +52,13 @@ function parseLines(output: string): readonly LogLine[] {
   return lines.map((line) => {
     const space = line.indexOf(" ");
     const time = line.slice(0, space);
-    // Date has milliseconds only; a main's last line and its sidecar's TERM may be closer than that.
+    // Date has milliseconds only; a main's last line and its sidecar's TERM can be closer than that.
     const fraction = /\.\d{3}(\d+)/.exec(time)?.[1] ?? "0";
     return { at: Date.parse(time) + Number(`0.${fraction}`), text: line.slice(space + 1) };
   });
 }
 
-/** When `text` was written; throws where it was not. */
+/** When `text` was written; throws if it wasn't. */
 export function timeOf(lines: readonly LogLine[], text: string): number {
   const line = lines.find((line) => line.text.includes(text));
   if (line === undefined)

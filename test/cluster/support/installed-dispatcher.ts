@@ -1,4 +1,7 @@
-/** manifests/dispatch as shipped, installed the way docs/buildkite.md says, but for where Buildkite is: it is the fake. */
+/**
+ * manifests/dispatch as shipped, installed as docs/buildkite.md says, except that Buildkite is the
+ * fake.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +16,7 @@ import { kubectl, kubectlOutput } from "./kubectl.ts";
 const shipped = path.join(import.meta.dirname, "../../../manifests/dispatch");
 const WEBHOOK_TOKEN = "the webhook's token";
 
-/** Where the manifests have agent Jobs created. */
+/** The namespace in which the manifests have agent Jobs created. */
 export const BUILDS = "buildkite";
 
 interface Config {
@@ -25,9 +28,10 @@ interface Template {
 }
 
 /**
- * Has the dispatcher installed while the tests of the calling file run. Beside the queue `kubernetes` of the manifests it serves
- * `acquire`, in that mode. Returns what sends it an event of a job. The set-up fails where the namespace for builds is there already:
- * another dispatcher's builds would be removed in the end.
+ * Installs the dispatcher while the tests of the calling file run. Besides the manifests' queue
+ * `kubernetes`, it serves the queue `acquire`, in that mode. Returns a function that sends it an event
+ * of a job. The set-up fails if the namespace for builds already exists, because another dispatcher's
+ * builds would be removed in the end.
  */
 export function installedDispatcher(buildkite: FakeBuildkite): (event: string, job: FakeJob) => Promise<Delivery> {
   const folder = mkdtempSync(path.join(tmpdir(), "curfew-dispatch-"));
@@ -64,7 +68,7 @@ export async function dispatcherLogs(): Promise<string> {
   return kubectlOutput(["-n", "curfew-system", "logs", "-l", "app.kubernetes.io/component=dispatch", "--tail=-1"]);
 }
 
-/** A kustomization of an operator's own. */
+/** Writes a kustomization like an operator's own. */
 function writeKustomization(folder: string, image: string, buildkite: FakeBuildkite): void {
   const config = readYaml("dispatch.yaml") as Config;
   config.stacks["endpoint"] = buildkite.endpoint;
@@ -73,7 +77,7 @@ function writeKustomization(folder: string, image: string, buildkite: FakeBuildk
   const agent = template.spec.template.spec.containers.find(({ name }) => name === "agent");
   agent?.env.push({ name: "BUILDKITE_AGENT_ENDPOINT", value: buildkite.endpoint });
   const [, newName, newTag] = /^(.*):([^:/]+)$/.exec(image) ?? [];
-  // The fake is not on 443.
+  // The fake doesn't listen on 443.
   const egress = { ports: [{ protocol: "TCP", port: Number(new URL(buildkite.endpoint).port) }] };
   const kustomization = {
     patches: [

@@ -1,6 +1,6 @@
 /**
- * The node tier's Curfew: manifests/default as shipped, with the image that CURFEW_IMAGE names, running in the cluster. It is removed
- * again, unless it was there before (then it is what is tested).
+ * The node tier's Curfew: manifests/default as shipped, running the image that CURFEW_IMAGE names. It's
+ * removed again, unless Curfew was already installed: then that's what is tested.
  */
 import path from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
@@ -23,7 +23,7 @@ export async function manifestsWith(image: string, folder = "default"): Promise<
 /** Vitest's global set-up of the `node` project; returns its tear-down. */
 export default async function setup(): Promise<() => Promise<void>> {
   const image = process.env["CURFEW_IMAGE"];
-  if (image === undefined) throw new Error("CURFEW_IMAGE is not set: name the image that the cluster shall run");
+  if (image === undefined) throw new Error("CURFEW_IMAGE is not set: set it to the image that the cluster should run");
   const { stdout } = await kubectl(["get", "namespace", "curfew-system", "--ignore-not-found", "-o", "name"]);
   const manifests = await manifestsWith(image);
   await kubectlOutput(["apply", "-f", "-"], manifests);

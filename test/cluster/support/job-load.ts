@@ -1,4 +1,4 @@
-/** Opted-in Jobs created without pause, while something breaks, and what became of each. */
+/** Labelled Jobs created without pause while something breaks, and what became of each. */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { accepted, create, pathOf, request, type KubernetesObject } from "./api.ts";
@@ -7,25 +7,28 @@ import { job, politeSidecar, script } from "./manifests.ts";
 export interface JobLoad {
   /** How many Jobs were answered with 201 until now. */
   readonly created: () => number;
-  /** Ends the load; the Jobs that are there are compared with the answers. */
+  /** Ends the load, and compares the existing Jobs with the answers. */
   readonly stop: () => Promise<JobLoadResult>;
 }
 
 export interface JobLoadResult {
   readonly sent: number;
   readonly created: number;
-  /** What those that were not created heard: the API server's words, or why there was no answer. */
+  /** Why Jobs weren't created: the API server's messages, or why there was no answer. */
   readonly failures: readonly string[];
-  /** Answered with 201, but not there. */
+  /** Answered with 201, but don't exist. */
   readonly lost: readonly string[];
-  /** There without Curfew's patch, whatever was answered. */
+  /** Exist without Curfew's patch, whatever the answer was. */
   readonly unpatched: readonly string[];
 }
 
 const CREATORS = 4;
 const PAUSE_MS = 50;
 
-/** By four creators at once, under names of its own. Suspended, a Job costs the node nothing. `pauseMs`: of each, after each Job. */
+/**
+ * Creates Jobs under unique names, by four creators at once. The Jobs are suspended, so they cost the
+ * node nothing. Each creator pauses for `pauseMs` after each Job.
+ */
 export function createJobs(namespace: string, pauseMs = PAUSE_MS): JobLoad {
   const prefix = `load-${randomBytes(3).toString("hex")}`;
   let sent = 0;

@@ -1,4 +1,4 @@
-/** What tests ask of Jobs and their Pods: how they ended, when, and what their containers said. */
+/** What tests ask about Jobs and their Pods: how they ended, when, and what their containers said. */
 import { accepted, create, pathOf, request, type Answer } from "./api.ts";
 import { until } from "./until.ts";
 
@@ -45,7 +45,7 @@ export interface PodSpec {
   readonly [field: string]: unknown;
 }
 
-/** How a container ended, as kubelet tells it. Times have a resolution of a second. */
+/** How a container ended, as kubelet reports it. Times have a resolution of a second. */
 export interface Termination {
   readonly exitCode: number;
   readonly reason: string;
@@ -75,7 +75,7 @@ export interface Pod {
   };
 }
 
-/** Creates a Job and answers with it as the API server stored it, patched or not. */
+/** Creates a Job, and returns it as the API server stored it, patched or not. */
 export async function createJob(namespace: string, job: object): Promise<Job> {
   return accepted((await create(namespace, job)) as unknown as Answer<Job>);
 }
@@ -98,7 +98,7 @@ export interface EndedJob {
   readonly reason: string | undefined;
   readonly job: Job;
   readonly pods: readonly Pod[];
-  /** The only Pod; throws where there are several. */
+  /** The only Pod; throws if there isn't exactly one. */
   readonly pod: Pod;
 }
 
@@ -144,7 +144,7 @@ export function statusOf(pod: Pod, container: string): ContainerStatus | undefin
   return all.find(({ name }) => name === container);
 }
 
-/** How a container ended; throws where it has not. */
+/** How a container ended; throws if it hasn't. */
 export function endOf(pod: Pod, container: string): Termination {
   const ended = statusOf(pod, container)?.state.terminated;
   if (ended === undefined) throw new Error(`${container} has not ended: ${JSON.stringify(statusOf(pod, container))}`);
@@ -183,7 +183,7 @@ export async function logsOf(namespace: string, pod: Pod, container: string): Pr
   return body.message;
 }
 
-/** The same without what Curfew's wrapper says of itself, which comes at its own time. */
+/** The same, without what Curfew's wrapper says, which can come at any time. */
 export async function outputOf(namespace: string, pod: Pod, container: string): Promise<string> {
   return (await logsOf(namespace, pod, container)).replaceAll(/^curfew: .*\n/gm, "");
 }

@@ -23,14 +23,14 @@ export async function kubectl(args: readonly string[], input?: string): Promise<
   });
 }
 
-/** kubectl's output; throws what it said where it failed. */
+/** kubectl's output; throws what it said if it failed. */
 export async function kubectlOutput(args: readonly string[], input?: string): Promise<string> {
   const { status, stdout, stderr } = await kubectl(args, input);
   if (status !== 0) throw new Error(`kubectl ${args.join(" ")} ended with ${status}: ${stderr}`);
   return stdout;
 }
 
-/** Runs a shell script in a container; throws what it said where it failed. */
+/** Runs a shell script in a container; throws what it said if it failed. */
 export async function exec(namespace: string, pod: string, container: string, script: string): Promise<string> {
   return kubectlOutput(["exec", "-n", namespace, pod, "-c", container, "--", "sh", "-c", script]);
 }

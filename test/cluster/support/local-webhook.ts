@@ -1,6 +1,7 @@
 /**
- * The API tier's Curfew: the admission server as a process beside the tests, which the API server reaches by URL, so that no image
- * and no node is needed. Webhook entries and policies are those of manifests/base but for where the server is.
+ * The API tier's Curfew: the admission server as a process beside the tests. The API server reaches it
+ * by URL, so no image and no node is needed. Webhook entries and policies are those of manifests/base,
+ * except for the server's address.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -31,7 +32,7 @@ interface WebhookConfiguration extends KubernetesObject {
   webhooks: { clientConfig: unknown }[];
 }
 
-/** What manifests/base has for the cluster as a whole, pointed at the local server. */
+/** The webhook configuration and policies of manifests/base, pointed at the local server. */
 async function clusterObjects(caBundle: string): Promise<readonly KubernetesObject[]> {
   const documents = parseAllDocuments(await kubectlOutput(["kustomize", path.join(root, "manifests/base")]));
   const objects = documents.map((document) => document.toJS() as KubernetesObject);

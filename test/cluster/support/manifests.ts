@@ -3,9 +3,9 @@
 interface JobOptions {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** Fields of the Job's spec beside its template. */
+  /** Fields of the Job's spec besides its template. */
   readonly spec?: object;
-  /** Fields of the Pod's spec beside its containers. */
+  /** Fields of the Pod's spec besides its containers. */
   readonly pod?: object;
   /** Of the Pod template. */
   readonly podAnnotations?: Readonly<Record<string, string>>;
@@ -13,7 +13,7 @@ interface JobOptions {
 
 export const ENABLED = { "curfew.sh/enabled": "true" } as const;
 
-/** A Job; opted in unless `labels` says otherwise. Never retried unless `spec` says so. */
+/** A Job. Labelled unless `labels` says otherwise, and never retried unless `spec` says so. */
 export function job(name: string, containers: readonly object[], options: JobOptions = {}) {
   return {
     apiVersion: "batch/v1",
@@ -35,7 +35,7 @@ export function script(name: string, text: string, more: object = {}) {
   return { name, image: "busybox:1", imagePullPolicy: "IfNotPresent", command: ["sh", "-c", text], ...more };
 }
 
-/** A sidecar that says when it is told to stop, takes a moment for it, and ends with `code`. */
+/** A sidecar that says when it's told to stop, takes a moment to do so, and ends with `code`. */
 export function politeSidecar(name = "sidecar", code = 0, more: object = {}) {
   const text = `echo started; trap 'echo stopping; sleep 0.3; echo stopped; exit ${code}' TERM; while :; do sleep 1 & wait $!; done`;
   return script(name, text, more);

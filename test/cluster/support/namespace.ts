@@ -9,7 +9,7 @@ export function testNamespace(purpose: string, labels: Readonly<Record<string, s
   const name = `${purpose}-${randomBytes(3).toString("hex")}`;
   beforeAll(async () => {
     accepted(await request("POST", "/api/v1/namespaces", { metadata: { name, labels } }));
-    // The token controller makes it; a Pod that is created before is refused.
+    // The token controller makes it. A Pod that's created before that is refused.
     await until("the default ServiceAccount is there", async () => {
       return (await request("GET", `/api/v1/namespaces/${name}/serviceaccounts/default`)).status === 200;
     });

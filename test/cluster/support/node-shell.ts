@@ -1,4 +1,7 @@
-/** A root shell on the node, through a privileged Pod, so that it works in any cluster: what tests do behind kubelet's back. */
+/**
+ * A root shell on the node, for what tests do behind kubelet's back. It's a privileged Pod, so it works
+ * in any cluster.
+ */
 import { accepted, create } from "./api.ts";
 import { statusOf, type Pod } from "./jobs.ts";
 import { exec, kubectlOutput } from "./kubectl.ts";
@@ -6,7 +9,7 @@ import { script } from "./manifests.ts";
 
 const NAME = "node-shell";
 
-/** Starts the Pod in `namespace`; kubelet has it running when the first command comes, or kubectl waits. */
+/** Starts the Pod in `namespace`, and waits until it's ready. */
 export async function startNodeShell(namespace: string): Promise<void> {
   const container = script("shell", "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done", {
     securityContext: { privileged: true },
@@ -16,7 +19,10 @@ export async function startNodeShell(namespace: string): Promise<void> {
   await kubectlOutput(["wait", "-n", namespace, "--for=condition=Ready", `pod/${NAME}`, "--timeout=60s"]);
 }
 
-/** SIGKILLs a container's first process, as the kernel would, or a person on the node; or sends it another signal. */
+/**
+ * SIGKILLs a container's first process, as the kernel or a person on the node would, or sends it
+ * another signal.
+ */
 export async function killContainer(
   namespace: string,
   pod: Pod,
@@ -28,7 +34,10 @@ export async function killContainer(
   await exec(namespace, NAME, "shell", kill);
 }
 
-/** Whether the kernel has killed a process of the container for want of memory, by its log: a cgroup's counters go with the container. */
+/**
+ * Whether the kernel has OOM-killed a process of the container, by the kernel's log: a cgroup's
+ * counters are gone with the container.
+ */
 export async function wasOomKilled(namespace: string, pod: Pod, container: string): Promise<boolean> {
   const find = `dmesg | grep -c 'oom-kill:.*${idOf(pod, container)}' || true`;
   return Number(await exec(namespace, NAME, "shell", find)) > 0;

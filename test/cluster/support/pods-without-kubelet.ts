@@ -1,6 +1,7 @@
 /**
- * Agents for the API tier, which has no kubelet: one for every Pod that the real Job controller creates. The Pod's state is set as kubelet
- * would; what that means for the Job is the Job controller's.
+ * Agents for the API tier, which has no kubelet: one for every Pod that the real Job controller
+ * creates. They set the Pod's status as kubelet would. What that means for the Job is up to the Job
+ * controller.
  */
 import { envOf, type AgentPod, type Agents } from "../../../sim/buildkite/agents.ts";
 import { pathOf, request } from "./api.ts";
@@ -27,7 +28,7 @@ function toAgentPod(namespace: string, { metadata, spec }: Pod, isGone: () => bo
     const status = { phase, conditions: [{ type: "Ready", status: ready }] };
     const path = `${pathOf("Pod", namespace, metadata.name)}/status`;
     const { status: code, body } = await request("PATCH", path, { status }, "application/merge-patch+json");
-    // It may be deleted at any time.
+    // It can be deleted at any time.
     if (code !== 200 && code !== 404)
       throw new Error(`cannot set the status of ${metadata.name}: ${body.message ?? ""}`);
   };

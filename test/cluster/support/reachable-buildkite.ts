@@ -1,4 +1,4 @@
-/** The fake Buildkite where the cluster's Pods reach it. */
+/** The fake Buildkite, at an address that the cluster's Pods can reach. */
 import { BlockList } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll } from "vitest";
@@ -19,7 +19,10 @@ export function reachableBuildkite(): FakeBuildkite {
   return fake;
 }
 
-/** This machine's address in the nodes' network: the node itself here, the Docker network's gateway with kind or k3d. */
+/**
+ * This machine's address in the nodes' network: the node's own here, the Docker network's gateway with
+ * kind or k3d.
+ */
 async function addressBesideNodes(): Promise<string> {
   const { items } = accepted(await request<NodeList>("GET", "/api/v1/nodes"));
   const nodes = items
@@ -34,7 +37,7 @@ async function addressBesideNodes(): Promise<string> {
   });
   if (near) return near.address;
   throw new Error(
-    `no address of this machine is in the network of the nodes (${nodes.join(", ")}): set CURFEW_TEST_ADDRESS to one that Pods reach`,
+    `this machine has no address in the network of the nodes (${nodes.join(", ")}): set CURFEW_TEST_ADDRESS to one that Pods can reach`,
   );
 }
 

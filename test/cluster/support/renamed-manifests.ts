@@ -1,6 +1,6 @@
 /**
- * manifests/ under other names, so that it can be installed beside the Curfew that the API tier's tests run against. Its
- * webhooks and policies only see Jobs with a label of the test's.
+ * manifests/ under other names, so that it can be installed beside the Curfew that the API tier's tests
+ * run against. Its webhooks and policies only see Jobs with the test's own label.
  */
 import path from "node:path";
 import { parseAllDocuments } from "yaml";
@@ -9,7 +9,7 @@ import { kubectlOutput } from "./kubectl.ts";
 
 const root = path.join(import.meta.dirname, "../../..");
 
-/** Kinds that are the cluster's: their names, and what refers to them, get the suffix. */
+/** Kinds without a namespace. Their names, and references to them, get the suffix. */
 const CLUSTER_KINDS = [
   ...["MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"],
   ...["ClusterRole", "ClusterRoleBinding"],

@@ -1,9 +1,12 @@
-/** A door before a server that can be shut, as if the server had gone away; the server and its other clients go on. */
+/**
+ * A proxy in front of a server that can be shut, as if the server were down. The server and its other
+ * clients carry on.
+ */
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 export interface TcpProxy {
   readonly port: number;
-  /** Cuts every connection, answers on their way among them, and refuses new ones. */
+  /** Cuts every connection, even if an answer is on its way, and refuses new ones. */
   readonly shut: () => Promise<void>;
   /** Listens on the same port again. */
   readonly open: () => Promise<void>;

@@ -2,11 +2,14 @@ import { create } from "./api.ts";
 import { job, politeSidecar, script } from "./manifests.ts";
 import { until } from "./until.ts";
 
-/** Waits until the API server has taken in the webhook configuration and reaches the webhook: a Job, on trial, comes back patched. */
+/**
+ * Waits until the API server knows the webhook configuration and reaches the webhook, so that a trial
+ * Job comes back patched.
+ */
 export async function untilPatched(seconds = 60): Promise<void> {
   const trial = job("trial", [script("main", "true"), politeSidecar()], { annotations: { "curfew.sh/main": "main" } });
   await until(
-    "an opted-in Job is patched",
+    "a labelled Job is patched",
     async () => {
       const { body } = await create("default", trial, "?dryRun=All");
       const annotations = (body as { metadata?: { annotations?: Record<string, string> } }).metadata?.annotations;

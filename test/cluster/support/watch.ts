@@ -1,4 +1,4 @@
-/** Watches of the API server, as they come. */
+/** Watches of the API server. */
 import https from "node:https";
 import type { IncomingMessage } from "node:http";
 import { connect } from "./api.ts";
@@ -9,7 +9,7 @@ export interface WatchEvent<T> {
 }
 
 /**
- * Events of a collection until `signal` aborts it, those that are there already first.
+ * A collection's events until `signal` aborts, first those for existing objects.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
  */
 export async function* watch<T>(path: string, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {

@@ -1,4 +1,7 @@
-/** Webhooks beside Curfew's, and Curfew's own out of the way: what the API tier's tests change in the cluster, and put back. */
+/**
+ * What the API tier's tests change in the cluster and put back: they add webhooks beside Curfew's, and
+ * remove or break Curfew's own.
+ */
 import https from "node:https";
 import type { AddressInfo } from "node:net";
 import { createTestAuthority } from "../../../sim/api-server/authority.ts";
@@ -17,8 +20,9 @@ interface Configuration extends KubernetesObject {
 export type Mutation = (object: unknown) => readonly { op: string; path: string; value?: unknown }[];
 
 /**
- * Registers a mutating webhook that is served from here, for the creation of `resource`; resolves, once the API server calls it, with
- * what removes it. Webhooks run in the order of their names: `aa…` before Curfew's, `zz…` after.
+ * Registers a mutating webhook, served from here, for the creation of `resource`. Resolves once the API
+ * server calls it, to a function that removes it. Webhooks run in the order of their names: `aa…` before
+ * Curfew's, `zz…` after.
  */
 export async function addWebhook(
   name: string,
@@ -85,7 +89,7 @@ interface Review {
 
 const trial = job("trial", [script("main", "true"), politeSidecar()]);
 
-/** Takes Curfew's webhooks away; resolves with what puts them back. */
+/** Removes Curfew's webhooks; resolves to a function that puts them back. */
 export async function pauseWebhooks(): Promise<() => Promise<void>> {
   const configuration = accepted(await request<Configuration>("GET", `${CONFIGURATIONS}/curfew`));
   accepted(await request("DELETE", `${CONFIGURATIONS}/curfew`));
@@ -100,7 +104,7 @@ export async function pauseWebhooks(): Promise<() => Promise<void>> {
   };
 }
 
-/** Points Curfew's webhooks to where nothing answers; resolves with what puts them right. */
+/** Points Curfew's webhooks to where nothing answers; resolves to a function that repairs them. */
 export async function breakWebhooks(): Promise<() => Promise<void>> {
   const configuration = accepted(await request<Configuration>("GET", `${CONFIGURATIONS}/curfew`));
   const webhooks = configuration.webhooks.map((webhook) => ({
@@ -111,10 +115,7 @@ export async function breakWebhooks(): Promise<() => Promise<void>> {
     accepted(await request("PATCH", `${CONFIGURATIONS}/curfew`, { webhooks: to }, "application/merge-patch+json"));
   };
   await point(webhooks);
-  await until(
-    "the webhook does not answer",
-    async () => (await create("default", trial, "?dryRun=All")).status === 500,
-  );
+  await until("the webhook doesn't answer", async () => (await create("default", trial, "?dryRun=All")).status === 500);
   return async () => {
     await point(configuration.webhooks);
     await untilPatched();

@@ -1,5 +1,6 @@
-// cert-manager's controllers, as far as a CA of one's own needs them, and its CA injector, in one process. cert-manager's programs are
-// modules that are not published; the packages that they are made of are.
+// cert-manager's controllers, as far as a CA of your own needs them, and its CA injector, in one
+// process. cert-manager's programs are modules that aren't published, but the packages that they're
+// made of are.
 package main
 
 import (
@@ -86,7 +87,7 @@ func runInjector(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config.UserAgent = "cert-manager-cainjector/test" // its first part is the field manager, too
+	config.UserAgent = "cert-manager-cainjector/test" // its first part is also the field manager
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:  scheme,
 		Metrics: metrics.Options{BindAddress: "0"},
