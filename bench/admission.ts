@@ -1,4 +1,7 @@
-/** Reviews on one core, Curfew beside the least that a webhook in Node can do, and beside what webhooks in Go do. */
+/**
+ * Reviews on one core: Curfew next to the least that a webhook in Node can do, and next to what webhooks
+ * in Go do.
+ */
 import { compare, type Bench, type Row, type Series } from "./lib/result.ts";
 import { reviewWithJobOf } from "./lib/review.ts";
 import { withReviewServers, type GoMode } from "./lib/review-servers.ts";
@@ -13,7 +16,7 @@ const GO_BASELINES: Readonly<Record<GoMode, { readonly what: string; readonly at
 };
 
 export const admission: Bench = {
-  summary: "reviews per second on one core and their latency, beside a bare node:https server and two in Go",
+  summary: "reviews per second on one core and their latency, next to a bare node:https server and two in Go",
   async run({ short, note }) {
     const missing = wrkMissing();
     if (missing !== undefined) throw new Error(missing);
@@ -48,12 +51,12 @@ export const admission: Bench = {
         valuesOf(one["curfew"], "p50Ms"),
         bare(valuesOf(one["bare"], "p50Ms")),
       );
-      // The rest hangs on what else the machine does.
+      // The rest depends on what else the machine does.
       if (short) return [cpu, p50];
 
       const what = "reviews, 16 connections";
       const goRows = Object.entries(GO_BASELINES).map(([mode, baseline]): Row => {
-        if (sixteen[mode] === undefined) return { what, skipped: `${baseline.what}: there is no Go here to build it` };
+        if (sixteen[mode] === undefined) return { what, skipped: `${baseline.what}: Go isn't installed` };
         const row = { what, unit: "req/s", reach: { atLeast: baseline.atLeast } } as const;
         return compare(row, rates("curfew"), { what: baseline.what, values: rates(mode) });
       });
@@ -62,7 +65,7 @@ export const admission: Bench = {
         ...goRows,
         cpu,
         compare(
-          { what: "their p99", unit: "ms", reach: { atMost: 2.5 } },
+          { what: "p99, 16 connections", unit: "ms", reach: { atMost: 2.5 } },
           valuesOf(sixteen["curfew"], "p99Ms"),
           bare(valuesOf(sixteen["bare"], "p99Ms")),
         ),

@@ -1,6 +1,7 @@
 /**
- * `npm run bench [-- NAME…]`: runs the benches by name, or all. The exit code is 1 where a row misses what it is to
- * reach. Figures of one machine say little: what counts is the ratio to a baseline, measured in turn with it in the same run.
+ * `npm run bench [-- NAME…]`: runs the benches by name, or all. The exit code is 1 if a row misses its
+ * target. Figures from one machine say little. What counts is the ratio to a baseline that was measured
+ * in turn with it, in the same run.
  */
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -16,7 +17,7 @@ import { wrappers } from "./wrappers.ts";
 const BENCHES: Readonly<Record<string, Bench>> = { admission, scaling, memory, start, dispatch, wrappers, cluster };
 const USAGE = `npm run bench [-- NAME… OPTIONS]
 
-  --short         for CI: fewer and shorter rounds, loose floors
+  --short         for CI: fewer and shorter rounds, loose targets
   --long          also what takes minutes
   --plots FOLDER  write plots there
   --json          JSON on stdout instead of tables
@@ -36,7 +37,7 @@ const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
 const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
 
 if (values.help || unknown.length > 0) {
-  for (const name of unknown) console.error(`there is no bench ${name}`);
+  for (const name of unknown) console.error(`there's no bench ${name}`);
   console.error(USAGE);
   for (const [name, { summary }] of Object.entries(BENCHES)) console.error(`  ${name.padEnd(12)} ${summary}`);
   process.exitCode = unknown.length > 0 ? 2 : 0;
@@ -60,7 +61,7 @@ async function run(names: readonly string[]): Promise<void> {
       if (!values.json) console.log(formatRows(rows));
       if (!rows.every(isReached)) process.exitCode = 1;
     } catch (error) {
-      // The others' figures are worth having all the same.
+      // The others' figures are still worth having.
       console.error(error);
       process.exitCode = 1;
     }

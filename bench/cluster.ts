@@ -47,7 +47,7 @@ export const cluster: Bench = {
 async function createNamespace(): Promise<string> {
   const name = `bench-${process.pid}`;
   accepted(await request("POST", "/api/v1/namespaces", { metadata: { name } }));
-  // The token controller makes it; a Pod that is created before is refused.
+  // The token controller makes it. A Pod that's created before that is refused.
   await until("the default ServiceAccount is there", async () => {
     return (await request("GET", `/api/v1/namespaces/${name}/serviceaccounts/default`)).status === 200;
   });

@@ -1,7 +1,8 @@
 /**
- * The dispatcher beside a client that only creates the same Jobs: a burst of as many webhooks as a build may have jobs, single
- * webhooks, memory. Against a real API server: that of KUBECONFIG, or one of its own; where there is none to be had, and in short runs,
- * against the small one of the tests. The Jobs are suspended, so that no Pod comes of them.
+ * The dispatcher next to a client that only creates the same Jobs: a burst of as many webhooks as a build
+ * can have jobs, single webhooks, memory. It runs against a real API server: KUBECONFIG's, or one of its
+ * own. If it can't start one, and in short runs, it runs against the tests' small one. The Jobs are
+ * suspended, so they get no Pods.
  */
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -31,16 +32,16 @@ const SECRET_NAME = "BENCH_SECRET";
 const SECRET = "bench";
 
 export const dispatch: Bench = {
-  summary: "a burst of webhooks turned into Jobs, beside a client that only creates the Jobs",
+  summary: "a burst of webhooks turned into Jobs, next to a client that only creates the Jobs",
   async run(options) {
     const { short, note } = options;
     const given = process.env["KUBECONFIG"];
     if (given === undefined && !short) {
       const missing = clusterMissing();
       if (missing === undefined) return benchInCluster("api", "dispatch", options);
-      note(`against the small API server of the tests: ${missing}`);
+      note(`against the tests' small API server: ${missing}`);
     }
-    // 4,000 jobs are the most that Buildkite documents for a build.
+    // Buildkite documents 4,000 jobs as the most for a build.
     const [rounds, burst, singles] = short ? [2, 500, 100] : [5, 4000, 500];
     const folder = mkdtempSync(join(tmpdir(), "curfew-bench-"));
     const servers: ServerProcess[] = [];
@@ -61,7 +62,7 @@ export const dispatch: Bench = {
       const args = ["--config", files.config, "--host", "127.0.0.1", "--port", "0", "--ops-port", "0"];
       const env = ["env", `KUBECONFIG=${files.kubeconfig}`, `${SECRET_NAME}=${SECRET}`];
       const program = [...env, process.execPath, ...nodeOptionsOf("dispatch"), CLI, "dispatch", ...args];
-      // A real API server takes both cores: pinned, the dispatcher would wait for one of them.
+      // A real API server takes both cores. If it were pinned, the dispatcher would wait for one of them.
       const core = given === undefined ? CORES.server : [];
       const dispatcher = await startProgram(program, join(folder, "dispatch.log"), core);
       servers.push(dispatcher);
@@ -71,10 +72,10 @@ export const dispatch: Bench = {
       const prepareBare = (): string => JSON.stringify(bareJob(config.config));
       const many = <T>(count: number, prepare: () => T): T[] => Array.from({ length: count }, prepare);
 
-      // To warm both up.
+      // Warms both up.
       await inParallel(many(burst / 10, webhooks.prepare), webhooks.send);
       await inParallel(many(burst / 10, prepareBare), createBare);
-      // Before the bursts: Kubernetes' own controllers go on working on these for a while.
+      // Before the bursts, because Kubernetes' own controllers work on those for a while.
       const times = { curfew: [] as number[], bare: [] as number[] };
       for (let count = 0; count < singles; count++) {
         times.curfew.push(await webhooks.send(webhooks.prepare()));
@@ -89,7 +90,8 @@ export const dispatch: Bench = {
       };
       let peak = Number.NaN;
       for (let round = 1; round <= rounds; round++) {
-        // First the one, then the other: Kubernetes' own controllers still work on the burst before.
+        // They take turns in going first, because Kubernetes' own controllers still work on the previous
+        // burst.
         if (round % 2 === 0) rates.bare.push(await rateOf(prepareBare, createBare));
         rates.curfew.push(await rateOf(webhooks.prepare, webhooks.send));
         if (round === 1) peak = await dispatcher.peakMiB();
@@ -116,7 +118,12 @@ export const dispatch: Bench = {
           baseline: baseline(p50.bare),
           reach: { atMost: p50.bare + (short ? 50 : 3) },
         },
-        { what: "the same, p99", unit: "ms", curfew: figureOf([p99.curfew]), baseline: baseline(p99.bare) },
+        {
+          what: "webhook to Job created, p99",
+          unit: "ms",
+          curfew: figureOf([p99.curfew]),
+          baseline: baseline(p99.bare),
+        },
         { what: "webhooks without a Job", unit: "Jobs", curfew: figureOf([lost]), reach: { atMost: 0 } },
         { what: "memory at rest", unit: "MiB", curfew: figureOf([atRest]) },
         {
@@ -144,7 +151,7 @@ export const dispatch: Bench = {
 
 function configFor(namespace: string): { readonly text: string; readonly config: DispatchConfig } {
   const template = { ...DEFAULT_TEMPLATE, spec: { ...DEFAULT_TEMPLATE.spec, suspend: true } };
-  // Without the label: what an admission webhook adds is measured elsewhere.
+  // Without the label, because what an admission webhook adds is measured elsewhere.
   const queue = { name: "kubernetes", default: true, namespace, template: { ...template, metadata: {} } };
   const text = stringify({ webhook: { secrets: [{ env: SECRET_NAME }] }, queues: [queue] });
   const parsed = parseConfig(text, { env: { [SECRET_NAME]: SECRET }, readFile: (path) => readFileSync(path, "utf8") });

@@ -1,4 +1,7 @@
-/** From the start of the admission process, as it ships, to the line that says it is ready; beside a bare server's. */
+/**
+ * From the start of the admission process, as shipped, to the line that says it's ready, next to a bare
+ * server's.
+ */
 import { compare, figureOf, type Bench } from "./lib/result.ts";
 import { reviewWithJobOf } from "./lib/review.ts";
 import { withReviewServers } from "./lib/review-servers.ts";

@@ -1,6 +1,6 @@
 /**
- * The wrappers beside the hack of 2020, under each shell that is here: from main's last words to the sidecar's TERM, what they add to
- * a container's start, and their memory.
+ * The wrappers next to the hack of 2020, under each installed shell: from main's last output to the
+ * sidecar's TERM, what they add to a container's start, and their memory.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { descendants, type Container } from "../sim/pods/container.ts";
@@ -14,13 +14,13 @@ const SHELLS = { dash: ["/bin/dash"], bash: ["/bin/bash"], "busybox ash": ["/bin
 const STARTS = 40;
 
 export const wrappers: Bench = {
-  summary: "from main's end to the sidecar's TERM, beside the hack of 2020; what a wrapper costs",
+  summary: "from main's end to the sidecar's TERM, next to the hack of 2020; what a wrapper costs",
   async run({ short, note }) {
     const [rounds, hacks] = short ? [10, 7] : [200, 8];
     const rows: Row[] = [];
     for (const [name, shell] of Object.entries(SHELLS)) {
       if (!existsSync(shell[0])) {
-        note(`${name} is not here`);
+        note(`${name} isn't installed`);
         continue;
       }
       note(name);
@@ -36,14 +36,14 @@ export const wrappers: Bench = {
       const baseline = { what: "hack of 2020, to its SIGKILL:", figure: figureOf(await hack) };
       const ends = { what: `${name}: main's end to TERM`, unit: "ms", curfew: figureOf(latencies), baseline } as const;
       if (short) {
-        // Times hang on what else the machine does.
+        // Times depend on what else the machine does.
         const ratio = figureOf([ends.curfew.median / baseline.figure.median]);
         rows.push({ ...ends, ratio, reach: { atMost: 0.5 } });
         continue;
       }
       rows.push(
         ends,
-        { what: `${name}: p99 of that`, unit: "ms", curfew: figureOf([p99]), reach: { atMost: 10 } },
+        { what: `${name}: main's end to TERM, p99`, unit: "ms", curfew: figureOf([p99]), reach: { atMost: 10 } },
         {
           what: `${name}: added to main's start`,
           unit: "ms",
@@ -100,7 +100,10 @@ async function curfewLatency(pod: WrappedPod): Promise<number> {
 /** Moments within the hack's five seconds, the same in each run. */
 const moment = randomFrom(1);
 
-/** https://carlosbecker.com/posts/k8s-sidecar-shutdown: its daemon gets no TERM, so what counts is when the sidecar has ended. */
+/**
+ * https://carlosbecker.com/posts/k8s-sidecar-shutdown: its daemon gets no TERM, so what counts is when the
+ * sidecar has ended.
+ */
 async function hackLatency(pod: WrappedPod): Promise<number> {
   const daemon = fixture("daemon", "d", "0").join(" ");
   const loop = `${daemon} & while ! test -f ${pod.dir}/done; do sleep 5; done; exit 0`;
@@ -111,7 +114,10 @@ async function hackLatency(pod: WrappedPod): Promise<number> {
   return (await sidecar.exited).at - (await main.saw("bye")).at;
 }
 
-/** Of the shells of each, but not of the app: proportional set size, so that what they share counts once. */
+/**
+ * The memory of each one's shells, but not of the app. It's the proportional set size, so that what they
+ * share counts once.
+ */
 async function memory(pod: WrappedPod): Promise<number[]> {
   const main = pod.main(up);
   const sidecar = pod.sidecar(up);
@@ -131,7 +137,7 @@ function proportionalSetSize(pid: number): number {
   return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1]) / 1024;
 }
 
-/** Once the sidecar waits for main's FIFO, as it does from a second after its start at the latest. */
+/** Resolves once the sidecar waits for main's FIFO, at the latest about a second after its start. */
 async function settled(sidecar: Container): Promise<void> {
   for (const end = performance.now() + 1_500; performance.now() < end;) {
     const waits = descendants(sidecar.pid ?? 0).some((pid) =>

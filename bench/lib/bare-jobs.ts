@@ -1,12 +1,15 @@
-/** The least that creates Jobs: keep-alive connections and JSON that is ready to be sent. */
+/** The least that can create Jobs: keep-alive connections, and JSON that's ready to send. */
 import { Agent, request } from "node:https";
 import { text as readText } from "node:stream/consumers";
 import { KubeConfig } from "@kubernetes/client-node";
 
 export interface BareJobs {
-  /** Milliseconds that the creation of a Job, which may be JSON already, took. @throws where the answer is not 201. */
+  /**
+   * Creates a Job, which can be JSON already. Resolves to the milliseconds that it took.
+   * @throws if the answer isn't 201.
+   */
   readonly create: (namespace: string, job: object | string) => Promise<number>;
-  /** Creates a Job, and resolves to what the API server says, its status whatever it is. */
+  /** Creates a Job, and resolves to what the API server says, whatever its status. */
   readonly text: (namespace: string, job: object) => Promise<string>;
   /** How many Jobs there are. */
   readonly count: (namespace: string) => Promise<number>;

@@ -9,7 +9,8 @@ export interface ContainerdExits {
 }
 
 /**
- * Listens for the ends of containers. The time is the shim's, which reaps the process, to the nanosecond; a Pod's status has seconds.
+ * Listens for the ends of containers. The time is from the shim, which reaps the process, to the
+ * nanosecond. A Pod's status only has seconds.
  * https://github.com/containerd/containerd/blob/main/api/events/task.proto: TaskExit
  */
 export function listenForExits(socket: string): ContainerdExits {
@@ -26,7 +27,7 @@ export function listenForExits(socket: string): ContainerdExits {
       const [, json] = / \/tasks\/exit (\{.*\})$/.exec(line) ?? [];
       if (json === undefined) continue;
       const { id, container_id, exited_at } = JSON.parse(json) as TaskExit;
-      // An exec's end has an id of its own.
+      // An exec's end has its own id.
       if (id === container_id) exits.set(container_id, exited_at.seconds * 1000 + (exited_at.nanos ?? 0) / 1e6);
     }
   });

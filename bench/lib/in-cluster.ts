@@ -1,4 +1,4 @@
-/** Programs against a real API server: this process stays outside, a child runs them in the cluster's network. */
+/** Programs against a real API server. This process stays outside; a child runs them in the cluster's network. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -20,15 +20,15 @@ export interface ProgramInCluster {
   readonly short: boolean;
   readonly long: boolean;
   readonly note: (text: string) => void;
-  /** What the cluster gets while it comes up; returns what the child finds in its environment. */
+  /** Prepares the cluster while it comes up; returns what's added to the child's environment. */
   readonly prepare?: (cluster: Cluster) => Promise<NodeJS.ProcessEnv>;
 }
 
-/** Undefined if a cluster can be started here, else why not. */
+/** Undefined if a cluster can be started here, otherwise why not. */
 export function clusterMissing(): string | undefined {
-  if (process.getuid?.() !== 0) return "a cluster of one's own needs root";
+  if (process.getuid?.() !== 0) return "starting a cluster needs root";
   const built = existsSync(versions().kubernetesBin);
-  if (!built && spawnSync("go", ["version"]).error !== undefined) return "a cluster of one's own needs Go to be built";
+  if (!built && spawnSync("go", ["version"]).error !== undefined) return "building a cluster needs Go";
   return undefined;
 }
 
@@ -39,7 +39,7 @@ export async function benchInCluster(tier: Tier, name: string, options: BenchOpt
 }
 
 /**
- * Runs a program in the network of a cluster: a new one, or, for the node tier, that of cluster:up if it is up.
+ * Runs a program in the network of a cluster: a new one, or, for the node tier, that of cluster:up if it's up.
  *
  * @returns its result, as its runner printed it.
  * @throws if it ends without one.
@@ -72,7 +72,7 @@ async function runChild(
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
   await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
-  // It ends with 1 if it found something wrong, too; without a result it has said why.
+  // It also ends with 1 if it found something wrong. If it ends without a result, it has said why.
   const results = output === "" ? {} : (JSON.parse(output) as { results: Record<string, unknown> }).results;
   if (results[name] === undefined) throw new Error(`${name} ended without a result in the cluster`);
   return results[name];

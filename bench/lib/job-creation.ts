@@ -1,4 +1,7 @@
-/** What a webhook adds to the creation of a Job at a real API server: Curfew, one that answers a constant, and none, in turn. */
+/**
+ * What a webhook adds to the creation of a Job on a real API server: Curfew, a webhook that answers with a
+ * constant, and none, in turn.
+ */
 import { readFileSync } from "node:fs";
 import { ENABLED } from "../../test/cluster/support/manifests.ts";
 import { until } from "../../test/cluster/support/until.ts";
@@ -14,7 +17,7 @@ const LABELS = { none: {}, bare: { [BARE_LABEL]: "true" }, curfew: ENABLED } as 
 type Kind = keyof typeof LABELS;
 const KINDS = Object.keys(LABELS) as Kind[];
 
-/** Nobody's controller acts on these Jobs (KEP-4368), so that creations are all that happens. */
+/** No controller acts on these Jobs (KEP-4368), so their creation is all that happens. */
 function jobNamed(name: string, kind: Kind): object {
   const { spec } = jobOf(JOB_BYTES);
   const metadata = { name, labels: LABELS[kind] };

@@ -25,7 +25,7 @@ export function writePlot(folder: string, name: string, plot: Plot): void {
   writeFileSync(join(folder, `${name}.svg`), drawPlot(plot));
 }
 
-/** Both axes begin at 0. On a white ground, so that it can be read in a dark viewer, too. */
+/** Both axes begin at 0. The background is white, so that it can be read in a dark viewer, too. */
 export function drawPlot({ title, x, y, lines }: Plot): string {
   const points = lines.flatMap((line) => line.points);
   const [right, top] = [0, 1].map((axis) => niceTop(Math.max(...points.map((point) => point[axis] ?? 0))));
@@ -65,7 +65,7 @@ export function drawPlot({ title, x, y, lines }: Plot): string {
   ].join("\n");
 }
 
-/** The next of 1, 2, 4, 5, 8 times a power of ten: a quarter of it is a number that can be read. */
+/** The next round number, chosen so that a quarter of it is easy to read, too. */
 function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8, 10].find((factor) => factor * power >= value) ?? 10) * power;

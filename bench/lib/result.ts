@@ -1,6 +1,6 @@
-/** What a bench reports: rows of figures, most of them a ratio to a baseline of the same run, and how far they should reach. */
+/** What a bench reports: rows of figures, most with a ratio to a baseline of the same run, and their targets. */
 
-/** Of several rounds: the median, and the least and the greatest. */
+/** The median, the lowest and the highest of several rounds. */
 export interface Figure {
   readonly median: number;
   readonly min: number;
@@ -20,9 +20,12 @@ export interface MeasuredRow {
   readonly unit: "req/s" | "ms" | "MiB" | "Jobs/s" | "Jobs" | "times";
   readonly curfew: Figure;
   readonly baseline?: { readonly what: string; readonly figure: Figure };
-  /** Curfew's figure over the baseline's: the median of the rounds' own ratios, as what disturbs a round disturbs both. */
+  /**
+   * Curfew's figure over the baseline's. It's the median of the rounds' own ratios, because what disturbs a
+   * round disturbs both.
+   */
   readonly ratio?: Figure;
-  /** What is to be reached, by the ratio where there is one. Missing it makes the run fail. */
+  /** The target, for the ratio if there is one. If it's missed, the run fails. */
   readonly reach?: { readonly atLeast: number } | { readonly atMost: number };
 }
 
@@ -32,7 +35,7 @@ export interface Series {
 }
 
 export interface BenchOptions {
-  /** Fewer and shorter rounds, for CI: floors so loose that a busy machine does not miss them. */
+  /** Fewer and shorter rounds, for CI, with targets so loose that a busy machine doesn't miss them. */
   readonly short: boolean;
   /** More of what takes minutes. */
   readonly long: boolean;
@@ -72,7 +75,7 @@ export function compare(
   };
 }
 
-/** Whether the row got where it should. */
+/** Whether the row reached its target. */
 export function isReached(row: Row): boolean {
   if ("skipped" in row || row.reach === undefined) return true;
   const { curfew, ratio, reach } = row;

@@ -1,4 +1,7 @@
-/** The servers that answer reviews: Curfew's bundle as it ships, and what it is compared with. They share a certificate and a core. */
+/**
+ * The servers that answer reviews: Curfew's bundle as shipped, and what it's compared with. They share a
+ * certificate and a core.
+ */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,16 +25,16 @@ export interface ReviewServers {
   readonly startCurfew: () => Promise<ServerProcess>;
   /** A Node server that answers `answer` to everything. */
   readonly startBare: (answer: string) => Promise<ServerProcess>;
-  /** A Go server whose edits are those of `answer`; undefined where there is no Go to build it. */
+  /** A Go server that makes the edits of `answer`. Undefined if Go isn't installed. */
   readonly startGo: (mode: GoMode, answer: string) => Promise<ServerProcess | undefined>;
-  /** Curfew's answer to a review that it is to patch. @throws where it does not. */
+  /** Curfew's answer to a review that it should patch. @throws if it doesn't. */
   readonly answerTo: (curfew: ServerProcess, review: string) => Promise<string>;
 }
 
 /** Builds the bundle, lends the servers to `use`, and ends them. */
 export async function withReviewServers<T>(use: (servers: ReviewServers) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "curfew-bench-"));
-  // Curfew watches its certificate's folder: lines of a log in there would wake it.
+  // Curfew watches its certificate's folder, so log lines in there would wake it.
   const certificateFolder = mkdtempSync(join(folder, "certificate-"));
   const running: ServerProcess[] = [];
   let files = 0;

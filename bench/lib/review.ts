@@ -5,7 +5,10 @@ export function reviewWithJobOf(bytes: number, containers?: number): string {
   return JSON.stringify(reviewOf(jobOf(bytes, containers)));
 }
 
-/** A Job with `containers` containers whose JSON has about `bytes` bytes, as a webhook sees it: it is patched by strategy trap. */
+/**
+ * A Job as a webhook sees it, with `containers` containers and about `bytes` bytes of JSON. Strategy trap
+ * patches it.
+ */
 export function jobOf(bytes: number, containers = 2) {
   const job = {
     apiVersion: "batch/v1",

@@ -9,7 +9,7 @@ export interface ServerProcess {
   readonly port: number;
   /** From its start to the line that says it is ready. */
   readonly startMs: number;
-  /** Processor time that it has had so far: unlike time by the clock it is nearly the same on a busy machine. */
+  /** Processor time so far. Unlike wall-clock time, it's nearly the same on a busy machine. */
   readonly cpuMs: () => Promise<number>;
   readonly residentMiB: () => Promise<number>;
   /** The most that was ever resident. */
@@ -30,8 +30,9 @@ export function startServer(
 }
 
 /**
- * Starts a program, on the server's core unless another is given, and waits until it prints a JSON line with a `port`. Its output goes
- * to the file `logPath`: to read it as it comes would take time from what is measured.
+ * Starts a program, on the server's core unless another is given, and waits until it prints a JSON line
+ * with a `port`. Its output goes to the file `logPath`, because reading it as it comes would take time from
+ * what is measured.
  */
 export async function startProgram(
   program: readonly string[],
@@ -66,7 +67,10 @@ export async function startProgram(
   }
 }
 
-/** man 5 proc_pid_stat: utime and stime are the 14th and 15th field, in ticks of 10 ms; the second may have spaces in its parentheses. */
+/**
+ * man 5 proc_pid_stat: utime and stime are the 14th and 15th field, in ticks of 10 ms. The second field can
+ * have spaces in its parentheses.
+ */
 async function cpuMs(pid: number | undefined): Promise<number> {
   const stat = await readFile(`/proc/${String(pid)}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -1,4 +1,7 @@
-/** From main's exit to its sidecar's exit on a real kubelet: by the hack of 2020, as a native sidecar, by Curfew's trap. */
+/**
+ * From main's exit to its sidecar's exit on a real kubelet: with the hack of 2020, with a native sidecar,
+ * and with Curfew's trap.
+ */
 import { accepted, request } from "../../test/cluster/support/api.ts";
 import { createJob, statusOf, untilEnded } from "../../test/cluster/support/jobs.ts";
 import { job, script } from "../../test/cluster/support/manifests.ts";
@@ -7,18 +10,25 @@ import { until } from "../../test/cluster/support/until.ts";
 import { listenForExits } from "./containerd-exits.ts";
 import { figureOf, percentile, type Row } from "./result.ts";
 
-/** In each round; each of their mains ends at another moment. Over a hundred in all, so that a p99 is not just the worst. */
+/**
+ * How many in each round. Each of their mains ends at another moment. They're over a hundred in all, so that
+ * the p99 isn't just the worst one.
+ */
 const TRAPS = 8;
 
-/** A sidecar that ends as soon as it is told to. */
+/** A sidecar that ends as soon as it's told to. */
 const DAEMON = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
 
-/** The Jobs of a round. All are handed in at once, so mains end `seconds` after about the same moment, and apart from each other. */
+/**
+ * The Jobs of a round. All are created at once, so each main ends `seconds` after about the same moment, and
+ * apart from the others.
+ */
 function jobsOfRound(round: number) {
   const moment = randomFrom(round);
   const main = (seconds: number, more: object = {}) => script("main", `sleep ${seconds.toFixed(2)}`, more);
   const hackMount = { volumeMounts: [{ name: "tmp-pod", mountPath: "/usr/share/pod" }] };
-  // https://carlosbecker.com/posts/k8s-sidecar-shutdown. Its loop looks every 5 s, so mains end anywhere within these.
+  // https://carlosbecker.com/posts/k8s-sidecar-shutdown. Its loop looks every 5 s, so main ends anywhere within
+  // those.
   const hackMain = `trap 'touch /usr/share/pod/done' EXIT; sleep ${(2.2 + moment() * 5).toFixed(2)}`;
   const hackSidecar = `(${DAEMON}) & while ! test -f /usr/share/pod/done; do sleep 5; done; exit 0`;
   const name = (kind: string): string => `${kind}-${round}`;
@@ -44,7 +54,7 @@ function jobsOfRound(round: number) {
   };
 }
 
-/** Runs the rounds in `namespace`, where Curfew's webhook patches opted-in Jobs. */
+/** Runs the rounds in `namespace`, where Curfew's webhook patches labelled Jobs. */
 export async function measureSidecarEnds(
   namespace: string,
   containerdSocket: string,
@@ -74,7 +84,12 @@ export async function measureSidecarEnds(
   return [
     { what, unit: "ms", curfew: figureOf(delays.trap), baseline: baseline("hack of 2020", delays.hack) },
     { what, unit: "ms", curfew: figureOf(delays.trap), baseline: baseline("native sidecar", delays.native) },
-    { what: `p99 of that, ${delays.trap.length} Jobs`, unit: "ms", curfew: figureOf([p99]), reach: { atMost: 30 } },
+    {
+      what: `main's exit to the sidecar's, p99 of ${delays.trap.length} Jobs`,
+      unit: "ms",
+      curfew: figureOf([p99]),
+      reach: { atMost: 30 },
+    },
   ];
 
   async function delayOf(manifest: ReturnType<typeof job>): Promise<number> {
@@ -82,7 +97,7 @@ export async function measureSidecarEnds(
     await createJob(namespace, manifest);
     const { pod } = await untilEnded(namespace, name);
     const [main, sidecar] = ["main", "sidecar"].map((container) => statusOf(pod, container)?.containerID ?? "");
-    const delay = await until(`containerd tells the end of ${name}`, () => {
+    const delay = await until(`containerd reports the end of ${name}`, () => {
       const [first, second] = [exits.of(main ?? ""), exits.of(sidecar ?? "")];
       return Promise.resolve(first === undefined || second === undefined ? undefined : second - first);
     });

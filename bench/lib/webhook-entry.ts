@@ -1,4 +1,4 @@
-/** The webhook entry for new Jobs as manifests/base ships it, at another address and for other Jobs. */
+/** manifests/base's webhook entry for new Jobs, but with another address and for other Jobs. */
 import path from "node:path";
 import { parseAllDocuments } from "yaml";
 import { accepted, request } from "../../test/cluster/support/api.ts";
@@ -12,7 +12,7 @@ interface Configuration {
   readonly webhooks: readonly object[];
 }
 
-/** Has the API server send new Jobs with `label` to a server on this machine; resolves with what ends that. */
+/** Makes the API server send new Jobs with `label` to a server on this machine; resolves to what undoes that. */
 export async function registerWebhook(
   name: string,
   label: string,

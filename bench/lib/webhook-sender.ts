@@ -1,4 +1,7 @@
-/** Signed webhooks of Buildkite, many at once, and as cheaply as can be: their sender is not on the dispatcher's machine otherwise. */
+/**
+ * Buildkite's signed webhooks, many at once. They're sent as cheaply as possible, because normally their
+ * sender isn't on the dispatcher's machine.
+ */
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { signatureOf, webhookPayload } from "../../sim/buildkite/webhook.ts";
@@ -9,7 +12,7 @@ export const CONNECTIONS = 64;
 export interface WebhookSender {
   /** The request for a job's webhook, ready to be sent within five minutes. */
   readonly prepare: () => Buffer;
-  /** Milliseconds until the answer that its Job is created. @throws on any other answer. */
+  /** Milliseconds until the answer that its Job has been created. @throws on any other answer. */
   readonly send: (request: Buffer) => Promise<number>;
   readonly close: () => void;
 }
@@ -36,7 +39,7 @@ export function webhookSender(port: number, secret: string): WebhookSender {
       socket.write(request);
       const answer = await readAnswer(socket);
       const milliseconds = performance.now() - start;
-      // The dispatcher may end it while nobody waits for an answer.
+      // The dispatcher can end it while nobody waits for an answer.
       idle.push(socket.on("error", () => undefined));
       if (!answer.includes('"created"')) throw new Error(answer);
       return milliseconds;
@@ -47,7 +50,7 @@ export function webhookSender(port: number, secret: string): WebhookSender {
   };
 }
 
-/** One answer, whole: the dispatcher's say how long they are. */
+/** One complete answer. The dispatcher's answers say how long they are. */
 function readAnswer(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
@@ -77,7 +80,7 @@ function readAnswer(socket: Socket): Promise<string> {
   });
 }
 
-/** Keeps CONNECTIONS calls open until there is one for each item; what each resolved to. */
+/** Calls `call` for each item, CONNECTIONS at a time, and returns what each call resolved to. */
 export async function inParallel<T>(items: readonly T[], call: (item: T) => Promise<number>): Promise<number[]> {
   const results: number[] = [];
   const rest = items.values();

@@ -1,4 +1,4 @@
-/** Load from wrk: a C program, so that a core full of it is a match for a server on the other. */
+/** Load from wrk. It's a C program, so one core of it can keep a server on another core busy. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ export interface Load {
   readonly p99Ms: number;
 }
 
-/** Undefined where wrk is there, else what to do. */
+/** Undefined if wrk is installed, otherwise what to do. */
 export function wrkMissing(): string | undefined {
   return spawnSync("wrk", ["--version"]).error === undefined
     ? undefined
@@ -23,14 +23,14 @@ export function wrkMissing(): string | undefined {
 
 /**
  * POSTs a body to /mutate over keep-alive TLS connections, as fast as the answers come.
- * @throws where an answer was no 2xx, or a connection failed: figures of errors say nothing. What wrk calls a timeout is an answer that
- * took longer than two seconds, as it may on a busy machine.
+ * @throws if an answer wasn't 2xx, or a connection failed, because figures with errors say nothing. What wrk
+ * calls a timeout is an answer that took longer than two seconds, which can happen on a busy machine.
  */
 export async function postWithWrk(port: number, body: string, connections: number, seconds: number): Promise<Load> {
   for (let attempt = 1; ; attempt++) {
     const load = await runWrk(port, body, connections, seconds);
     if (load.requests > 0) return load;
-    // So busy a machine that no answer came in time.
+    // The machine is so busy that no answer came in time.
     if (attempt === 5) throw new Error(`no answer within ${seconds} s, five times`);
   }
 }
@@ -49,7 +49,7 @@ async function runWrk(port: number, body: string, connections: number, seconds: 
     const line = stdout.split("\n").find((candidate) => candidate.startsWith("{"));
     if (line === undefined) throw new Error(`wrk gave no result: ${stdout}`);
     const { errors, requests, micros, p50, p99 } = JSON.parse(line) as Summary;
-    if (errors > 0) throw new Error(`wrk met errors: ${stdout}`);
+    if (errors > 0) throw new Error(`wrk had errors: ${stdout}`);
     return {
       requests,
       requestsPerSecond: (requests / micros) * 1e6,
@@ -73,7 +73,7 @@ export interface ServerLoad extends Load {
   readonly cpuMillisecondsPerRequest: number;
 }
 
-/** Loads each server in turn (A B A B), after a warm-up of each; the rounds' loads by server. */
+/** Loads each server in turn (A B A B), after warming each up. Returns the rounds' loads by server. */
 export async function loadInTurn(
   servers: Readonly<Record<string, ServerProcess>>,
   body: string,

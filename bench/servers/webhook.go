@@ -1,4 +1,4 @@
-// A webhook as webhooks are written in Go, with the standard library only. Arguments: mode, certificate, key, file of an answer.
+// A webhook as people write them in Go, with the standard library only. Arguments: mode, certificate, key, file of an answer.
 //
 //	diff      decodes the object into a map, edits it, encodes it, decodes both and compares them, as
 //	          admission.PatchResponseFromRaw of sigs.k8s.io/controller-runtime does. The edits are those of the answer's patch.
@@ -87,7 +87,7 @@ func main() {
 	log.Fatal(server.ServeTLS(listener, cert, key))
 }
 
-// diffOf edits the object and returns the JSON Patch that leads from it as it was to it as it is.
+// diffOf edits the object and returns the JSON Patch from the old object to the new one.
 func diffOf(raw json.RawMessage, edits []operation) []byte {
 	var object any
 	check(json.Unmarshal(raw, &object))
@@ -104,7 +104,7 @@ func diffOf(raw json.RawMessage, edits []operation) []byte {
 var unescape = strings.NewReplacer("~1", "/", "~0", "~")
 var escape = strings.NewReplacer("~", "~0", "/", "~1")
 
-// apply carries out an add or a replace; no other operation is in the answers.
+// apply carries out an add or a replace; the answers have no other operations.
 func apply(node any, path []string, edit operation) any {
 	if len(path) == 0 {
 		return edit.Value
@@ -128,7 +128,7 @@ func apply(node any, path []string, edit operation) any {
 	return node
 }
 
-// compare is kinder than the usual libraries, which look each element of a list up in the other list.
+// compare does less than the usual libraries, which look up each element of a list in the other list.
 func compare(found []operation, path string, before, after any) []operation {
 	switch after := after.(type) {
 	case map[string]any:

@@ -1,6 +1,7 @@
 /**
- * What breaks in the admission server while reviews are sent without pause: two replicas as processes, a client as an API server is one.
- * Faults of a cluster (its API server, etcd, Pods, Services) are test/cluster/api/faults.test.ts and test/cluster/node/faults.test.ts.
+ * Breaks the admission server while reviews are sent without pause: two replicas as processes, and a
+ * client that behaves like an API server. Faults of a cluster (its API server, etcd, Pods, Services) are
+ * in test/cluster/api/faults.test.ts and test/cluster/node/faults.test.ts.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,10 +20,10 @@ const SILENT_CLIENTS = fileURLToPath(new URL("silent-clients.ts", import.meta.ur
 const MEMORY_LIMIT_MIB = 512; // manifests/base/deployment.yaml
 
 interface World {
-  /** The replica that is hurt, and the other. */
+  /** The replica that gets the fault, and the other one. */
   readonly one: ServerProcess;
   readonly other: ServerProcess;
-  /** Takes the first out of the Service, as its readiness probe does. */
+  /** Takes the first one out of the Service, as its readiness probe would. */
   readonly leaveService: () => void;
   readonly servers: ReviewServers;
   readonly seconds: (count: number) => Promise<void>;
@@ -30,9 +31,9 @@ interface World {
 
 interface Fault {
   readonly name: string;
-  /** Resolves when it is over; with a text where something else is to be told. */
+  /** Resolves when it's over, to a text if there's more to report. */
   readonly inflict: (world: World) => Promise<unknown>;
-  /** Whether a review that fails is more than the fault itself makes unavoidable. */
+  /** Whether no review may fail. False if the fault itself makes some failures unavoidable. */
   readonly failsNone: boolean;
 }
 
@@ -99,7 +100,7 @@ const FAULTS: readonly Fault[] = [
 ];
 
 export const faults: SoakProgram = {
-  summary: "faults under load: reviews that fail, Jobs let through unprotected, and p99 beside it",
+  summary: "faults under load: failed reviews, Jobs let through unpatched, and the p99 of the others",
   async run({ short, note }) {
     const review = reviewWithJobOf(4096);
     const rows: string[][] = [];
@@ -132,7 +133,7 @@ function rowOf(name: string, { sent, failed, unpatched, p99Ms }: ReviewLoadResul
   return [name, ...counts, `${p99Ms.toFixed(0)} ms`];
 }
 
-/** Silent clients beside the load, from the time that all of them are there. */
+/** Runs silent clients beside the load, counted from when all of them are connected. */
 async function besides({ one, other, seconds }: World, count: number, kind: "tcp" | "tls"): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "curfew-soak-"));
   const start = ({ port }: ServerProcess, index: number): Promise<ServerProcess> =>

@@ -1,16 +1,19 @@
-/** The fuzzer of the tests, with more than a million inputs: counts by target, and the smallest input that does harm, if any. */
+/**
+ * The tests' fuzzer, with more than a million inputs: counts by target, and the smallest input that does
+ * harm, if any.
+ */
 import { PURE_TARGETS } from "../support/fuzz/pure-targets.ts";
 import { serveAdmission, serveWebhooks } from "../support/fuzz/served-targets.ts";
 import type { SoakProgram } from "./table.ts";
 
-/** Short ones have a twentieth of the inputs. */
+/** Short runs have a twentieth of the inputs. */
 const SHORT = 20;
 
 export const fuzz: SoakProgram = {
   summary: "a million damaged reviews, annotations, manifests, webhooks and headers: none may do harm",
-  // Another seed each time: that is what so many inputs are for.
+  // A new seed each time: that's what so many inputs are for.
   async run({ short, note, seed = Math.trunc(Math.random() * 2 ** 31) }) {
-    note(`seed ${seed}: again with --seed ${seed}`);
+    note(`seed ${seed}: repeat with --seed ${seed}`);
     const served = [await serveAdmission(), await serveWebhooks()];
     try {
       const targets = [...PURE_TARGETS, ...served.flatMap(({ targets }) => targets)];

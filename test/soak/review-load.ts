@@ -1,11 +1,14 @@
-/** Reviews as an API server sends them while something breaks: over connections that it keeps, each once, without trying again. */
+/**
+ * Reviews as an API server sends them while something breaks: over connections that it keeps, each once,
+ * without retries.
+ */
 import { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodePatch, post, type Answer } from "../support/admission/admission.ts";
 import { randomFrom } from "../support/random.ts";
 import { percentile } from "../../bench/lib/result.ts";
 
-/** The webhook's own. */
+/** The webhook's own timeout. */
 const TIMEOUT_MS = 5_000;
 const CLIENTS = 8;
 const PAUSE_MS = 5;
@@ -16,7 +19,7 @@ export interface ReviewLoad {
 
 export interface ReviewLoadResult {
   readonly sent: number;
-  /** Without an answer, or with another than HTTP 200: the Job would be refused. */
+  /** Without an answer, or with one that isn't HTTP 200: the Job would be refused. */
   readonly failed: number;
   /** Let through without the patch: the Job would never end. */
   readonly unpatched: number;
@@ -24,7 +27,7 @@ export interface ReviewLoadResult {
   readonly p99Ms: number;
 }
 
-/** `endpoints` gives the ports among which a new connection's is chosen, as kube-proxy does. */
+/** Each new connection goes to one of the ports that `endpoints` gives, as with kube-proxy. */
 export function sendReviews(review: string, ca: string, endpoints: () => readonly number[]): ReviewLoad {
   let running = true;
   const outcomes = { sent: 0, failed: 0, unpatched: 0 };

@@ -1,6 +1,7 @@
 /**
- * The manifests as they are shipped, on a real cluster, but for lifetimes of minutes: every certificate and every authority is replaced
- * while Jobs are created without pause. Kubelet brings each certificate to the Pods a minute or two late.
+ * The manifests as shipped, on a real cluster, except that lifetimes are minutes: every certificate and
+ * every authority is replaced while Jobs are created without pause. Kubelet updates each certificate in
+ * the Pods a minute or two late.
  */
 import { connect } from "node:net";
 import path from "node:path";
@@ -17,17 +18,19 @@ import { clusterMissing, runInCluster } from "../../bench/lib/in-cluster.ts";
 import type { SoakOptions, SoakProgram, Table } from "./table.ts";
 
 /**
- * A certificate is replaced after four minutes with two left, an authority after eight with four left: kubelet may take 100 s, and
- * every Pod has presented its certificate for long enough before the next is due.
+ * A certificate is replaced after four minutes with two left, an authority after eight with four left.
+ * Even if kubelet takes 100 s, every Pod has presented its certificate for long enough before the next
+ * is due.
  */
 const SECONDS = { "certificate-lifetime": 360, "authority-lifetime": 720, "publish-delay": 10, "rollout-delay": 45 };
 const NAMESPACE = "curfew-system";
 const LOOK_MS = 1_000;
-/** Four Jobs in a second; they are all there in the end. */
+/** Four Jobs a second. All of them still exist at the end. */
 const PAUSE_MS = 1_000;
 
 export const rotation: SoakProgram = {
-  summary: "on a real cluster: certificates that live minutes, replaced while Jobs are created; none may be refused",
+  summary:
+    "on a real cluster: certificates that live for minutes, replaced while Jobs are created; no Job may be refused",
   async run(options) {
     if (process.env["KUBECONFIG"] !== undefined && process.env["CURFEW_IMAGE"] !== undefined) return measure(options);
     const missing = clusterMissing();
@@ -36,7 +39,7 @@ export const rotation: SoakProgram = {
   },
 };
 
-/** With the image of this checkout. */
+/** Runs it with the image of this checkout. */
 async function inClusterOfItsOwn({ short, long, note }: SoakOptions): Promise<Table> {
   const image = `curfew:soak-${Date.now()}`;
   const prepare = async (cluster: Cluster): Promise<NodeJS.ProcessEnv> => {
@@ -50,7 +53,7 @@ async function inClusterOfItsOwn({ short, long, note }: SoakOptions): Promise<Ta
 async function measure({ short, long, note }: SoakOptions): Promise<Table> {
   const { stdout } = await kubectl(["get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name"]);
   if (stdout !== "")
-    throw new Error(`${NAMESPACE} is there already: this program shortens the lives of its certificates`);
+    throw new Error(`${NAMESPACE} already exists, and this program would shorten the lives of its certificates`);
   const uninstall = await installWebhook();
   const jobs = `rotation-${process.pid}`;
   try {
@@ -59,7 +62,7 @@ async function measure({ short, long, note }: SoakOptions): Promise<Table> {
     const watch = watchCertificates({ namespace: NAMESPACE, configuration: "curfew", address: await reachable() });
     const load = createJobs(jobs, PAUSE_MS);
     await watch.look();
-    // What was issued before lives for a month and a year.
+    // What was issued earlier lives for a month and a year.
     accepted(await request("DELETE", secretPath(NAMESPACE)));
     const minutes = short ? 12 : long ? 60 : 20;
     for (let minute = 0; minute < minutes; minute += 1) {

@@ -1,13 +1,14 @@
 /**
- * Clients that hold connections and say nothing. Arguments: port, how many, and `tcp` (not a byte) or `tls` (a handshake, then half a
- * header). Those that the server ends are opened again. Prints a line once all have been opened.
+ * Clients that hold connections and say nothing. Arguments: port, how many, and `tcp` (not a byte) or
+ * `tls` (a handshake, then half a header). Connections that the server ends are opened again. Prints a
+ * line once all have been opened.
  */
 import { connect as connectTcp, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 
 const [port, count, kind] = [Number(process.argv[2]), Number(process.argv[3]), process.argv[4]];
-/** So many are being opened at once. */
+/** How many are opened at once. */
 const AT_ONCE = 100;
 const REOPEN_AFTER_MS = 2_000;
 

@@ -10,7 +10,7 @@ const USAGE = `npm run soak [-- NAME… OPTIONS]
 
   --short   a fraction of the time or the inputs
   --long    more minutes, for rotation
-  --seed N  the fuzzer's
+  --seed N  the fuzzer's seed
   --json    JSON on stdout instead of tables
 `;
 
@@ -54,7 +54,7 @@ async function run(names: readonly string[]): Promise<void> {
       if (!values.json) console.log(formatTable(table));
       if (table.failed) process.exitCode = 1;
     } catch (error) {
-      // What the others find is worth having all the same.
+      // What the others find is still worth having.
       console.error(error);
       process.exitCode = 1;
     }

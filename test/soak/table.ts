@@ -1,11 +1,14 @@
-/** A soak program: it runs for minutes, and tells what it saw in a table for people, and whether anything was wrong. */
+/**
+ * A soak program runs for minutes. It reports what it saw in a table for people, and whether anything
+ * was wrong.
+ */
 
 export interface SoakOptions {
   /** A fraction of the usual time or inputs. */
   readonly short: boolean;
-  /** More than usual, where more minutes find more. */
+  /** More than usual, if more minutes find more. */
   readonly long: boolean;
-  /** For what is made up at random; without it another each time. */
+  /** The seed for random inputs. Undefined: a new one each time. */
   readonly seed: number | undefined;
   readonly note: (text: string) => void;
 }
@@ -21,7 +24,7 @@ export interface Table {
   readonly failed: boolean;
 }
 
-/** As Markdown, so that it can go into the documents as it is. */
+/** Formats a table as Markdown, so that it can go into the docs unchanged. */
 export function formatTable({ columns, rows }: Table): string {
   const all = [columns, ...rows];
   const widths = columns.map((_, column) => Math.max(...all.map((cells) => cells[column]?.length ?? 0)));
