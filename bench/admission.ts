@@ -1,6 +1,6 @@
 /**
- * Reviews on one core: Curfew next to the least that a webhook in Node can do, and next to what webhooks
- * in Go do.
+ * Reviews on one core: Curfew next to the least that a webhook in Node can do, and next to what
+ * webhooks in Go do.
  */
 import { compare, type Bench, type Row, type Series } from "./lib/result.ts";
 import { reviewWithJobOf } from "./lib/review.ts";

@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- NAME…]`: runs the benches by name, or all. The exit code is 1 if a row misses its
- * target. Figures from one machine say little. What counts is the ratio to a baseline that was measured
- * in turn with it, in the same run.
+ * `npm run bench [-- NAME…]`: runs the benches by name, or all. The exit code is 1 if a row misses
+ * its target. Figures from one machine say little. What counts is the ratio to a baseline that was
+ * measured in turn with it, in the same run.
  */
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";

@@ -1,4 +1,7 @@
-/** On a real cluster: from main's exit to the sidecar's, and what the webhook adds to creating a Job. */
+/**
+ * On a real cluster: from main's exit to the sidecar's, and what the webhook adds to creating a
+ * Job.
+ */
 import { accepted, request } from "../test/cluster/support/api.ts";
 import { until } from "../test/cluster/support/until.ts";
 import { benchInCluster, clusterMissing, CONTAINERD_SOCKET } from "./lib/in-cluster.ts";

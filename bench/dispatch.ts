@@ -1,8 +1,8 @@
 /**
- * The dispatcher next to a client that only creates the same Jobs: a burst of as many webhooks as a build
- * can have jobs, single webhooks, memory. It runs against a real API server: KUBECONFIG's, or one of its
- * own. If it can't start one, and in short runs, it runs against the tests' small one. The Jobs are
- * suspended, so they get no Pods.
+ * The dispatcher next to a client that only creates the same Jobs: a burst of as many webhooks as a
+ * build can have jobs, single webhooks, memory. It runs against a real API server: KUBECONFIG's, or
+ * one of its own. If it can't start one, and in short runs, it runs against the tests' small one.
+ * The Jobs are suspended, so they get no Pods.
  */
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -62,7 +62,7 @@ export const dispatch: Bench = {
       const args = ["--config", files.config, "--host", "127.0.0.1", "--port", "0", "--ops-port", "0"];
       const env = ["env", `KUBECONFIG=${files.kubeconfig}`, `${SECRET_NAME}=${SECRET}`];
       const program = [...env, process.execPath, ...nodeOptionsOf("dispatch"), CLI, "dispatch", ...args];
-      // A real API server takes both cores. If it were pinned, the dispatcher would wait for one of them.
+      // A real API server takes both cores, so a pinned dispatcher would wait for one of them.
       const core = given === undefined ? CORES.server : [];
       const dispatcher = await startProgram(program, join(folder, "dispatch.log"), core);
       servers.push(dispatcher);
@@ -90,8 +90,8 @@ export const dispatch: Bench = {
       };
       let peak = Number.NaN;
       for (let round = 1; round <= rounds; round++) {
-        // They take turns in going first, because Kubernetes' own controllers still work on the previous
-        // burst.
+        // They take turns in going first, because Kubernetes' own controllers still work on the
+        // previous burst.
         if (round % 2 === 0) rates.bare.push(await rateOf(prepareBare, createBare));
         rates.curfew.push(await rateOf(webhooks.prepare, webhooks.send));
         if (round === 1) peak = await dispatcher.peakMiB();

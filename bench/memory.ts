@@ -1,6 +1,6 @@
 /**
- * The admission process's memory, at rest and over many reviews, next to a bare server's under the same
- * load.
+ * The admission process's memory, at rest and over many reviews, next to a bare server's under the
+ * same load.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { writePlot, type Line } from "./lib/plot.ts";

@@ -1,6 +1,6 @@
 /**
- * What a review costs by the size of its Job and by the number of its containers, next to what it costs a
- * bare server.
+ * What a review costs by the size of its Job and by the number of its containers, next to what it
+ * costs a bare server.
  */
 import { writePlot } from "./lib/plot.ts";
 import { compare, figureOf, type Bench, type Row } from "./lib/result.ts";
@@ -11,7 +11,10 @@ import { loadInTurn, wrkMissing, type ServerLoad } from "./lib/wrk.ts";
 const KIB = 1024;
 const SIZES = [4, 64, 128, 256, 512, 1024].map((size) => size * KIB);
 const CONTAINERS = [2, 10, 25, 50, 75, 100];
-/** All Jobs of the second series are as large as 100 containers need, so only the number of containers differs. */
+/**
+ * All Jobs of the second series are as large as 100 containers need, so only the number of
+ * containers differs.
+ */
 const BYTES_OF_MANY = 32 * KIB;
 
 /** Milliseconds of processor time that a review takes. */
@@ -78,9 +81,10 @@ function cost(loads: readonly ServerLoad[] | undefined): number {
 type Points = readonly (readonly [number, Cost])[];
 
 /**
- * The cost at the end of a series, and whether it grew linearly: the cost of one more byte or container
- * in the upper half, divided by that in the lower half. The bare server's cost also grows faster, because
- * of what JSON.parse and TLS do with large inputs. So what counts is the ratio of the two.
+ * The cost at the end of a series, and whether it grew linearly: the cost of one more byte or
+ * container in the upper half, divided by that in the lower half. The bare server's cost
+ * doesn't grow linearly either, because of what JSON.parse and TLS do with large inputs. So what
+ * counts is the ratio of the two.
  */
 function rowsOf(what: string, points: Points, short: boolean): readonly Row[] {
   const first = points[0];
@@ -96,8 +100,8 @@ function rowsOf(what: string, points: Points, short: boolean): readonly Row[] {
     what: "bare node:https",
     values: [last[1].bare],
   });
-  // The growth over a few short rounds is mostly noise. What grows faster than it should also shows in the
-  // cost.
+  // The growth over a few short rounds is mostly noise. What grows faster than it should also shows
+  // in the cost.
   if (short) return [row];
   return [
     row,

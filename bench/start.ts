@@ -1,6 +1,6 @@
 /**
- * From the start of the admission process, as shipped, to the line that says it's ready, next to a bare
- * server's.
+ * From the start of the admission process, as shipped, to the line that says it's ready, next to a
+ * bare server's.
  */
 import { compare, figureOf, type Bench } from "./lib/result.ts";
 import { reviewWithJobOf } from "./lib/review.ts";

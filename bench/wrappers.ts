@@ -101,8 +101,8 @@ async function curfewLatency(pod: WrappedPod): Promise<number> {
 const moment = randomFrom(1);
 
 /**
- * https://carlosbecker.com/posts/k8s-sidecar-shutdown: its daemon gets no TERM, so what counts is when the
- * sidecar has ended.
+ * https://carlosbecker.com/posts/k8s-sidecar-shutdown: its daemon gets no TERM, so what counts is
+ * when the sidecar has ended.
  */
 async function hackLatency(pod: WrappedPod): Promise<number> {
   const daemon = fixture("daemon", "d", "0").join(" ");
@@ -115,8 +115,8 @@ async function hackLatency(pod: WrappedPod): Promise<number> {
 }
 
 /**
- * The memory of each one's shells, but not of the app. It's the proportional set size, so that what they
- * share counts once.
+ * The memory of each one's shells, but not of the app. It's the proportional set size, so that what
+ * they share counts once.
  */
 async function memory(pod: WrappedPod): Promise<number[]> {
   const main = pod.main(up);
@@ -137,7 +137,9 @@ function proportionalSetSize(pid: number): number {
   return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1]) / 1024;
 }
 
-/** Resolves once the sidecar waits for main's FIFO, at the latest about a second after its start. */
+/**
+ * Resolves once the sidecar waits for main's FIFO, at the latest about a second after its start.
+ */
 async function settled(sidecar: Container): Promise<void> {
   for (const end = performance.now() + 1_500; performance.now() < end;) {
     const waits = descendants(sidecar.pid ?? 0).some((pid) =>

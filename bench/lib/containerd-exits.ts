@@ -3,7 +3,10 @@ import path from "node:path";
 import { versions } from "../../test/cluster/harness/cluster.ts";
 
 export interface ContainerdExits {
-  /** When the container's first process ended, in milliseconds since 1970 with their fractions; undefined before that. */
+  /**
+   * When the container's first process ended, in milliseconds since 1970 with their fractions;
+   * undefined before that.
+   */
   readonly of: (containerId: string) => number | undefined;
   readonly close: () => void;
 }

@@ -1,4 +1,7 @@
-/** Programs against a real API server. This process stays outside; a child runs them in the cluster's network. */
+/**
+ * Programs against a real API server. This process stays outside; a child runs them in the
+ * cluster's network.
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -14,7 +17,10 @@ export const CONTAINERD_SOCKET = "BENCH_CONTAINERD_SOCKET";
 
 export interface ProgramInCluster {
   readonly tier: Tier;
-  /** The file of a runner that takes `NAME --json [--short] [--long]`, and prints JSON with `results` by name. */
+  /**
+   * The file of a runner that takes `NAME --json [--short] [--long]`, and prints JSON with
+   * `results` by name.
+   */
   readonly runner: string;
   readonly name: string;
   readonly short: boolean;
@@ -39,7 +45,8 @@ export async function benchInCluster(tier: Tier, name: string, options: BenchOpt
 }
 
 /**
- * Runs a program in the network of a cluster: a new one, or, for the node tier, that of cluster:up if it's up.
+ * Runs a program in the network of a cluster: a new one, or, for the node tier, that of cluster:up
+ * if it's up.
  *
  * @returns its result, as its runner printed it.
  * @throws if it ends without one.

@@ -1,6 +1,6 @@
 /**
- * What a webhook adds to the creation of a Job on a real API server: Curfew, a webhook that answers with a
- * constant, and none, in turn.
+ * What a webhook adds to the creation of a Job on a real API server: Curfew, a webhook that answers
+ * with a constant, and none, in turn.
  */
 import { readFileSync } from "node:fs";
 import { ENABLED } from "../../test/cluster/support/manifests.ts";

@@ -1,4 +1,7 @@
-/** What a bench reports: rows of figures, most with a ratio to a baseline of the same run, and their targets. */
+/**
+ * What a bench reports: rows of figures, most with a ratio to a baseline of the same run, and their
+ * targets.
+ */
 
 /** The median, the lowest and the highest of several rounds. */
 export interface Figure {
@@ -21,8 +24,8 @@ export interface MeasuredRow {
   readonly curfew: Figure;
   readonly baseline?: { readonly what: string; readonly figure: Figure };
   /**
-   * Curfew's figure over the baseline's. It's the median of the rounds' own ratios, because what disturbs a
-   * round disturbs both.
+   * Curfew's figure over the baseline's. It's the median of the rounds' own ratios, because what
+   * disturbs a round disturbs both.
    */
   readonly ratio?: Figure;
   /** The target, for the ratio if there is one. If it's missed, the run fails. */
@@ -35,7 +38,9 @@ export interface Series {
 }
 
 export interface BenchOptions {
-  /** Fewer and shorter rounds, for CI, with targets so loose that a busy machine doesn't miss them. */
+  /**
+   * Fewer and shorter rounds, for CI, with targets so loose that a busy machine doesn't miss them.
+   */
   readonly short: boolean;
   /** More of what takes minutes. */
   readonly long: boolean;

@@ -1,6 +1,6 @@
 /**
- * The servers that answer reviews: Curfew's bundle as shipped, and what it's compared with. They share a
- * certificate and a core.
+ * The servers that answer reviews: Curfew's bundle as shipped, and what it's compared with. They
+ * share a certificate and a core.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

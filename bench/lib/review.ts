@@ -6,8 +6,8 @@ export function reviewWithJobOf(bytes: number, containers?: number): string {
 }
 
 /**
- * A Job as a webhook sees it, with `containers` containers and about `bytes` bytes of JSON. Strategy trap
- * patches it.
+ * A Job as a webhook sees it, with `containers` containers and about `bytes` bytes of JSON.
+ * Strategy trap patches it.
  */
 export function jobOf(bytes: number, containers = 2) {
   const job = {

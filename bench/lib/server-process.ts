@@ -30,9 +30,9 @@ export function startServer(
 }
 
 /**
- * Starts a program, on the server's core unless another is given, and waits until it prints a JSON line
- * with a `port`. Its output goes to the file `logPath`, because reading it as it comes would take time from
- * what is measured.
+ * Starts a program, on the server's core unless another is given, and waits until it prints a JSON
+ * line with a `port`. Its output goes to the file `logPath`, because reading it as it comes would
+ * take time from what is measured.
  */
 export async function startProgram(
   program: readonly string[],
@@ -68,8 +68,8 @@ export async function startProgram(
 }
 
 /**
- * man 5 proc_pid_stat: utime and stime are the 14th and 15th field, in ticks of 10 ms. The second field can
- * have spaces in its parentheses.
+ * man 5 proc_pid_stat: utime and stime are the 14th and 15th field, in ticks of 10 ms. The second
+ * field can have spaces in its parentheses.
  */
 async function cpuMs(pid: number | undefined): Promise<number> {
   const stat = await readFile(`/proc/${String(pid)}/stat`, "utf8");
@@ -77,7 +77,10 @@ async function cpuMs(pid: number | undefined): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-/** https://www.kernel.org/doc/html/latest/filesystems/proc.html: VmRSS is resident now, VmHWM at the peak. */
+/**
+ * https://www.kernel.org/doc/html/latest/filesystems/proc.html: VmRSS is resident now, VmHWM at the
+ * peak.
+ */
 async function memoryMiB(pid: number | undefined, field: "VmRSS" | "VmHWM"): Promise<number> {
   const status = await readFile(`/proc/${String(pid)}/status`, "utf8");
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;

@@ -1,6 +1,6 @@
 /**
- * From main's exit to its sidecar's exit on a real kubelet: with the hack of 2020, with a native sidecar,
- * and with Curfew's trap.
+ * From main's exit to its sidecar's exit on a real kubelet: with the hack of 2020, with a native
+ * sidecar, and with Curfew's trap.
  */
 import { accepted, request } from "../../test/cluster/support/api.ts";
 import { createJob, statusOf, untilEnded } from "../../test/cluster/support/jobs.ts";
@@ -11,8 +11,8 @@ import { listenForExits } from "./containerd-exits.ts";
 import { figureOf, percentile, type Row } from "./result.ts";
 
 /**
- * How many in each round. Each of their mains ends at another moment. They're over a hundred in all, so that
- * the p99 isn't just the worst one.
+ * How many in each round. Each of their mains ends at another moment. There are over a hundred in
+ * all, so that the p99 isn't just the worst one.
  */
 const TRAPS = 8;
 
@@ -20,15 +20,15 @@ const TRAPS = 8;
 const DAEMON = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
 
 /**
- * The Jobs of a round. All are created at once, so each main ends `seconds` after about the same moment, and
- * apart from the others.
+ * The Jobs of a round. All are created at once, so each main ends `seconds` after about the same
+ * moment, and apart from the others.
  */
 function jobsOfRound(round: number) {
   const moment = randomFrom(round);
   const main = (seconds: number, more: object = {}) => script("main", `sleep ${seconds.toFixed(2)}`, more);
   const hackMount = { volumeMounts: [{ name: "tmp-pod", mountPath: "/usr/share/pod" }] };
-  // https://carlosbecker.com/posts/k8s-sidecar-shutdown. Its loop looks every 5 s, so main ends anywhere within
-  // those.
+  // https://carlosbecker.com/posts/k8s-sidecar-shutdown. Its loop looks every 5 s, so main ends
+  // anywhere within those.
   const hackMain = `trap 'touch /usr/share/pod/done' EXIT; sleep ${(2.2 + moment() * 5).toFixed(2)}`;
   const hackSidecar = `(${DAEMON}) & while ! test -f /usr/share/pod/done; do sleep 5; done; exit 0`;
   const name = (kind: string): string => `${kind}-${round}`;

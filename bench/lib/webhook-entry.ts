@@ -12,7 +12,10 @@ interface Configuration {
   readonly webhooks: readonly object[];
 }
 
-/** Makes the API server send new Jobs with `label` to a server on this machine; resolves to what undoes that. */
+/**
+ * Makes the API server send new Jobs with `label` to a server on this machine; resolves to what
+ * undoes that.
+ */
 export async function registerWebhook(
   name: string,
   label: string,

@@ -1,6 +1,6 @@
 /**
- * Buildkite's signed webhooks, many at once. They're sent as cheaply as possible, because normally their
- * sender isn't on the dispatcher's machine.
+ * Buildkite's signed webhooks, many at once. They're sent as cheaply as possible, because normally
+ * their sender isn't on the dispatcher's machine.
  */
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";

@@ -23,8 +23,9 @@ export function wrkMissing(): string | undefined {
 
 /**
  * POSTs a body to /mutate over keep-alive TLS connections, as fast as the answers come.
- * @throws if an answer wasn't 2xx, or a connection failed, because figures with errors say nothing. What wrk
- * calls a timeout is an answer that took longer than two seconds, which can happen on a busy machine.
+ * @throws if an answer wasn't 2xx, or a connection failed, because figures with errors say nothing.
+ * What wrk calls a timeout is an answer that took longer than two seconds, which can happen on a
+ * busy machine.
  */
 export async function postWithWrk(port: number, body: string, connections: number, seconds: number): Promise<Load> {
   for (let attempt = 1; ; attempt++) {
@@ -73,7 +74,9 @@ export interface ServerLoad extends Load {
   readonly cpuMillisecondsPerRequest: number;
 }
 
-/** Loads each server in turn (A B A B), after warming each up. Returns the rounds' loads by server. */
+/**
+ * Loads each server in turn (A B A B), after warming each up. Returns the rounds' loads by server.
+ */
 export async function loadInTurn(
   servers: Readonly<Record<string, ServerProcess>>,
   body: string,

@@ -1,6 +1,6 @@
 /**
- * The tests' small Kubernetes API server in its own process, for benches without a real one. Prints its
- * kubeconfig.
+ * The tests' small Kubernetes API server in its own process, for benches without a real one. Prints
+ * its kubeconfig.
  */
 import { startApiServer } from "../../sim/api-server/api-server.ts";
 import { createTestAuthority } from "../../sim/api-server/authority.ts";

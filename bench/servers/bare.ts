@@ -1,7 +1,7 @@
 /**
- * The least that a webhook in Node can do: parse the review and answer with a constant. If the review has
- * another uid, as from a real API server, the answer gets that. Arguments: certificate, key, file of the
- * answer.
+ * The least that a webhook in Node can do: parse the review and answer with a constant. If the
+ * review has another uid, as from a real API server, the answer gets that. Arguments: certificate,
+ * key, file of the answer.
  */
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";

@@ -1,4 +1,5 @@
-// A webhook as people write them in Go, with the standard library only. Arguments: mode, certificate, key, file of an answer.
+// A webhook as people write them in Go, with the standard library only. Arguments: mode, certificate,
+// key, file of an answer.
 //
 //	diff      decodes the object into a map, edits it, encodes it, decodes both and compares them, as
 //	          admission.PatchResponseFromRaw of sigs.k8s.io/controller-runtime does. The edits are those of the answer's patch.
@@ -128,7 +129,8 @@ func apply(node any, path []string, edit operation) any {
 	return node
 }
 
-// compare does less than the usual libraries, which look up each element of a list in the other list.
+// compare does less work than the usual libraries, which look up each element of a list in the other
+// list.
 func compare(found []operation, path string, before, after any) []operation {
 	switch after := after.(type) {
 	case map[string]any:

@@ -68,8 +68,8 @@ const meet = (some: ReadonlySet<string>, others: ReadonlySet<string>): boolean =
   [...some].some((one) => others.has(one));
 
 /**
- * Leaves out PIDs, and all output if there's a background process: how much of it is seen before PID 1
- * ends is anybody's guess.
+ * Leaves out PIDs, and all output if there's a background process: how much of it is seen before
+ * PID 1 ends is anybody's guess.
  */
 async function resultOf(text: string, container: Container): Promise<string> {
   const { code } = await container.exited;

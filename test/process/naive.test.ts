@@ -1,4 +1,6 @@
-/** How the simple forms fail, so that nobody has to find out again. docs/wrappers.md refers to this. */
+/**
+ * How the simple forms fail, so that nobody has to find out again. docs/wrappers.md refers to this.
+ */
 import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,8 +14,8 @@ const waitAgain = `${forwardAndWait}; while kill -0 "$app" 2>/dev/null; do wait 
 const naive = (pod: WrappedPod, script: string, argv: readonly string[], options = {}) =>
   pod.plain([...pod.shell, "-c", script, "naive", ...argv], options);
 /**
- * Waits until the wrapper knows its app's PID, which can be some time after the app's first line. An
- * earlier signal is lost.
+ * Waits until the wrapper knows its app's PID, which can be some time after the app's first line.
+ * An earlier signal is lost.
  */
 const settled = (): Promise<void> => sleep(500);
 const app = sh("trap 'sleep .2; exit 7' TERM; echo up; while :; do sleep .05; done");

@@ -1,6 +1,6 @@
 /**
- * The Pod can't start another process (pids limit), because its app forks as many as it can. Signals
- * and the end must not need one.
+ * The Pod can't start another process (pids limit), because its app forks as many as it can.
+ * Signals and the end must not need one.
  */
 import { expect } from "vitest";
 import { promise, type PromiseOptions } from "../support/wrappers/shells.ts";

@@ -1,4 +1,7 @@
-/** With `CURFEW_TRACE=1` in a container's environment, its wrapper says what it does (docs/wrappers.md). */
+/**
+ * With `CURFEW_TRACE=1` in a container's environment, its wrapper says what it does
+ * (docs/wrappers.md).
+ */
 import { expect } from "vitest";
 import { spawnSync } from "node:child_process";
 import { chmodSync, closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";

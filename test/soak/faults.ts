@@ -1,7 +1,7 @@
 /**
- * Breaks the admission server while reviews are sent without pause: two replicas as processes, and a
- * client that behaves like an API server. Faults of a cluster (its API server, etcd, Pods, Services) are
- * in test/cluster/api/faults.test.ts and test/cluster/node/faults.test.ts.
+ * Breaks the admission server while reviews are sent without pause: two replicas as processes, and
+ * a client that behaves like an API server. Faults of a cluster (its API server, etcd, Pods,
+ * Services) are in test/cluster/api/faults.test.ts and test/cluster/node/faults.test.ts.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * The tests' fuzzer, with more than a million inputs: counts by target, and the smallest input that does
- * harm, if any.
+ * The tests' fuzzer, with more than a million inputs: counts by target, and the smallest input that
+ * does harm, if any.
  */
 import { PURE_TARGETS } from "../support/fuzz/pure-targets.ts";
 import { serveAdmission, serveWebhooks } from "../support/fuzz/served-targets.ts";

@@ -1,6 +1,6 @@
 /**
- * Reviews as an API server sends them while something breaks: over connections that it keeps, each once,
- * without retries.
+ * Reviews as an API server sends them while something breaks: over connections that it keeps, each
+ * once, without retries.
  */
 import { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,7 +1,7 @@
 /**
- * The manifests as shipped, on a real cluster, except that lifetimes are minutes: every certificate and
- * every authority is replaced while Jobs are created without pause. Kubelet updates each certificate in
- * the Pods a minute or two late.
+ * The manifests as shipped, on a real cluster, except that lifetimes are minutes: every certificate
+ * and every authority is replaced while Jobs are created without pause. Kubelet updates each
+ * certificate in the Pods a minute or two late.
  */
 import { connect } from "node:net";
 import path from "node:path";
@@ -18,9 +18,9 @@ import { clusterMissing, runInCluster } from "../../bench/lib/in-cluster.ts";
 import type { SoakOptions, SoakProgram, Table } from "./table.ts";
 
 /**
- * A certificate is replaced after four minutes with two left, an authority after eight with four left.
- * Even if kubelet takes 100 s, every Pod has presented its certificate for long enough before the next
- * is due.
+ * A certificate is replaced after four minutes with two left, an authority after eight with four
+ * left. Even if kubelet takes 100 s, every Pod has presented its certificate for long enough before
+ * the next is due.
  */
 const SECONDS = { "certificate-lifetime": 360, "authority-lifetime": 720, "publish-delay": 10, "rollout-delay": 45 };
 const NAMESPACE = "curfew-system";
@@ -92,7 +92,10 @@ async function shortenLives(): Promise<void> {
   await kubectlOutput(["rollout", "status", ...deployment, "--timeout=120s"]);
 }
 
-/** The address of the webhook's Service if it can be reached from here: on a node, or by a route to the Services. */
+/**
+ * The address of the webhook's Service if it can be reached from here: on a node, or by a route to
+ * the Services.
+ */
 async function reachable(): Promise<string | undefined> {
   const service = ["-n", NAMESPACE, "service", "curfew-admission"];
   const address = await kubectlOutput(["get", ...service, "-o", "jsonpath={.spec.clusterIP}"]);

@@ -1,7 +1,7 @@
 /**
- * Clients that hold connections and say nothing. Arguments: port, how many, and `tcp` (not a byte) or
- * `tls` (a handshake, then half a header). Connections that the server ends are opened again. Prints a
- * line once all have been opened.
+ * Clients that hold connections and say nothing. Arguments: port, how many, and `tcp` (not a byte)
+ * or `tls` (a handshake, then half a header). Connections that the server ends are opened again.
+ * Prints a line once all have been opened.
  */
 import { connect as connectTcp, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,4 +1,7 @@
-/** `npm run soak [-- NAME…]`: runs the soak programs by name, or all. The exit code is 1 if one of them finds something wrong. */
+/**
+ * `npm run soak [-- NAME…]`: runs the soak programs by name, or all. The exit code is 1 if one of
+ * them finds something wrong.
+ */
 import { parseArgs } from "node:util";
 import { faults } from "./faults.ts";
 import { fuzz } from "./fuzz.ts";

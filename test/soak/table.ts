@@ -1,6 +1,6 @@
 /**
- * A soak program runs for minutes. It reports what it saw in a table for people, and whether anything
- * was wrong.
+ * A soak program runs for minutes. It reports what it saw in a table for people, and whether
+ * anything was wrong.
  */
 
 export interface SoakOptions {

@@ -1,9 +1,9 @@
 /**
- * A bad week in a minute, with the real API server, the real Job controller, and two real processes of
- * `curfew dispatch`. Webhooks are lost, or come twice and late; one process is killed; the API server
- * is down; Buildkite is too busy; the queue is paused. In the end, each job has run exactly once and no
- * Job hangs. Kubelet and agents are simulated. The API server seems down because a proxy in front of it
- * is shut, so that the other tests can go on.
+ * A bad week in a minute, with the real API server, the real Job controller, and two real processes
+ * of `curfew dispatch`. Webhooks are lost, or come twice and late; one process is killed; the API
+ * server is down; Buildkite is too busy; the queue is paused. In the end, each job has run exactly
+ * once and no Job hangs. Kubelet and agents are simulated. The API server seems down because a
+ * proxy in front of it is shut, so that the other tests can go on.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,10 @@ import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 
 const JOBS = 300;
 const SECRET = "the webhook's token";
-/** Both at the same time: each has its own Buildkite, dispatchers, namespace, and proxy to the API server. */
+/**
+ * Both at the same time: each has its own Buildkite, dispatchers, namespace, and proxy to the API
+ * server.
+ */
 describe.concurrent.for(["queue", "acquire"] as const)("in %s mode", (mode) => {
   const namespace = testNamespace(`chaos-${mode}`);
 

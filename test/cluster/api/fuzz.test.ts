@@ -1,6 +1,6 @@
 /**
- * The API server never refuses what Curfew patches in: a sample of generated Jobs, with the label and
- * without it.
+ * The API server never refuses what Curfew patches in: a sample of generated Jobs, with the label
+ * and without it.
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";

@@ -1,4 +1,7 @@
-/** The planner's goldens with a real API server, which stores the same for an input as for its golden. */
+/**
+ * The planner's goldens with a real API server, which stores the same for an input as for its
+ * golden.
+ */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { documentsOf, SITUATIONS } from "../../support/injection/goldens.ts";
@@ -14,8 +17,8 @@ interface Golden {
 }
 
 /**
- * Those for the server's default options, with Jobs that the API server finds valid and sends to the
- * webhook.
+ * Those for the server's default options, with Jobs that the API server finds valid and sends to
+ * the webhook.
  */
 const situations = SITUATIONS.filter(({ options }) => options === undefined)
   .map(({ name, text, goldenFile }) => {
@@ -47,8 +50,8 @@ describe("through a real API server", () => {
   it.each(situations)("$name", async ({ input, golden, patched }) => {
     const answer = await stored(input);
     if (golden.outcome.startsWith("refuse")) {
-      // The API server sorts annotations. If there are more problems than a message shows, it may name
-      // others than the golden's.
+      // The API server sorts annotations. If there are more problems than a message shows, it may
+      // name others than the golden's.
       const shortened = / And \d+ more\.$/.exec(golden.message ?? "")?.[0];
       expect(answer.message).toContain(shortened ?? golden.message);
     } else {

@@ -83,8 +83,8 @@ for (const strategy of ["trap", "native"] as const) {
       expect((await stored(manifest.metadata.name)).spec).toEqual(before.spec);
     });
 
-    // The manifest needs the selector and the labels that the API server gave the Job: without them,
-    // no Job can be replaced.
+    // The manifest needs the selector and the labels that the API server gave the Job: without
+    // them, no Job can be replaced.
     it("is unchanged by `kubectl replace` with the manifest's own containers", async () => {
       const manifest = await applied("replace-own", argvForms["command and args"]);
       const before = await stored(manifest.metadata.name);

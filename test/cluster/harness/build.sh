@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Builds Kubernetes, etcd, containerd 2, buildkite-agent and cert-manager from their published Go modules into a cache by version.
+# Builds Kubernetes, etcd, containerd 2, buildkite-agent and cert-manager from their published Go
+# modules into a cache by version.
 # usage: build.sh          20 minutes cold on two cores, nothing to do when up to date
-# If a component's folder exists, it's complete: it's built elsewhere and moved into place in one step.
+# If a component's folder exists, it's complete: it's built elsewhere and moved into place in one
+# step.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=versions.sh
@@ -12,7 +14,8 @@ mkdir -p "$cache"
 exec 9>"$cache/.build-lock"
 flock 9 # two runs at once would build everything twice
 
-# build NAME BIN_DIR COMMAND: runs COMMAND in a scratch module with $out to build into, unless BIN_DIR exists.
+# build NAME BIN_DIR COMMAND: runs COMMAND in a scratch module with $out to build into, unless
+# BIN_DIR exists.
 build() {
   local name=$1 bin=$2 started=$SECONDS
   [ ! -d "$bin" ] || return 0

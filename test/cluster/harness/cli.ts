@@ -1,4 +1,7 @@
-/** The cluster for people: npm run cluster:up [-- api], npm run cluster:kubectl -- get pods, npm run cluster:down. */
+/**
+ * The cluster for people: npm run cluster:up [-- api], npm run cluster:kubectl -- get pods, npm run
+ * cluster:down.
+ */
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { findCluster, inNetworkOf, runScript, startCluster, stopCluster, untilReady, versions } from "./cluster.ts";

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Runs a one-node Kubernetes in the foreground, in the network, PID and mount namespaces that cluster.ts
-# makes for it. When their first process ends, for any reason, the kernel removes everything.
+# Runs a one-node Kubernetes in the foreground, in the network, PID and mount namespaces that
+# cluster.ts makes for it. When their first process ends, for any reason, the kernel removes
+# everything.
 # usage: cluster.sh STATE_DIR [api|node]     api: etcd, API server and controller manager; node (default): everything
-# STATE_DIR/ready-api and STATE_DIR/ready-node appear once it's ready. STATE_DIR/admin.conf is the kubeconfig.
+# STATE_DIR/ready-api and STATE_DIR/ready-node appear once it's ready. STATE_DIR/admin.conf is the
+# kubeconfig.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=versions.sh
@@ -25,7 +27,8 @@ start() { # start NAME COMMAND…
   pids[$!]=$name
 }
 declare -A pids
-# Restarts COMMAND a while after a SIGKILL, as kubelet or systemd would: tests kill etcd and the API server.
+# Restarts COMMAND a while after a SIGKILL, as kubelet or systemd would: tests kill etcd and the API
+# server.
 # shellcheck disable=SC2317 # start() calls it
 keep() { # keep COMMAND…
   until "$@"; do
@@ -56,7 +59,8 @@ private_folders() {
 }
 
 network() {
-  # The node's address must not be a loopback one (kubelet refuses it), and there must be a default route. Nothing is sent out.
+  # The node's address must not be a loopback one (kubelet refuses it), and there must be a default
+  # route. Nothing is sent out.
   ip link set lo up
   ip link add node0 type veth peer name void0
   ip link set void0 up
@@ -104,8 +108,8 @@ control_plane() {
   until_ready 30 kubectl get serviceaccount default
 }
 
-# Some machines lack CAP_SYS_RESOURCE, which a privileged container asks for. A wrapper drops it, so that
-# runc can start the container.
+# Some machines lack CAP_SYS_RESOURCE, which a privileged container asks for. A wrapper drops it, so
+# that runc can start the container.
 runc_for_this_machine() {
   local runc
   runc=$(command -v runc)

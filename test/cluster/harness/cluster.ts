@@ -1,7 +1,7 @@
 /**
- * Starts and stops the one-node cluster of cluster.sh in its own namespaces. One process holds them.
- * When that ends, by stopCluster(), Ctrl-C or SIGKILL, the kernel ends every process and mount in them.
- * Only a folder and empty cgroups are left.
+ * Starts and stops the one-node cluster of cluster.sh in its own namespaces. One process holds
+ * them. When that ends, by stopCluster(), Ctrl-C or SIGKILL, the kernel ends every process and
+ * mount in them. Only a folder and empty cgroups are left.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { closeSync, existsSync, globSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync } from "node:fs";
@@ -12,10 +12,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const here = import.meta.dirname;
 
-/** What cluster.sh starts: `api` takes seconds and has no node; `node` is `api` and then a kubelet. */
+/**
+ * What cluster.sh starts: `api` takes seconds and has no node; `node` is `api` and then a kubelet.
+ */
 export type Tier = "api" | "node";
 
-/** A cluster that was started from here: where its files are, and the process that holds its namespaces. */
+/**
+ * A cluster that was started from here: where its files are, and the process that holds its
+ * namespaces.
+ */
 export interface Cluster {
   readonly state: string;
   readonly pid: number;
@@ -35,8 +40,8 @@ export function runScript(name: string, ...args: string[]): string {
 }
 
 /**
- * Whether a cluster's process still runs. The folder's name must be in its arguments, because another
- * process can have the same PID by now.
+ * Whether a cluster's process still runs. The folder's name must be in its arguments, because
+ * another process can have the same PID by now.
  */
 function isRunning(cluster: Cluster): boolean {
   try {
@@ -53,7 +58,10 @@ export function findCluster(state: string): Cluster | undefined {
   return isRunning(cluster) ? cluster : undefined;
 }
 
-/** A new folder for a cluster that lives as long as its test run. Removes what earlier runs that were killed left behind. */
+/**
+ * A new folder for a cluster that lives as long as its test run. Removes what earlier runs that
+ * were killed left behind.
+ */
 export async function temporaryState(): Promise<string> {
   for (const stale of globSync(path.join(tmpdir(), "curfew-cluster-*"))) {
     // Without a PID, it may belong to another run that's about to start.
@@ -72,7 +80,8 @@ export function startCluster(state: string, tier: Tier, ends: "with-us" | "when-
   const command = [...namespaces, "tini", "-s", "--", path.join(here, "cluster.sh"), state, tier];
   const [program = "", ...args] = [...(ends === "with-us" ? ["setpriv", "--pdeathsig", "KILL"] : []), ...command];
   const log = openSync(path.join(state, "cluster.log"), "a");
-  // Detached: Ctrl-C goes to the whole foreground group, and the cluster must outlive the tests that it interrupts.
+  // Detached: Ctrl-C goes to the whole foreground group, and the cluster must outlive the tests
+  // that it interrupts.
   const child = spawn(program, args, { detached: true, stdio: ["ignore", log, log] });
   closeSync(log);
   if (child.pid === undefined) throw new Error(`cannot start ${program}: is util-linux installed?`);
@@ -83,8 +92,8 @@ export function startCluster(state: string, tier: Tier, ends: "with-us" | "when-
 
 /** Resolves once the tier answers. If the cluster ends before that, throws what cluster.sh said. */
 export async function untilReady(cluster: Cluster, tier: Tier): Promise<void> {
-  // During an exec, like setpriv's, a process has no arguments that identify it. So it has ended only if
-  // several looks don't find it.
+  // During an exec, like setpriv's, a process has no arguments that identify it. So it has ended
+  // only if several looks don't find it.
   for (let missed = 0; !existsSync(path.join(cluster.state, `ready-${tier}`));) {
     missed = isRunning(cluster) ? 0 : missed + 1;
     if (missed === 3) {
@@ -132,7 +141,10 @@ async function removeCgroup(group: string): Promise<void> {
   }
 }
 
-/** The command line that runs `command` in the cluster's network, with its kubeconfig and its kubectl. */
+/**
+ * The command line that runs `command` in the cluster's network, with its kubeconfig and its
+ * kubectl.
+ */
 export function inNetworkOf(cluster: Cluster, command: readonly string[]): { args: string[]; env: NodeJS.ProcessEnv } {
   const { kubernetesBin } = versions();
   return {

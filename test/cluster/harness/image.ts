@@ -7,8 +7,8 @@ import { versions, type Cluster } from "./cluster.ts";
 const run = promisify(execFile);
 
 /**
- * Builds the Dockerfile as `tag` and imports it into the cluster's containerd. Takes seconds if nothing
- * changed, because layers are cached.
+ * Builds the Dockerfile as `tag` and imports it into the cluster's containerd. Takes seconds if
+ * nothing changed, because layers are cached.
  */
 export async function importImage(cluster: Cluster, tag: string): Promise<void> {
   const archive = path.join(cluster.state, "project.tar");

@@ -1,9 +1,10 @@
 /**
- * `npm run test:cluster [-- api|node] [-- vitest's arguments]`: the tests against a real Kubernetes.
+ * `npm run test:cluster [-- api|node] [-- vitest's arguments]`: the tests against a real
+ * Kubernetes.
  *
- * If KUBECONFIG is set (and CURFEW_IMAGE, an image that the cluster can run), the node tier runs against
- * that cluster. Otherwise, the tests run against clusters that are built, started and removed again. If
- * the cluster of `npm run cluster:up` is up, the node tier runs against that.
+ * If KUBECONFIG is set (and CURFEW_IMAGE, an image that the cluster can run), the node tier runs
+ * against that cluster. Otherwise, the tests run against clusters that are built, started and
+ * removed again. If the cluster of `npm run cluster:up` is up, the node tier runs against that.
  */
 import { spawn } from "node:child_process";
 import path from "node:path";
@@ -15,8 +16,8 @@ const [first, ...others] = process.argv.slice(2);
 const only = first === "api" || first === "node" ? first : undefined;
 const vitestArguments = only === undefined && first !== undefined ? [first, ...others] : others;
 
-// The tests are children in this process group. So Ctrl-C reaches them, they end, and then this process
-// cleans up.
+// The tests are children in this process group. So Ctrl-C reaches them, they end, and then this
+// process cleans up.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => (process.exitCode = 130));
 
 /** Runs one tier's tests; true if all passed. */

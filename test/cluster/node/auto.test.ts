@@ -1,6 +1,6 @@
 /**
- * auto takes native only if that does no harm. Each Job here once did worse with Curfew than without,
- * because the label alone made it native.
+ * auto takes native only if that does no harm. Each Job here once did worse with Curfew than
+ * without, because the label alone made it native.
  */
 import { describe, expect, it } from "vitest";
 import { createJob, endOf, logsOf, runJob, statusOf, untilEnded, type EndedJob } from "../support/jobs.ts";

@@ -1,6 +1,6 @@
 /**
- * `kubectl delete job` while the Job runs: main ends as it would without Curfew, the sidecar outlives
- * it, and the grace period holds.
+ * `kubectl delete job` while the Job runs: main ends as it would without Curfew, the sidecar
+ * outlives it, and the grace period holds.
  */
 import { describe, expect, it, vi } from "vitest";
 import { request, pathOf } from "../support/api.ts";
@@ -13,7 +13,9 @@ import { testNamespace } from "../support/namespace.ts";
 const namespace = testNamespace("deletion");
 const GRACE_SECONDS = 20;
 
-/** What a Pod's containers wrote until they ended, and how many seconds after the deletion that was. */
+/**
+ * What a Pod's containers wrote until they ended, and how many seconds after the deletion that was.
+ */
 interface Deletion {
   readonly main: readonly LogLine[];
   readonly sidecar: readonly LogLine[];

@@ -1,4 +1,6 @@
-/** From a signed webhook to the build's exit status, with every part real except Buildkite itself. */
+/**
+ * From a signed webhook to the build's exit status, with every part real except Buildkite itself.
+ */
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { logOf, type FakeJob } from "../../../sim/buildkite/jobs.ts";
 import { BUILDS, dispatcherLogs, installedDispatcher } from "../support/installed-dispatcher.ts";
@@ -13,8 +15,8 @@ const DOCKER_RUN =
   "tar -ch /bin/sh $(ldd /bin/sh | grep -o '/[^ ]*') | docker import - shell && docker run --rm --network none shell /bin/sh -c 'echo hello from a container'";
 
 /**
- * Checks that the Job has completed with Curfew's patch, and that its containers have ended, dockerd
- * by its own shutdown.
+ * Checks that the Job has completed with Curfew's patch, and that its containers have ended,
+ * dockerd by its own shutdown.
  */
 async function expectNothingLeft({ outcome, job, pod }: EndedJob): Promise<void> {
   expect(outcome).toBe("Complete");

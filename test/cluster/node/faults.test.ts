@@ -76,7 +76,8 @@ describe("of two admission Pods", () => {
       console.log(describeLoad("one of two admission Pods hangs, until it has left the Service", result));
       expect(result).toMatchObject({ lost: [], unpatched: [] });
       for (const failure of result.failures) expect(failure).toMatch(REFUSAL);
-      // The API server may still have an old connection to it, and notices only when a Job times out.
+      // The API server may still have an old connection to it, and notices only when a Job times
+      // out.
       const isNoneRefused = async (): Promise<boolean> => {
         const later = createJobs(namespace);
         await more(later, 100);

@@ -1,4 +1,6 @@
-/** Everything a Job can do besides running once works as documented, with a sidecar in every Pod. */
+/**
+ * Everything a Job can do besides running once works as documented, with a sidecar in every Pod.
+ */
 import { describe, expect, it } from "vitest";
 import { accepted, create, pathOf, request } from "../support/api.ts";
 import { createJob, endOf, getJob, logsOf, podsOf, runJob, statusOf, untilEnded, outputOf } from "../support/jobs.ts";

@@ -1,6 +1,6 @@
 /**
- * What people and clusters do to running Pods also works on wrapped ones: exec, logs, attach, shared
- * namespaces, eviction.
+ * What people and clusters do to running Pods also works on wrapped ones: exec, logs, attach,
+ * shared namespaces, eviction.
  */
 import { spawn } from "node:child_process";
 import { describe, expect, it, vi } from "vitest";
@@ -25,8 +25,8 @@ const namespace = testNamespace("people");
 const waitingMain = script("main", "echo working; until [ -e /tmp/go ]; do sleep 0.2; done; echo worked on");
 
 /**
- * Runs `kubectl attach -it` in a terminal, as a person would. Types `line` once attached, and returns
- * what the terminal showed.
+ * Runs `kubectl attach -it` in a terminal, as a person would. Types `line` once attached, and
+ * returns what the terminal showed.
  */
 async function attach(pod: string, line: string): Promise<string> {
   const command = `kubectl attach -it -n ${namespace} ${pod} -c main`;
@@ -67,8 +67,8 @@ for (const strategy of ["trap", "native"] as const) {
     });
 
     it("shareProcessNamespace: the containers see each other, and the Job completes", async () => {
-      // Looks for the sidecar's child, which runs once the sidecar traps TERM. The list also has the
-      // texts of both scripts.
+      // Looks for the sidecar's child, which runs once the sidecar traps TERM. The list also has
+      // the texts of both scripts.
       const main = script("main", "for _ in $(seq 300); do ps | grep 'sleep [1]$' && exit; sleep 0.2; done; exit 1");
       const { outcome, pod } = await runJob(namespace, named("share", main, { pod: { shareProcessNamespace: true } }));
       expect(outcome).toBe("Complete");

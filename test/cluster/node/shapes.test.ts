@@ -1,6 +1,6 @@
 /**
- * The Jobs of examples/shapes, applied unchanged, under auto: each completes, and its sidecars end as
- * the example says.
+ * The Jobs of examples/shapes, applied unchanged, under auto: each completes, and its sidecars end
+ * as the example says.
  */
 import { readdirSync } from "node:fs";
 import path from "node:path";
@@ -15,8 +15,8 @@ const namespace = testNamespace("shapes");
 beforeAll(() => kubectlOutput(["apply", "-n", namespace, "-f", folder]));
 
 /**
- * Far more than any of these sidecars takes, and far less than the Pod's grace period, after which it
- * would be killed.
+ * Far more than any of these sidecars takes, and far less than the Pod's grace period, after which
+ * it would be killed.
  */
 const GENEROUS_MS = 15_000;
 
@@ -46,7 +46,10 @@ interface Ended {
   readonly lines: readonly { readonly at: number; readonly text: string }[];
 }
 
-/** Checks that each text was written once, and in this order; returns the times between them, in milliseconds. */
+/**
+ * Checks that each text was written once, and in this order; returns the times between them, in
+ * milliseconds.
+ */
 function expectInOrder({ lines }: Ended, ...texts: readonly string[]): number[] {
   const times = texts.map((text) => {
     const [line, ...others] = lines.filter((line) => line.text.includes(text));

@@ -1,4 +1,7 @@
-/** A bare client of the API server: JSON in, JSON out, so that unknown fields survive and answers can be compared whole. */
+/**
+ * A bare client of the API server: JSON in, JSON out, so that unknown fields survive and answers
+ * can be compared whole.
+ */
 import { readFileSync } from "node:fs";
 import https from "node:https";
 import { parse } from "yaml";
@@ -30,7 +33,10 @@ const decode = (base64: string | undefined): Buffer | undefined =>
 
 let connection: { server: string; agent: https.Agent; headers: Record<string, string> } | undefined;
 
-/** The connection that KUBECONFIG's first cluster and user describe (kubeadm's, kind's and k3d's have one of each). */
+/**
+ * The connection that KUBECONFIG's first cluster and user describe (kubeadm's, kind's and k3d's
+ * have one of each).
+ */
 export function connect(): NonNullable<typeof connection> {
   if (connection !== undefined) return connection;
   const file = process.env["KUBECONFIG"];
@@ -83,7 +89,10 @@ export async function request<T = KubernetesObject>(
   });
 }
 
-/** `299 - "text"` without its wrapping (RFC 7234, section 5.5; the API server escapes quotes and backslashes). */
+/**
+ * `299 - "text"` without its wrapping (RFC 7234, section 5.5; the API server escapes quotes and
+ * backslashes).
+ */
 function warningText(header: string): string {
   return header.replace(/^299 - "(.*)"$/, "$1").replaceAll(/\\(["\\])/g, "$1");
 }

@@ -4,7 +4,10 @@ import { once } from "node:events";
 import { pathOf, request } from "./api.ts";
 import type { Pod } from "./jobs.ts";
 
-/** A line of output and when the container runtime read it, in milliseconds since 1970, with their fractions. */
+/**
+ * A line of output and when the container runtime read it, in milliseconds since 1970, with their
+ * fractions.
+ */
 export interface LogLine {
   readonly at: number;
   readonly text: string;
@@ -52,7 +55,8 @@ function parseLines(output: string): readonly LogLine[] {
   return lines.map((line) => {
     const space = line.indexOf(" ");
     const time = line.slice(0, space);
-    // Date has milliseconds only; a main's last line and its sidecar's TERM can be closer than that.
+    // Date has milliseconds only; a main's last line and its sidecar's TERM can be closer than
+    // that.
     const fraction = /\.\d{3}(\d+)/.exec(time)?.[1] ?? "0";
     return { at: Date.parse(time) + Number(`0.${fraction}`), text: line.slice(space + 1) };
   });

@@ -29,9 +29,9 @@ interface Template {
 
 /**
  * Installs the dispatcher while the tests of the calling file run. Besides the manifests' queue
- * `kubernetes`, it serves the queue `acquire`, in that mode. Returns a function that sends it an event
- * of a job. The set-up fails if the namespace for builds already exists, because another dispatcher's
- * builds would be removed in the end.
+ * `kubernetes`, it serves the queue `acquire`, in that mode. Returns a function that sends it an
+ * event of a job. The set-up fails if the namespace for builds already exists, because another
+ * dispatcher's builds would be removed in the end.
  */
 export function installedDispatcher(buildkite: FakeBuildkite): (event: string, job: FakeJob) => Promise<Delivery> {
   const folder = mkdtempSync(path.join(tmpdir(), "curfew-dispatch-"));

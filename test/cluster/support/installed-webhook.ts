@@ -1,6 +1,6 @@
 /**
- * The node tier's Curfew: manifests/default as shipped, running the image that CURFEW_IMAGE names. It's
- * removed again, unless Curfew was already installed: then that's what is tested.
+ * The node tier's Curfew: manifests/default as shipped, running the image that CURFEW_IMAGE names.
+ * It's removed again, unless Curfew was already installed: then that's what is tested.
  */
 import path from "node:path";
 import { parseAllDocuments, stringify } from "yaml";

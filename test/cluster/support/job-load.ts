@@ -26,8 +26,8 @@ const CREATORS = 4;
 const PAUSE_MS = 50;
 
 /**
- * Creates Jobs under unique names, by four creators at once. The Jobs are suspended, so they cost the
- * node nothing. Each creator pauses for `pauseMs` after each Job.
+ * Creates Jobs under unique names, by four creators at once. The Jobs are suspended, so they cost
+ * the node nothing. Each creator pauses for `pauseMs` after each Job.
  */
 export function createJobs(namespace: string, pauseMs = PAUSE_MS): JobLoad {
   const prefix = `load-${randomBytes(3).toString("hex")}`;

@@ -1,4 +1,6 @@
-/** What tests ask about Jobs and their Pods: how they ended, when, and what their containers said. */
+/**
+ * What tests ask about Jobs and their Pods: how they ended, when, and what their containers said.
+ */
 import { accepted, create, pathOf, request, type Answer } from "./api.ts";
 import { until } from "./until.ts";
 

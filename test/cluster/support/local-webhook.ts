@@ -1,7 +1,7 @@
 /**
- * The API tier's Curfew: the admission server as a process beside the tests. The API server reaches it
- * by URL, so no image and no node is needed. Webhook entries and policies are those of manifests/base,
- * except for the server's address.
+ * The API tier's Curfew: the admission server as a process beside the tests. The API server reaches
+ * it by URL, so no image and no node is needed. Webhook entries and policies are those of
+ * manifests/base, except for the server's address.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -54,7 +54,10 @@ export function dind(more: object = {}) {
   };
 }
 
-/** A main container with a docker client that waits for dockerd, asks it for its version, and then runs `then`. */
+/**
+ * A main container with a docker client that waits for dockerd, asks it for its version, and then
+ * runs `then`.
+ */
 export function dockerClient(then: string, more: object = {}) {
   const wait = "for _ in $(seq 300); do docker version >/dev/null 2>&1 && break; sleep 0.1; done";
   return {

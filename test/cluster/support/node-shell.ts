@@ -1,6 +1,6 @@
 /**
- * A root shell on the node, for what tests do behind kubelet's back. It's a privileged Pod, so it works
- * in any cluster.
+ * A root shell on the node, for what tests do behind kubelet's back. It's a privileged Pod, so it
+ * works in any cluster.
  */
 import { accepted, create } from "./api.ts";
 import { statusOf, type Pod } from "./jobs.ts";

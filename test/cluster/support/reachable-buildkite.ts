@@ -20,8 +20,8 @@ export function reachableBuildkite(): FakeBuildkite {
 }
 
 /**
- * This machine's address in the nodes' network: the node's own here, the Docker network's gateway with
- * kind or k3d.
+ * This machine's address in the nodes' network: the node's own here, the Docker network's gateway
+ * with kind or k3d.
  */
 async function addressBesideNodes(): Promise<string> {
   const { items } = accepted(await request<NodeList>("GET", "/api/v1/nodes"));

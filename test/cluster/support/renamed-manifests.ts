@@ -1,6 +1,6 @@
 /**
- * manifests/ under other names, so that it can be installed beside the Curfew that the API tier's tests
- * run against. Its webhooks and policies only see Jobs with the test's own label.
+ * manifests/ under other names, so that it can be installed beside the Curfew that the API tier's
+ * tests run against. Its webhooks and policies only see Jobs with the test's own label.
  */
 import path from "node:path";
 import { parseAllDocuments } from "yaml";
@@ -15,7 +15,10 @@ const CLUSTER_KINDS = [
   ...["ClusterRole", "ClusterRoleBinding"],
 ];
 
-/** The objects of manifests/FOLDER, or of a folder elsewhere, in `namespace`; the label is `${namespace}/enabled`. */
+/**
+ * The objects of manifests/FOLDER, or of a folder elsewhere, in `namespace`; the label is
+ * `${namespace}/enabled`.
+ */
 export async function renamedManifests(namespace: string, folder = "default"): Promise<KubernetesObject[]> {
   const text = await kubectlOutput(["kustomize", path.resolve(root, "manifests", folder)]);
   const objects = parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);

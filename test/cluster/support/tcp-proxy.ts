@@ -1,6 +1,6 @@
 /**
- * A proxy in front of a server that can be shut, as if the server were down. The server and its other
- * clients carry on.
+ * A proxy in front of a server that can be shut, as if the server were down. The server and its
+ * other clients carry on.
  */
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Resolves to `look`'s first result that's neither undefined nor false. Throws after `seconds`, and says
- * what didn't happen.
+ * Resolves to `look`'s first result that's neither undefined nor false. Throws after `seconds`, and
+ * says what didn't happen.
  */
 export async function until<T>(what: string, look: () => Promise<T | undefined | false>, seconds = 60): Promise<T> {
   const end = Date.now() + seconds * 1000;

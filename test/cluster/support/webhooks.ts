@@ -1,6 +1,6 @@
 /**
- * What the API tier's tests change in the cluster and put back: they add webhooks beside Curfew's, and
- * remove or break Curfew's own.
+ * What the API tier's tests change in the cluster and put back: they add webhooks beside Curfew's,
+ * and remove or break Curfew's own.
  */
 import https from "node:https";
 import type { AddressInfo } from "node:net";
@@ -20,9 +20,9 @@ interface Configuration extends KubernetesObject {
 export type Mutation = (object: unknown) => readonly { op: string; path: string; value?: unknown }[];
 
 /**
- * Registers a mutating webhook, served from here, for the creation of `resource`. Resolves once the API
- * server calls it, to a function that removes it. Webhooks run in the order of their names: `aa…` before
- * Curfew's, `zz…` after.
+ * Registers a mutating webhook, served from here, for the creation of `resource`. Resolves once the
+ * API server calls it, to a function that removes it. Webhooks run in the order of their names:
+ * `aa…` before Curfew's, `zz…` after.
  */
 export async function addWebhook(
   name: string,
