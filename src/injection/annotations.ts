@@ -22,7 +22,7 @@ const NOTES_PREFIX = "curfew.sh/buildkite-";
 
 export const DEFAULT_START_TIMEOUT_SECONDS = 3600;
 
-/** int32, which Kubernetes uses for most seconds. Shells that count in 32 bits can handle it, too. */
+/** The largest int32, which Kubernetes uses for most seconds. Shells that count in 32 bits can handle it, too. */
 const MAX_SECONDS = 2 ** 31 - 1;
 
 export interface JobSettings {
@@ -39,7 +39,7 @@ export interface JobSettings {
 }
 
 export interface ParsedAnnotations {
-  /** False: the Job has no annotation of Curfew's, so the settings are the defaults. */
+  /** False: the Job has none of Curfew's annotations, so the settings are the defaults. */
   readonly hasAny: boolean;
   readonly settings: JobSettings;
   /** Sentences about invalid values. If there are any, the settings are incomplete and must not be used. */
@@ -97,7 +97,7 @@ const JOB_ANNOTATIONS: Readonly<Record<string, JobRow>> = {
   },
   [START_TIMEOUT_ANNOTATION]: {
     setting: "startTimeoutSeconds",
-    expected: "whole seconds, 0 for no limit",
+    expected: "a whole number of seconds, or 0 for no limit",
     parse: parseSeconds,
   },
 };
@@ -109,10 +109,10 @@ const CONTAINER_ANNOTATIONS: Readonly<Record<string, ContainerRow>> = {
     expected: 'a JSON list of strings, as in ["/entrypoint.sh", "--flag"]',
     parse: parseCommand,
   },
-  [GRACE_PERIOD_PREFIX]: { setting: "gracePeriods", expected: "whole seconds", parse: parseSeconds },
+  [GRACE_PERIOD_PREFIX]: { setting: "gracePeriods", expected: "a whole number of seconds", parse: parseSeconds },
   [SHELL_PREFIX]: {
     setting: "shells",
-    expected: "the absolute path of a POSIX shell in the image, as in /bin/bash",
+    expected: "the absolute path of a POSIX shell in the image, such as /bin/bash",
     parse: parseShell,
   },
 };
@@ -175,7 +175,7 @@ function invalidValue(key: string, value: string, { expected, choices = [] }: Jo
   return `The annotation ${quote(key)} is ${quote(value)}. It must be ${expected}${hint}`;
 }
 
-/** Only so many warnings are shown, and the search for the nearest key is slow. */
+/** Only this many warnings are shown, and the search for the nearest key is slow. */
 const MAX_SEARCHES = 8;
 
 function unknownKey(key: string, search: boolean): string {
@@ -195,7 +195,7 @@ export function isCurfewAnnotation(key: string): boolean {
   return (key.startsWith("curfew.sh/") && !key.startsWith(NOTES_PREFIX)) || key.includes(".curfew.sh/");
 }
 
-/** Each name once. */
+/** Without duplicates. */
 function parseNames(value: string): readonly string[] | undefined {
   const names = value.split(",").map((name) => name.trim());
   return names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) ? [...new Set(names)] : undefined;

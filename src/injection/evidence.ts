@@ -1,7 +1,8 @@
 /**
- * What shows that a container is a sidecar although nobody says so. Curfew stops no container without it, so each row must hold for
- * every container that it fits. The planner, `curfew explain`, refusals and metrics read this table, and a test compares
- * docs/reference.md with it. docs/decisions/0007-evidence-is-narrow.md says what was left out, and why.
+ * What shows that a container is a sidecar if no annotation says so. Without evidence Curfew stops no
+ * container, so each row must be true of every container that it matches. The planner,
+ * `curfew explain`, refusals and metrics read this table, and a test compares docs/reference.md with
+ * it. docs/decisions/0007-evidence-is-narrow.md says what was left out, and why.
  */
 import { basename } from "./argv.ts";
 import type { Container } from "./job.ts";
@@ -10,9 +11,9 @@ import type { KnownImage } from "./images/known-images.ts";
 interface Evidence {
   /** Completes "is a sidecar, because". */
   readonly because: string;
-  /** The same to the letter, with what comes near and isn't meant. For the docs. */
+  /** The exact rule, with near misses that it doesn't match. For the docs. */
   readonly exactly: string;
-  /** Whether the container's name is what shows it. A name that is the Job's own says what the work is. */
+  /** Whether the evidence is the container's name. It doesn't count if it's also the Job's name, as that says what the work is. */
   readonly byName: boolean;
   readonly shows: (container: Container, known: KnownImage | undefined) => boolean;
 }
@@ -22,7 +23,7 @@ const ENDS_IN_PROXY = /proxy[a-z\d]*(?:[^a-z\d]\d+)*$/;
 const ENDS_IN_SIDECAR = /(?:^|[^a-z\d])sidecar(?:[^a-z\d]\d+)*$/;
 const HAS_DIND = /(?:^|[^a-z\d])dind(?:$|[^a-z\d])/;
 
-/** Words by which a name says what the container does to a proxy or a sidecar, rather than that it is one: `wait-for-proxy`. */
+/** Words that say what the container does to a proxy or a sidecar, rather than that it is one: `wait-for-proxy`. */
 // prettier-ignore
 const VERBS = [
   "apply", "backup", "build", "check", "clean", "cleanup", "configure", "copy", "create", "delete", "deploy", "disable", "drain",
@@ -35,16 +36,16 @@ const SAYS_WHAT_IT_DOES = new RegExp(`(?:^|[^a-z\\d])(?:${VERBS.join("|")})(?:$|
 
 export const EVIDENCE = {
   "known-image": {
-    because: "its image is known as a sidecar's",
+    because: "its image is a known sidecar",
     exactly:
-      "The row of known images for it has the role sidecar. If the row names a daemon, the manifest must set no command, or its command must run the daemon: docker:27-dind, unless its command is docker build.",
+      "Its row in the table of known images has the role sidecar. If the row names a daemon, the manifest must set no command, or its command must run the daemon: docker:27-dind, unless its command is docker build.",
     byName: false,
     shows: (container, known) => known?.role === "sidecar" && runsDaemon(container, known),
   },
   "proxy-name": {
     because: "its name contains proxy",
     exactly:
-      "The last word of its name does, and no word says what the container does: cloudsql-proxy, haproxy, proxy-2; not migrate-proxy-users, wait-for-proxy or build-proxy.",
+      "The last word of its name contains proxy, and no word says what the container does: cloudsql-proxy, haproxy, proxy-2; not migrate-proxy-users, wait-for-proxy or build-proxy.",
     byName: true,
     shows: ({ name }) => ENDS_IN_PROXY.test(name),
   },
@@ -69,8 +70,8 @@ export type EvidenceId = keyof typeof EVIDENCE;
 const ROWS = Object.entries(EVIDENCE).map(([id, row]) => ({ id: id as EvidenceId, ...(row as Evidence) }));
 
 /**
- * The first row that shows that a container is a sidecar; undefined: nothing does. `known` is what is known of its image, `ownNames`
- * are the names of the Job that it is in, and of the CronJob that made that.
+ * The first row that shows that a container is a sidecar. Undefined: nothing does. `known` is what's
+ * known about its image. `ownNames` are the names of its Job, and of the CronJob that made the Job.
  */
 export function sidecarEvidence(
   container: Container,
@@ -85,14 +86,14 @@ export function sidecarEvidence(
   return undefined;
 }
 
-/** Whether it runs what makes its image a sidecar's, rather than another program that the image has, too. */
+/** Whether it runs the program that makes its image a sidecar, rather than another one in the same image. */
 function runsDaemon({ command, args }: Container, { daemon }: KnownImage): boolean {
   if (daemon === undefined || !command || command.length === 0) return true;
   const argv = [...command, ...(args ?? [])];
   return argv.some((element, index) => {
     const isScript = argv[index - 1] === "-c" || /\s/.test(element);
     const isProgram = index === 0 || argv[index - 1] === "--";
-    // Elsewhere it may be what another program is given, as in `mysql --host proxysql`.
+    // Elsewhere it can be another program's argument, as in `mysql --host proxysql`.
     return isScript ? element.includes(daemon) : isProgram && basename(element).startsWith(daemon);
   });
 }

@@ -1,13 +1,15 @@
 /**
- * What keeps a strategy from its promises. This table is the whole choice of strategy: the planner asks it, `curfew explain`,
- * refusals and metrics speak in its terms, and a test compares docs/reference.md with it.
+ * What a strategy can't do, or not without harm. The choice of strategy depends on this table alone.
+ * The planner, `curfew explain`, refusals and metrics read it, and a test compares docs/reference.md
+ * with it.
  */
 import type { Strategy } from "./names.ts";
 
 /**
- * What a Job may lose, from the least to the most: the orderly end of a container; its result, such as an exit code, or work that is
- * done twice; the whole Job, which can't start or never ends. `hard` rules the strategy out. The others are soft: `auto` weighs them,
- * and a Job that asks for the strategy by name, or has no other, gets a warning.
+ * What a Job can lose, from the least to the most. `end`: the orderly end of a container. `result`:
+ * its result, such as an exit code, or work is done twice. `job`: the whole Job, as it can't start or
+ * never ends. `hard` rules the strategy out. The others are soft: `auto` weighs them, and a Job that
+ * asks for the strategy by name, or has no other choice, gets a warning.
  */
 export const SEVERITIES = ["end", "result", "job", "hard"] as const;
 export type Severity = (typeof SEVERITIES)[number];
@@ -15,9 +17,9 @@ export type Severity = (typeof SEVERITIES)[number];
 export interface Limit {
   readonly strategy: Strategy;
   readonly severity: Severity;
-  /** What is in the way, and whom it would hurt. */
+  /** What's in the way, and what harm it could do. */
   readonly sentence: string;
-  /** What its author can do about it, besides another strategy. */
+  /** What the Job's author can do about it, other than choose another strategy. */
   readonly wayOut: string;
 }
 
@@ -31,20 +33,21 @@ export const LIMITS = {
   "no-shell": {
     strategy: "trap",
     severity: "hard",
-    sentence: "The image is known to have no shell, which the wrapper needs.",
+    sentence: "The wrapper needs a shell, and the image is known to have none.",
     wayOut: "use a tag of the image that has a shell, or set shell.curfew.sh/CONTAINER to the path of one",
   },
   "mount-path-taken": {
     strategy: "trap",
     severity: "hard",
     sentence:
-      "Something other than one writable emptyDir for all containers is mounted at, above or below /usr/share/pod.",
+      "Something other than one writable emptyDir, shared by all containers, is mounted at, above or below /usr/share/pod.",
     wayOut: "mount it elsewhere",
   },
   "restart-rules": {
     strategy: "trap",
     severity: "hard",
-    sentence: "The sidecar's own restartPolicy or rules (KEP-5307) would restart it once Curfew has ended it with 0.",
+    sentence:
+      "The sidecar's own restartPolicy or restart rules (KEP-5307) would restart it after Curfew stops it with exit code 0.",
     wayOut: "remove the sidecar's restartPolicy and restartPolicyRules",
   },
   windows: {
@@ -71,7 +74,7 @@ export const LIMITS = {
     severity: "end",
     sentence:
       "The sidecar's preStop hook runs only when kubelet stops the container. Under trap the wrapper stops it, so the hook doesn't run.",
-    wayOut: "have the sidecar do on TERM what the hook does",
+    wayOut: "let the sidecar do on TERM what the hook does",
   },
   "stop-signal": {
     strategy: "trap",
@@ -84,21 +87,21 @@ export const LIMITS = {
     strategy: "trap",
     severity: "result",
     sentence:
-      "A script in the argv signals itself or its process group, as in kill 0, which PID 1 survives and a process under the wrapper doesn't; or it looks for processes by command line or for shells, as in pkill -f, and finds the wrapper, too.",
-    wayOut: "signal only what the script has started, as in kill $(jobs -p)",
+      "A script in the argv signals itself or its process group, as in kill 0, which only PID 1 survives, and PID 1 is the wrapper. Or it looks for processes by command line or for shells, as in pkill -f, and finds the wrapper, too.",
+    wayOut: "signal only what the script started, as in kill $(jobs -p)",
   },
   "cannot-signal": {
     strategy: "trap",
     severity: "end",
     sentence:
-      "The container may change its user, but lacks the capability KILL. If it does, the wrapper can't signal it.",
+      "The container can change its user, but lacks the capability KILL. If it changes its user, the wrapper can't signal it.",
     wayOut: "add the capability KILL, or run the container as the user that it changes to",
   },
   "needs-pid-1": {
     strategy: "trap",
     severity: "job",
     sentence: "The container runs an init system, which works only as PID 1. Under trap, the wrapper is PID 1.",
-    wayOut: "run the program itself",
+    wayOut: "run the program without the init system",
   },
   probes: {
     strategy: "trap",
@@ -110,7 +113,7 @@ export const LIMITS = {
   tty: {
     strategy: "trap",
     severity: "end",
-    sentence: "The container has a terminal, and shares it with the wrapper's shell.",
+    sentence: "The container has a terminal, and would share it with the wrapper's shell.",
     wayOut: "remove tty",
   },
   "old-nodes": {
@@ -123,7 +126,7 @@ export const LIMITS = {
     strategy: "native",
     severity: "hard",
     sentence:
-      "The sidecar has a restartPolicy other than Always or restart rules (KEP-5307), which a native sidecar can't keep.",
+      "The sidecar has a restartPolicy other than Always or restart rules (KEP-5307), which a native sidecar can't have.",
     wayOut: "remove the sidecar's restartPolicy and restartPolicyRules",
   },
   "pod-failure-policy-rules": {
@@ -131,7 +134,7 @@ export const LIMITS = {
     severity: "hard",
     sentence:
       "The Job's podFailurePolicy would need more than 20 rules, because native splits each rule on exit codes by container.",
-    wayOut: "give the rules on exit codes a containerName",
+    wayOut: "set containerName in the rules on exit codes",
   },
   "birth-deps": {
     strategy: "native",
@@ -150,14 +153,14 @@ export const LIMITS = {
     strategy: "native",
     severity: "result",
     sentence: "A podFailurePolicy rule looks at the sidecar's exit code, which doesn't count under native.",
-    wayOut: "give the rules on exit codes the containerName of a main container",
+    wayOut: "set containerName to a main container in the rules on exit codes",
   },
   "may-end-by-itself": {
     strategy: "native",
     severity: "result",
     sentence:
       "Nothing shows that this container runs until it's stopped. If it ends by itself, kubelet restarts it again and again.",
-    wayOut: "name it in curfew.sh/sidecars if it runs until it's stopped, otherwise in curfew.sh/main",
+    wayOut: "name it in curfew.sh/sidecars if it runs until it's stopped, or else in curfew.sh/main",
   },
   "grace-period": {
     strategy: "native",

@@ -17,16 +17,17 @@ export function leaveUnlabelled(job: unknown, { all = false }: PlanOptions): Lea
   const warnings =
     label == null || label === "false" || label === false
       ? []
-      : [`The label ${ENABLED_LABEL} is ${describe(label)}, which enables nothing: it must be "true", in quotes.`];
+      : [`The label ${ENABLED_LABEL} is ${describe(label)}, so it has no effect: it must be "true", in quotes.`];
   return leave("not-enabled", warnings);
 }
 
-/** The API server takes only text. A manifest that it hasn't seen yet may have a boolean. */
+/** The API server accepts only strings. A manifest that it hasn't seen yet can have a boolean. */
 function describe(label: unknown): string {
   if (typeof label === "string") return quote(label);
-  return typeof label === "boolean" || typeof label === "number" ? String(label) : "no text";
+  return typeof label === "boolean" || typeof label === "number" ? String(label) : "not a string";
 }
 
+/** Refuses an object of the wrong shape. `problem` says what's wrong where, without a full stop. */
 export function refuseMalformed(kind: "Job" | "CronJob", problem: string): RefusePlan {
   const sentence = REFUSE_REASONS.malformed.replace("Job", kind).replace(".", "");
   return refuse("malformed", `${sentence}: ${problem}.`);

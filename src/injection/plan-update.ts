@@ -1,7 +1,8 @@
 /**
- * A Job's template is immutable. Once it is patched, applying the very same manifest again would fail, for the manifest does not
- * hold what was injected. So an update gets back what the old object has, where the new one says what the original said; all else
- * is left to the API server's own verdict. Nothing is planned afresh, so this holds across versions of the wrapper.
+ * A Job's template is immutable. Once it's patched, applying the same manifest again would fail, as
+ * the manifest doesn't hold what was injected. So if an update sends what the original manifest had,
+ * Curfew puts back what the old object has. The API server judges everything else. Nothing is planned
+ * again, so this works across versions of the wrapper.
  */
 import { isCurfewAnnotation } from "./annotations.ts";
 import { equal } from "./equal.ts";
@@ -21,12 +22,15 @@ export interface UpdatePlan {
 
 const POD_SPEC = "/spec/template/spec";
 
-/** Plans the update of a batch/v1 Job. An object that is no Job gets no patch: the API server says what is wrong with it. */
+/**
+ * Plans the update of a batch/v1 Job from `oldJob` to `newJob`. Never throws: an object that isn't a
+ * Job gets no patch, and the API server says what's wrong with it.
+ */
 export function planUpdate(oldJob: unknown, newJob: unknown): UpdatePlan {
   const before = parseJob(oldJob);
   const after = parseJob(newJob);
   if ("problem" in before || "problem" in after) return { patch: [], warnings: [] };
-  // What is native without Curfew is its author's.
+  // Native sidecars that Curfew didn't make are the author's own.
   const moved = wasMadeNative(before.job) ? restoreMoved(before.job, after.job) : { patch: [], warnings: [] };
   return {
     patch: [
@@ -49,7 +53,7 @@ function restoreWrapped(before: Job, after: Job): readonly PatchOperation[] {
     const original = old && unwrap(old);
     if (!old || original === undefined || original === "broken") continue;
     const path = `${POD_SPEC}/containers/${index}`;
-    // A client-side apply brings back one of the two and leaves the other as it was wrapped.
+    // A client-side apply restores one of the two, and leaves the other as it was wrapped.
     const { command, args } = container;
     const unchanged =
       (same(command, original.command) || same(command, old.command)) &&
@@ -73,14 +77,15 @@ function restoreWrapped(before: Job, after: Job): readonly PatchOperation[] {
 }
 
 /**
- * Sidecars that became init containers, and which the manifest still has among its containers. A changed one goes to the same place: so the
- * API server judges the change, and takes what may change while a Job is suspended (KEP-5440: resources).
+ * Handles sidecars that became init containers, but that the manifest still has among its containers.
+ * A changed one goes to the same place. Then the API server judges the change, and accepts what can
+ * change while a Job is suspended (KEP-5440: resources).
  */
 function restoreMoved(before: Job, after: Job): UpdatePlan {
   const oldSpec = before.spec.template.spec;
   const { containers, initContainers } = after.spec.template.spec;
   const stay = new Set(oldSpec.containers.map(({ name }) => name));
-  // Their names as the patch leaves them so far.
+  // The names as the patch so far leaves them.
   const rest = containers.map(({ name }) => name);
   const inits = (initContainers ?? []).map(({ name }) => name);
   const patch: PatchOperation[] = [];
@@ -143,7 +148,7 @@ function lateSettings(before: Job, after: Job): readonly string[] {
   if (before.metadata?.labels?.[ENABLED_LABEL] !== after.metadata?.labels?.[ENABLED_LABEL]) changed.push(ENABLED_LABEL);
   return changed
     .slice(0, 3)
-    .map((key) => `A change of ${quote(key)} has no effect on a Job that is already there: create it anew.`);
+    .map((key) => `Changing ${quote(key)} has no effect on an existing Job: delete the Job and create it again.`);
 }
 
 function isSetting(key: string): boolean {
@@ -153,7 +158,7 @@ function isSetting(key: string): boolean {
 function changedSidecar({ name }: Container): string {
   return (
     `Curfew runs ${quote(name)} as a native sidecar (in initContainers), and the new manifest changes it. ` +
-    "The template of a Job can't change unless it's suspended: delete the Job and create it anew."
+    "A Job's template can't change unless the Job is suspended: delete the Job and create it again."
   );
 }
 

@@ -4,19 +4,19 @@
  */
 export const LEAVE_REASONS = {
   "not-enabled": 'The Job isn\'t labelled curfew.sh/enabled: "true".',
-  "already-injected": "What Curfew would inject is there already.",
+  "already-injected": "Everything that Curfew would inject is already there.",
   "single-container": "The Job has only one container.",
-  "no-sidecars": "There's no container for Curfew to stop: all are main, ignored or native sidecars.",
+  "no-sidecars": "There's nothing for Curfew to stop: every container is main, ignored or a native sidecar.",
 } as const;
 
 export const REFUSE_REASONS = {
-  malformed: "The object is not shaped like a Job.",
+  malformed: "This isn't a valid Job.",
   "invalid-annotation": "An annotation has an invalid value, or contradicts another one.",
   "unknown-container": "An annotation names a container that the Job doesn't have.",
-  "no-main": "No container could be the main one.",
+  "no-main": "No container can be the main one.",
   "roles-unclear": "Nothing shows which containers are sidecars.",
-  "limits-met": "No strategy can keep its promises for this Job.",
-  "half-injected": "Only part of what Curfew injects is there, or it was changed.",
+  "limits-met": "No strategy works for this Job.",
+  "half-injected": "Part of what Curfew injected is missing, or was changed.",
 } as const;
 
 export type LeaveReason = keyof typeof LEAVE_REASONS;

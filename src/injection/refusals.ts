@@ -1,22 +1,25 @@
-/** What a refused Job's author reads: what is in the way, container by container, and the ways out. */
+/** What a refused Job's author reads: what's in the way, container by container, and how to fix it. */
 import { IGNORE_ANNOTATION, SIDECARS_ANNOTATION, STRATEGY_ANNOTATION, type Strategy } from "./names.ts";
 import type { Container } from "./job.ts";
 import { LIMITS } from "./limits.ts";
 import { byLimit, sentenceOf, wayOutOf, type MetLimit } from "./met-limit.ts";
 import { quote } from "./quote.ts";
 
-/** Enough to act on; the API server's answer should stay readable. */
+/** Enough to act on, and few enough that the API server's answer stays readable. */
 const MAX_SHOWN = 8;
 
-/** What can be done whatever the limits. `other` is the strategy that wasn't asked for, and would do. */
+/** Ways out that don't depend on the limits. `other` is a strategy that wasn't asked for but would work. */
 export function generalWaysOut(limits: readonly MetLimit[], other: Strategy | undefined): readonly string[] {
   const ways = other === undefined ? [] : [`set ${STRATEGY_ANNOTATION}: ${other}, which works for this Job`];
   if (limits.some(({ container }) => container !== undefined))
-    ways.push(`leave a container alone with ${IGNORE_ANNOTATION}, if it ends by itself`);
+    ways.push(`name a container in ${IGNORE_ANNOTATION} if it ends by itself`);
   return ways;
 }
 
-/** `wanted` is what was asked for, `limits` are those that decided, `general` what can be done besides their own ways out. */
+/**
+ * The refusal's message. `wanted` is what was asked for, `limits` are those that decided, and
+ * `general` are the ways out besides the limits' own.
+ */
 export function limitsRefusal(
   wanted: Strategy | "auto",
   limits: readonly MetLimit[],
@@ -28,10 +31,10 @@ export function limitsRefusal(
   );
   const ways = [...waysFor("trap", groups), ...waysFor("native", groups), ...general];
   const subject = wanted === "auto" ? "either strategy" : `strategy ${wanted}`;
-  return `Curfew can't stop this Job's sidecars with ${subject}. ${shown.join(" ")} Ways out: ${ways.join("; or ")}.`;
+  return `Curfew can't stop this Job's sidecars with ${subject}. ${shown.join(" ")} To fix it: ${ways.join("; or ")}.`;
 }
 
-/** What has to be done, all of it, so that this strategy works. */
+/** All that has to be done to make this strategy work. */
 function waysFor(strategy: Strategy, groups: ReturnType<typeof byLimit>): readonly string[] {
   const ways = groups
     .filter(([limit]) => LIMITS[limit].strategy === strategy)
@@ -43,22 +46,23 @@ export const STRIPPED_SIDECARS =
   "restartPolicy: Always is missing from the sidecars that Curfew moved to initContainers. Another webhook or tool removed it, and the " +
   `Job would hang before main starts. Update that webhook, or set ${STRATEGY_ANNOTATION}: trap.`;
 
-/** Added by a webhook that looks for it among `containers` only, and so doesn't find the one that Curfew moved. */
+/** The message about a container that was added twice: by a webhook that looks only at `containers`, so it misses the one that Curfew moved. */
 export function addedTwice({ name }: Container): string {
   return (
-    `${quote(name)} is there twice: Curfew moved it to initContainers, and then another webhook added it to containers again, in another ` +
+    `${quote(name)} is there twice: Curfew moved it to initContainers, and then another webhook added it to containers again, in a different ` +
     `form. Set ${STRATEGY_ANNOTATION}: trap, which moves nothing, or have that webhook look at initContainers, too.`
   );
 }
 
+/** The message about a wrapper without its arguments. */
 export function brokenWrapper({ name }: Container): string {
-  return `${quote(name)} has Curfew's wrapper, but not the arguments that belong to it. Restore its original command and args.`;
+  return `${quote(name)} has Curfew's wrapper, but not the wrapper's arguments. Restore its original command and args.`;
 }
 
 export const MAIN_IS_GONE =
-  "Every container has Curfew's wrapper for sidecars, and the main one that they wait for is gone. Restore it, or restore their original command and args.";
+  "Every container has Curfew's wrapper for sidecars, and the main container that they wait for is gone. Restore it, or restore their original command and args.";
 
-/** Its author calls the Job's only container a sidecar. */
+/** The message about a Job whose author calls its only container a sidecar. */
 export function onlySidecar({ name }: Container): string {
-  return `${SIDECARS_ANNOTATION} names ${quote(name)}, the Job's only container, so none is left that could be the main one. Remove the annotation.`;
+  return `${SIDECARS_ANNOTATION} names ${quote(name)}, the Job's only container, so there's no main container left. Remove the annotation.`;
 }

@@ -1,11 +1,11 @@
-/** What the author of a Job reads whose roles can't be found: which containers are in doubt, and the annotations to paste. */
+/** What a Job's author reads if roles can't be found: which containers are in doubt, and the annotations to paste. */
 import { ENABLED_LABEL, IGNORE_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION } from "./names.ts";
 import { listQuoted, quote } from "./quote.ts";
 import { ROLE_SOURCES, type RoleAssignment } from "./role.ts";
 
 type Assignments = readonly RoleAssignment[];
 
-/** Some roles are `unclear`. */
+/** The message if some roles are `unclear`. */
 export function rolesAreUnclear(assignments: Assignments): string {
   const unclear = namesOf(assignments, "unclear");
   const known = namesOf(assignments, "sidecar");
@@ -17,7 +17,7 @@ export function rolesAreUnclear(assignments: Assignments): string {
   const sidecars = annotation(SIDECARS_ANNOTATION, namesInOrder(assignments, [...known, ...unclear.slice(-1)]));
   return [
     isPatched
-      ? `Curfew has patched this Job already, and then something else added containers. It can't tell ${doubt}`
+      ? `Curfew patched this Job, and then something else added containers. Curfew can't tell ${doubt}`
       : `Curfew can't tell ${doubt}`,
     `Add one of these annotations next to the label ${ENABLED_LABEL}.`,
     `${ending}: ${main}.`,
@@ -29,12 +29,11 @@ export function rolesAreUnclear(assignments: Assignments): string {
   ].join(" ");
 }
 
-/** Every container is a sidecar, or ignored. */
+/** The message if every container is a sidecar or ignored. */
 export function mainIsMissing(assignments: Assignments): string {
   const sidecars = assignments.filter(({ role }) => role === "sidecar");
   const ignored = namesOf(assignments, "ignored");
-  if (sidecars.length === 0)
-    return `${IGNORE_ANNOTATION} names every container, so none is left that could be the main one.`;
+  if (sidecars.length === 0) return `${IGNORE_ANNOTATION} names every container, so there's no main container left.`;
   const bySource = Map.groupBy(sidecars, ({ source }) => source);
   const reasons = [...bySource].map(([source, group]) => {
     const names = listQuoted(namesOf(group, "sidecar"));
@@ -45,7 +44,7 @@ export function mainIsMissing(assignments: Assignments): string {
     : ignored.length > 0
       ? `Take the main one out of ${IGNORE_ANNOTATION} (${listQuoted(ignored)}).`
       : `Name the main ones, as in ${annotation(MAIN_ANNOTATION, namesOf(sidecars, "sidecar").slice(0, 1))}.`;
-  return `No container is left that could be the main one: ${reasons.join("; ")}. ${wayOut}`;
+  return `There's no main container left: ${reasons.join("; ")}. ${wayOut}`;
 }
 
 function namesInOrder(assignments: Assignments, names: readonly string[]): string[] {
@@ -57,7 +56,7 @@ function namesOf(assignments: Assignments, ...roles: readonly RoleAssignment["ro
   return assignments.filter(({ role }) => roles.includes(role)).map(({ container }) => container.name);
 }
 
-/** Fit to paste into a manifest, unless there are more names than a message should hold. */
+/** Ready to paste into a manifest, unless there are more names than a message should hold. */
 function annotation(key: string, names: readonly string[]): string {
   return `${key}: ${quote(names.join(","), 600)}`;
 }

@@ -1,10 +1,10 @@
-/** What a role is, and how it can have been found. */
+/** The roles of containers, and how a role can be found. */
 import { EVIDENCE, type EvidenceId } from "./evidence.ts";
 import type { Container } from "./job.ts";
 
 export type Role = "main" | "sidecar" | "ignored";
 
-/** How a container got its role, or why it got none, in words that complete "because". docs/reference.md lists them; a test compares. */
+/** How a container got its role, or why it has none, in words that complete "because". docs/reference.md lists them; a test compares. */
 export const ROLE_SOURCES = {
   "main-annotation": "curfew.sh/main names it",
   "sidecars-annotation": "curfew.sh/sidecars names it",
@@ -14,19 +14,19 @@ export const ROLE_SOURCES = {
   wrapped: "Curfew has already wrapped it",
   recorded: "Curfew decided so earlier",
   "default-container": "it's kubectl's default container",
-  "main-image": "its image is known as a main one's",
+  "main-image": "its image is known to be main",
   ...(Object.fromEntries(Object.entries(EVIDENCE).map(([id, { because }]) => [id, because])) as {
     readonly [id in EvidenceId]: string;
   }),
-  "only-one-left": "it's the only one without evidence",
-  "no-evidence": "there's no evidence either way",
+  "only-one-left": "it's the only one left",
+  "no-evidence": "nothing shows what it is",
 } as const;
 
 export type RoleSource = keyof typeof ROLE_SOURCES;
 
 export interface RoleAssignment {
   readonly container: Container;
-  /** Unclear: nothing says what it is. Then the Job is refused. */
+  /** Unclear: nothing shows what it is. Then the Job is refused. */
   readonly role: Role | "unclear";
   readonly source: RoleSource;
 }

@@ -1,4 +1,4 @@
-/** Annotations that are well formed and still do not say what their author may think. */
+/** Warnings about annotations that are valid, but don't do what their author might think. */
 import { isCurfewAnnotation } from "./annotations.ts";
 import { gracePeriodOf } from "./job.ts";
 import { ENABLED_LABEL, GRACE_PERIOD_PREFIX, INJECTED_ANNOTATION, SHELL_PREFIX } from "./names.ts";
@@ -6,17 +6,21 @@ import { quote, showName } from "./quote.ts";
 import { RECORD_ANNOTATIONS } from "./record.ts";
 import type { Survey } from "./survey.ts";
 
-/** Curfew reads the annotations beside its label: not those of the Pod template, nor those of a CronJob. */
+/**
+ * Warns about annotations in the wrong place. Curfew reads those next to its label: not those of the
+ * Pod template or of a CronJob. `annotations` can be of any shape.
+ */
 export function misplacedAnnotations(annotations: unknown, bearer: "Pod template" | "CronJob"): readonly string[] {
   if (typeof annotations !== "object" || annotations === null) return [];
-  // What stands beside the marker, an earlier pass has recorded.
+  // An earlier pass wrote what's next to the marker.
   const recorded: readonly string[] = INJECTED_ANNOTATION in annotations ? RECORD_ANNOTATIONS : [];
   return Object.keys(annotations)
     .filter((key) => isCurfewAnnotation(key) && !recorded.includes(key))
     .slice(0, 3)
-    .map((key) => `${quote(key)} has no effect on the ${bearer}: put it beside the label ${ENABLED_LABEL}.`);
+    .map((key) => `${quote(key)} has no effect on the ${bearer}: put it next to the label ${ENABLED_LABEL}.`);
 }
 
+/** Warns about settings that have no effect on their container, or less than they say. */
 export function uselessSettings({ containers, settings, spec }: Survey): readonly string[] {
   const warnings: string[] = [];
   if (settings.gracePeriods.size + settings.shells.size === 0) return warnings;
@@ -29,7 +33,7 @@ export function uselessSettings({ containers, settings, spec }: Survey): readonl
       );
     } else if (gracePeriod !== undefined && gracePeriod > podGracePeriod) {
       warnings.push(
-        `${GRACE_PERIOD_PREFIX}${showName(container.name)} is cut to the Pod's terminationGracePeriodSeconds, ${podGracePeriod}.`,
+        `${GRACE_PERIOD_PREFIX}${showName(container.name)} is limited to the Pod's terminationGracePeriodSeconds, ${podGracePeriod}.`,
       );
     }
     if (role === "ignored" && settings.shells.has(container.name)) {

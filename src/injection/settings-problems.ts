@@ -20,10 +20,13 @@ export interface SettingsProblems {
   readonly message: string;
 }
 
-/** Mistakes that are told in full. */
+/** Mistakes that the message lists. The rest is only counted. */
 const MAX_SHOWN = 6;
 
-/** `unwrapped` holds, for each container, what it was before an earlier pass wrapped it. Undefined: nothing is wrong. */
+/**
+ * Everything that's wrong with a Job's annotations, as one message. Undefined: nothing is wrong.
+ * `unwrapped` holds, for each container, what it was before an earlier pass wrapped it.
+ */
 export function settingsProblems(
   parsed: ParsedAnnotations,
   job: Job,
@@ -33,7 +36,7 @@ export function settingsProblems(
   if (!hasAny) return undefined;
   const unknown = unknownContainers(settings, job);
   const invalid = [...malformed, ...namedTwice(settings), ...commandsSetTwice(settings, job, unwrapped)];
-  // With a name that was mistyped, what is left over isn't what its author means.
+  // If a name is mistyped, the containers left over aren't what the author means.
   if (unknown.length === 0 && malformed.length === 0) invalid.push(...unnamedContainers(settings, job));
   const problems = [...invalid, ...unknown];
   if (problems.length === 0) return undefined;
@@ -41,12 +44,12 @@ export function settingsProblems(
   if (problems.length > MAX_SHOWN) shown.push(`And ${problems.length - MAX_SHOWN} more.`);
   if (unknown.length > 0) {
     const names = job.spec.template.spec.containers.map(({ name }) => name);
-    shown.push(`The Job has the containers ${listQuoted(names)}.`);
+    shown.push(`The Job has these containers: ${listQuoted(names)}.`);
   }
   return { reason: invalid.length > 0 ? "invalid-annotation" : "unknown-container", message: shown.join(" ") };
 }
 
-/** Names that no container has that could be meant. */
+/** Problems with names of containers that the Job doesn't have, or that can't have the role. */
 function unknownContainers(settings: JobSettings, job: Job): string[] {
   const { containers, initContainers } = job.spec.template.spec;
   const known = new Set<string>();
@@ -54,7 +57,7 @@ function unknownContainers(settings: JobSettings, job: Job): string[] {
   const problems: string[] = [];
   const check = (name: string, describe: (name: string) => string): void => {
     if (known.has(name)) return;
-    // The search for the nearest is for the few that are shown.
+    // Only those that are shown need the search for the nearest.
     const meant = problems.length < MAX_SHOWN ? nearest(name, [...known]) : undefined;
     problems.push(`${describe(name)}${meant === undefined ? "." : `; did you mean ${quote(meant)}?`}`);
   };
@@ -66,7 +69,7 @@ function unknownContainers(settings: JobSettings, job: Job): string[] {
   const inKey = (prefix: string) => (name: string) =>
     `${quote(prefix + name)} is for a container that this Job doesn't have`;
   for (const name of settings.mains ?? []) check(name, missingOrInit(MAIN_ANNOTATION, "which can't be main"));
-  // What Curfew has moved is an init container now, and still called a sidecar.
+  // What Curfew moved is an init container now, and the annotation still calls it a sidecar.
   const hasMoved = job.metadata?.annotations?.[INJECTED_ANNOTATION] === "native";
   for (const init of initContainers ?? []) if (hasMoved || isNativeSidecar(init)) known.add(init.name);
   for (const name of settings.sidecars ?? [])
@@ -111,7 +114,7 @@ function unnamedContainers({ mains, sidecars, ignored }: JobSettings, job: Job):
   ];
 }
 
-/** A command by annotation beside one in the manifest: either may be meant. */
+/** A command in an annotation and another one in the manifest: the author could mean either. */
 function commandsSetTwice(
   { commands }: JobSettings,
   job: Job,
@@ -122,7 +125,7 @@ function commandsSetTwice(
     unwrapped[index] || !commands.has(name) || (command ?? []).length === 0
       ? []
       : [
-          `The annotation ${quote(COMMAND_PREFIX + name)} is for images without a command, but ${quote(name)} sets one. Remove one of them.`,
+          `The annotation ${quote(COMMAND_PREFIX + name)} is for containers without a command, but ${quote(name)} has one. Remove one of them.`,
         ],
   );
 }

@@ -29,7 +29,7 @@ export function textOfAtMost(length: number): Check {
 export function listOf(check: Check, atMost = Number.POSITIVE_INFINITY): Check {
   return (value) => {
     if (!Array.isArray(value)) return " must be a list";
-    if (value.length > atMost) return ` has more than the ${atMost} items that Curfew takes`;
+    if (value.length > atMost) return ` has more than ${atMost} items, the most that Curfew accepts`;
     for (let index = 0; index < value.length; index += 1) {
       const problem = check(value[index]);
       if (problem !== undefined) return `/${index}${problem}`;

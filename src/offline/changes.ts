@@ -1,4 +1,4 @@
-/** What a patch changes in a Job, in phrases: found by comparing, so that it does not depend on how the patch goes about it. */
+/** What a patch changes in a Job, in phrases. Found by comparison, so it doesn't depend on how the patch does it. */
 import { isDeepStrictEqual } from "node:util";
 import jsonpatch from "fast-json-patch";
 import type { PatchOperation } from "../injection/plan.ts";
@@ -24,7 +24,11 @@ interface JobParts {
   };
 }
 
-/** `pointer` is where the Job lies in the manifest. */
+/**
+ * One phrase for each thing that `patch` changes in a Job; none for an empty patch. `pointer` is the
+ * Job's place in the manifest, as a JSON Pointer.
+ * @throws if the patch doesn't fit the manifest
+ */
 export function changesOf(manifest: unknown, patch: readonly PatchOperation[], pointer: string): string[] {
   if (patch.length === 0) return [];
   const before = jobAt(manifest, pointer);
@@ -41,10 +45,10 @@ export function changesOf(manifest: unknown, patch: readonly PatchOperation[], p
   return [
     ...(wrapped.length > 0 ? [`a shell wrapper around ${names(wrapped)}`] : []),
     ...(volumes.length > 0 ? [`the volume ${names(volumes)}, mounted in each wrapped container`] : []),
-    ...(moved.length > 0 ? [`${names(moved)} moved to initContainers with restartPolicy: Always`] : []),
+    ...(moved.length > 0 ? [`${names(moved)} moved to initContainers, with restartPolicy: Always`] : []),
     ...(isDeepStrictEqual(before.spec.podFailurePolicy, after.spec.podFailurePolicy)
       ? []
-      : ["podFailurePolicy names the main container"]),
+      : ["podFailurePolicy limited to the other containers' exit codes"]),
     ...(labels.length > 0 ? [`the label ${labels.join(", ")}`] : []),
     ...(annotations.length > 0 ? [`the annotation ${annotations.join(", ")}`] : []),
   ];

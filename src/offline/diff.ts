@@ -11,7 +11,11 @@ export interface Hunk {
   readonly lines: readonly string[];
 }
 
-/** The wrappers' scripts are cut down to one line each: they are the same in every Job and would drown the rest. */
+/**
+ * What `patch` changes in the manifest's text. JSON is formatted first. The wrappers' scripts become
+ * one line each, as they're the same in every Job and much longer than the rest.
+ * @throws if the patch doesn't fit the manifest
+ */
 export function diffManifest(manifest: Manifest, patch: readonly PatchOperation[]): Hunk[] {
   const short = patch.map((operation) =>
     "value" in operation ? { ...operation, value: abridge(operation.value) } : operation,

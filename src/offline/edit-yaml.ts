@@ -1,10 +1,10 @@
 /**
  * Applies a JSON Patch to the text of a YAML document. What the patch doesn't touch stays as it is,
  * byte for byte: comments, quotes, order, indentation. That's why it's written by hand: the yaml
- * package's documents keep comments, but are written anew as a whole, with other quotes and
+ * package's documents keep comments, but it rewrites each as a whole, with other quotes and
  * indentation (docs/decisions/0016-kept-by-hand.md). The result is parsed again and compared with
  * what the patch means. If it differs, for example after an edit through an anchor, the whole
- * document is written anew.
+ * document is rewritten.
  */
 import { isDeepStrictEqual } from "node:util";
 import jsonpatch from "fast-json-patch";
@@ -27,11 +27,14 @@ import { KUBERNETES_YAML, renderYaml } from "./yaml-dialect.ts";
 
 export interface EditedYaml {
   readonly text: string;
-  /** False: the document was written anew, and its comments are gone. */
+  /** False: the document was rewritten as a whole, and its comments are gone. */
   readonly inPlace: boolean;
 }
 
-/** The YAML document `text` (one, with its `---` if it has one) with `patch` applied, which must fit it. */
+/**
+ * Applies `patch` to `text`, which is a single YAML document, with its `---` if it has one.
+ * @throws if the patch doesn't fit the document
+ */
 export function editYaml(text: string, patch: readonly PatchOperation[]): EditedYaml {
   const intended = applyPatch(parseDocument(text, KUBERNETES_YAML).toJS(), patch);
   const edited = editInPlace(text, patch);
@@ -40,7 +43,7 @@ export function editYaml(text: string, patch: readonly PatchOperation[]): Edited
   return { text: (start + renderYaml(intended)).replaceAll("\n", lineEndOf(text)), inPlace: false };
 }
 
-/** Undefined: some step broke the document, by cutting away an anchor that is used elsewhere, for example. */
+/** Undefined: some step broke the document, for example by removing an anchor that's used elsewhere. */
 function editInPlace(text: string, patch: readonly PatchOperation[]): { text: string; value: unknown } | undefined {
   try {
     const edited = patch.reduce(applyOperation, text);
@@ -51,12 +54,15 @@ function editInPlace(text: string, patch: readonly PatchOperation[]): { text: st
   }
 }
 
-/** A patched copy of `value`; throws where the patch is not valid RFC 6902 or does not fit. */
+/**
+ * A patched copy of `value`.
+ * @throws if the patch isn't valid RFC 6902, or doesn't fit
+ */
 export function applyPatch(value: unknown, patch: readonly PatchOperation[]): unknown {
   return jsonpatch.applyPatch(value, structuredClone(patch) as jsonpatch.Operation[], true, false).newDocument;
 }
 
-/** `move` and `copy` carry the lines over as they are: the value stands for them until it has found its place. */
+/** `move` and `copy` keep an item's lines as they are: a placeholder goes to the new place, and the lines replace it. */
 function applyOperation(text: string, operation: PatchOperation): string {
   if (operation.op === "add" || operation.op === "remove") return applyToText(text, operation);
   const { from, path } = operation;
@@ -72,7 +78,7 @@ function applyOperation(text: string, operation: PatchOperation): string {
   );
 }
 
-/** An item of a block sequence as it stands there, comments above it too, without the indentation. */
+/** An item of a block sequence as it's written, with the comments above it, without the indentation. */
 function linesOfItem(text: string, root: unknown, path: readonly string[]): string | undefined {
   const parent = path
     .slice(0, -1)
@@ -97,7 +103,7 @@ interface Edit {
   readonly indentSequences: boolean;
 }
 
-/** Applies one operation in place if possible. Otherwise the smallest value around it is written anew. */
+/** Applies one operation in place if possible. Otherwise it rewrites the smallest value around it. */
 function applyToText(text: string, operation: Extract<PatchOperation, { op: "add" | "remove" }>): string {
   const document = parseDocument(text, KUBERNETES_YAML);
   const patched = applyPatch(document.toJS(), [operation]);
@@ -107,7 +113,7 @@ function applyToText(text: string, operation: Extract<PatchOperation, { op: "add
   return editBlock(edit, root, segmentsOf(operation.path), patched) ?? text;
 }
 
-/** `value` is what the block means after the edit. Undefined: whoever holds the block must write it anew. */
+/** `value` is what the block means after the edit. Undefined: the caller must rewrite what holds the block. */
 function editBlock(edit: Edit, block: Block, path: readonly string[], value: unknown): string | undefined {
   return isMap(block) ? editMap(edit, block, path, value) : editSequence(edit, block, path, value);
 }

@@ -9,26 +9,26 @@ import { planManifest } from "./plan-manifests.ts";
 import { offlineCommand, prepare, printNotes, type OfflineOptions } from "./offline-command.ts";
 
 const HELP = `
-For each Job and CronJob: the strategy and what decided it, each container's
-role and how it was found, what will be stopped when, what is added, and the
-difference to the manifest, without the text of the wrappers.
+For each Job and CronJob, it shows the strategy and why, each container's role
+and why, what will be stopped and when, what changes, and a diff of the
+manifest, without the wrappers' scripts.
 
-For a Job without the label it shows what the label would do.
+For a Job without the label, it shows what the label would do.
 
-The exit code is 1 where a Job would be refused.
+The exit code is 1 if a Job would be refused.
 
 Examples:
   curfew explain -f job.yaml
   helm template chart | curfew explain --all
   curfew explain -o json job.yaml | jq '.jobs[].message'`;
 
-/** Readable on a wide terminal, too. */
+/** Columns. Longer lines are hard to read, even on a wide terminal. */
 const MAX_WIDTH = 120;
 
 export function explainCommand(): Command {
   return offlineCommand("explain")
-    .description("Says what the webhook would do with the Jobs in manifests, and why.")
-    .addOption(new Option("-o, --output <format>", "form of the output").choices(["text", "json"]).default("text"))
+    .description("Shows what the webhook would do with the Jobs in manifests, and why.")
+    .addOption(new Option("-o, --output <format>", "output format").choices(["text", "json"]).default("text"))
     .addOption(new Option("--json", "the same as -o json").implies({ output: "json" }))
     .addHelpText("after", HELP)
     .action(run);

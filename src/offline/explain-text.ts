@@ -1,4 +1,4 @@
-/** Explanations for a terminal. Colours come from node:util's styleText, which leaves them out where they are not wanted. */
+/** Explanations for a terminal. Colours come from node:util's styleText, which leaves them out if they aren't wanted. */
 import { stripVTControlCharacters, styleText } from "node:util";
 import { showName } from "../injection/quote.ts";
 import type { Hunk } from "./diff.ts";
@@ -13,6 +13,7 @@ export interface Layout {
   readonly isPreview: boolean;
 }
 
+/** Lays an explanation out as lines of text, the last one with a line end. */
 export function explanationText(explanation: Explanation, { hunks, width, isPreview }: Layout): string {
   const {
     outcome,
@@ -31,20 +32,20 @@ export function explanationText(explanation: Explanation, { hunks, width, isPrev
   const blocks = [
     [
       `${title}  ${styleText("dim", `${file}, document ${document}`)}`,
-      ...(isPreview ? [`  ${styleText("cyan", "not labelled; with the label:")}`] : []),
+      ...(isPreview ? [`  ${styleText("cyan", `This ${kind} isn't labelled. With the label:`)}`] : []),
       ...fold(verdict(explanation), width),
       ...groupLimits(decisive(explanation)).flatMap(({ who, limits }) => [
         ...fold(who, width, 4),
         ...limits.flatMap(({ limit, text, wayOut }) => [
           ...fold(`${styleText("yellow", limit)}: ${text}`, width, 6),
-          ...(outcome === "refuse" ? fold(`way out: ${wayOut}`, width, 8) : []),
+          ...(outcome === "refuse" ? fold(`fix: ${wayOut}`, width, 8) : []),
         ]),
       ]),
-      ...waysOut.flatMap((wayOut) => fold(`way out: ${wayOut}`, width, 4)),
+      ...waysOut.flatMap((wayOut) => fold(`fix: ${wayOut}`, width, 4)),
     ],
     containers.length > 0 ? table(containers, width) : [],
     ending.flatMap((sentence) => fold(sentence, width)),
-    changes.length > 0 ? fold(`Added: ${changes.join("; ")}.`, width) : [],
+    changes.length > 0 ? fold(`Changes: ${changes.join("; ")}.`, width) : [],
     warnings.flatMap((warning) => fold(`${styleText("yellow", "warning:")} ${warning}`, width)),
     hunks.flatMap(diffLines),
   ];
@@ -54,19 +55,20 @@ export function explanationText(explanation: Explanation, { hunks, width, isPrev
     .join("\n");
 }
 
-/** A Job lives with the limits of the strategy that it gets: the warnings tell of those. */
+/** The limits of the strategy that the Job gets aren't here, as the warnings already say them. */
 function decisive({ outcome, strategy, limits }: Explanation): readonly ExplainedLimit[] {
   return outcome === "patch" ? limits.filter((limit) => limit.strategy !== strategy) : limits;
 }
 
 function verdict({ outcome, strategy, message }: Explanation): string {
-  const word = { patch: strategy ?? "", leave: "left alone", refuse: "refused" }[outcome];
-  const colour = { patch: "green", leave: "cyan", refuse: "red" } as const;
-  return `${styleText([colour[outcome], "bold"], word)}: ${message}`;
+  if (outcome === "patch") return `strategy: ${styleText(["green", "bold"], strategy ?? "")} (${message})`;
+  return outcome === "leave"
+    ? `${styleText(["cyan", "bold"], "left alone")}: ${message}`
+    : `${styleText(["red", "bold"], "refused")}: ${message}`;
 }
 
 function table(containers: readonly ExplainedContainer[], width: number): string[] {
-  const header = ["CONTAINER", "ROLE", "BECAUSE", "RUNS", "KNOWN FROM"];
+  const header = ["CONTAINER", "ROLE", "WHY", "RUNS", "FROM"];
   const rows = containers.map(({ name, role, because, argv, argvSource }) => [
     showName(name),
     role,
@@ -92,7 +94,7 @@ function table(containers: readonly ExplainedContainer[], width: number): string
   ];
 }
 
-/** One element of an argv as a shell would take it, on one line. */
+/** One element of an argv as one would write it in a shell, on one line. */
 function quoted(element: string): string {
   if (/^[\w@%+=:,./$()-]+$/.test(element)) return element;
   const line = element.trimEnd().replaceAll("\n", String.raw`\n`);
@@ -114,7 +116,7 @@ function diffLines({ line, lines }: Hunk): string[] {
   ];
 }
 
-/** Lines of at most `width` columns, broken at spaces; styles count for nothing as long as they do not span a break. */
+/** Lines of at most `width` columns, broken at spaces. Styles don't count, as long as they don't span a break. */
 function fold(text: string, width: number, indent = 2): string[] {
   const lines: string[] = [];
   let line = "";

@@ -1,4 +1,7 @@
-/** `curfew explain`: a plan as a person, or with -o json a machine, can read it. Values only; explain-text.ts lays them out. */
+/**
+ * `curfew explain`: a plan as values that a person can read, or a machine with -o json. The layout
+ * for people is in explain-text.ts.
+ */
 import { LIMITS } from "../injection/limits.ts";
 import type { ContainerPlan, PatchPlan, Plan } from "../injection/plan.ts";
 import { showName } from "../injection/quote.ts";
@@ -13,18 +16,18 @@ export interface Explanation {
   readonly kind: PlannedJob["kind"];
   readonly namespace?: string;
   readonly name: string;
-  /** Whether it has the label, with the value true. Where it hasn't, the rest may be what it would get with it. */
+  /** Whether it has the label with the value true. If not, the rest can be what it would get with the label. */
   readonly labelled: boolean;
   readonly outcome: Plan["kind"];
-  /** Of a patch. */
+  /** Only for a patch. */
   readonly strategy?: PatchPlan["strategy"];
   readonly chosenBy?: PatchPlan["chosenBy"];
-  /** Of a Job that is left alone or refused. */
+  /** Only for a Job that's left alone or refused. */
   readonly reason?: string;
   /** What decided, for people. */
   readonly message: string;
   readonly limits: readonly ExplainedLimit[];
-  /** Of a refused Job: what can be done besides the limits' own ways out. */
+  /** Only for a refused Job: what its author can do besides the limits' own ways out. */
   readonly waysOut?: readonly string[];
   readonly containers: readonly ExplainedContainer[];
   /** Sentences: what happens at the Job's end. */
@@ -40,6 +43,7 @@ export interface ExplainedContainer extends ContainerPlan {
   readonly because: string;
 }
 
+/** Explains one planned Job. Pure; times in the texts are seconds. */
 export function explain(planned: PlannedJob): Explanation {
   const { manifest, kind, namespace, name, label, plan, warnings, patch, jobPointer } = planned;
   const limits = plan.kind === "leave" ? [] : plan.limits;
@@ -67,20 +71,20 @@ function verdictOf(plan: Plan): string {
   if (plan.kind === "refuse") return refusalOf(plan);
   if (plan.kind === "leave") return plan.message;
   return {
-    job: "the Job asks for it",
+    job: "set on the Job",
     server: "the operator's default",
-    earlier: "chosen when Curfew patched it before",
-    auto: `chosen by auto, because ${autosReason(plan)}`,
+    earlier: "chosen when Curfew first patched it",
+    auto: `auto; ${autosReason(plan)}`,
   }[plan.chosenBy];
 }
 
 function autosReason({ strategy, limits }: PatchPlan): string {
   const met = new Set(limits.map(({ limit }) => LIMITS[limit].strategy));
-  if (!met.has("trap")) return "trap meets no limit";
+  if (!met.has("trap")) return "nothing rules it out";
   const other = strategy === "trap" ? "native" : "trap";
   if (limits.some(({ limit }) => LIMITS[limit].strategy === other && LIMITS[limit].severity === "hard"))
     return `${other} is ruled out`;
-  return met.has(strategy) ? `${other} may do more harm` : `${other} meets a limit`;
+  return met.has(strategy) ? `${other} could do more harm` : `${other} has limits here, ${strategy} has none`;
 }
 
 function explainContainer(container: ContainerPlan): ExplainedContainer {
@@ -91,25 +95,38 @@ function endingOf(strategy: "trap" | "native", containers: readonly ContainerPla
   const named = (role: string) => containers.filter((container) => container.role === role);
   const mains = named("main");
   const sidecars = named("sidecar");
-  const when = `When ${listed(mains)} ${mains.length > 1 ? "have" : "has"} ended, by whatever exit code or signal`;
+  const when = `When ${listed(mains)} ${exits(mains.length)}, for any reason`;
   const ignored = named("ignored");
   return [
     ...(strategy === "native"
       ? [
-          `${when}: kubelet stops ${inReverse(sidecars)}, TERM first, KILL at the end of the Pod's grace period.`,
-          `If ${sidecars.length > 1 ? `one of ${listed(sidecars)}` : listed(sidecars)} ends earlier, kubelet restarts it, and its exit code doesn't count.`,
+          `${when}: ${stoppedByKubelet(sidecars)}, then KILL if it's still running at the end of the Pod's grace period.`,
+          `If ${sidecars.length > 1 ? `one of ${listed(sidecars)}` : listed(sidecars)} exits earlier, kubelet restarts it, and its exit code doesn't count.`,
         ]
       : [`${when}: ${sidecars.map(stopped).join("; ")}.`]),
-    ...(ignored.length > 0 ? [`${listed(ignored)}: not touched; the Pod goes on until it ends by itself.`] : []),
+    ...(ignored.length > 0
+      ? [
+          `Curfew doesn't touch ${listed(ignored)}: the Pod runs until ${ignored.length > 1 ? "they exit by themselves" : "it exits by itself"}.`,
+        ]
+      : []),
   ];
 }
 
-function inReverse(sidecars: readonly ContainerPlan[]): string {
-  return sidecars.length > 1 ? `${listed(sidecars.toReversed())}, in this order` : listed(sidecars);
+function exits(mains: number): string {
+  if (mains === 1) return "exits";
+  return mains === 2 ? "have both exited" : "have all exited";
+}
+
+/** Kubelet stops native sidecars in reverse order (KEP-753). */
+function stoppedByKubelet(sidecars: readonly ContainerPlan[]): string {
+  const names = sidecars.map(({ name }) => showName(name)).toReversed();
+  return names.length === 1
+    ? `kubelet sends ${names.join()} TERM`
+    : `kubelet stops ${names.join(", then ")}. Each gets TERM`;
 }
 
 function stopped({ name, gracePeriodSeconds }: ContainerPlan): string {
-  return `${showName(name)} gets TERM${gracePeriodSeconds === undefined ? "" : `, and KILL ${gracePeriodSeconds} s later`}`;
+  return `${showName(name)} gets TERM${gracePeriodSeconds === undefined ? "" : `, then KILL if it's still running ${gracePeriodSeconds} s later`}`;
 }
 
 function listed(containers: readonly ContainerPlan[]): string {

@@ -1,26 +1,26 @@
-/** Where Jobs lie in a manifest: as themselves, in a CronJob, in a List. */
+/** Finds the Jobs in a manifest: on their own, in a CronJob, or in a List. */
 import { ENABLED_LABEL } from "../injection/names.ts";
 
 export interface FoundJob {
   readonly kind: "Job" | "CronJob";
   readonly name: string;
   readonly namespace?: string;
-  /** The Job or CronJob, of whatever shape, and where it lies in the manifest: a JSON Pointer (RFC 6901), empty for all of it. */
+  /** The Job or CronJob, of any shape, and its place in the manifest: a JSON Pointer (RFC 6901), empty for the root. */
   readonly object: unknown;
   readonly pointer: string;
-  /** Where what is shaped like a Job lies: the Job itself, or a CronJob's `spec.jobTemplate`. */
+  /** JSON Pointer of what's shaped like a Job: the Job itself, or a CronJob's `spec.jobTemplate`. */
   readonly jobPointer: string;
-  /** Whether the label opts it in or out; undefined where it does not say. */
+  /** Whether the label opts it in or out. Undefined: there's no label. */
   readonly label: boolean | undefined;
 }
 
-/** An object of a manifest, as itself or as an item of a List, and where it lies: a JSON Pointer (RFC 6901). */
+/** An object of a manifest, on its own or in a List, and its place: a JSON Pointer (RFC 6901). */
 export interface FoundObject {
   readonly value: Readonly<Record<string, unknown>>;
   readonly pointer: string;
 }
 
-/** The objects in a manifest, in their order, whatever they are. */
+/** All objects in a manifest, in their order, of any kind. */
 export function findObjects(value: unknown, pointer = ""): FoundObject[] {
   if (!isObject(value)) return [];
   const { kind, items } = value;
@@ -28,7 +28,7 @@ export function findObjects(value: unknown, pointer = ""): FoundObject[] {
   return items.flatMap((item: unknown, index) => findObjects(item, `${pointer}/items/${index}`));
 }
 
-/** The Jobs and CronJobs of batch/v1 in a manifest, in their order. Everything else is nobody's business. */
+/** The Jobs and CronJobs of batch/v1 in a manifest, in their order. Everything else is skipped. */
 export function findJobs(manifest: unknown): FoundJob[] {
   return findObjects(manifest).flatMap(({ value, pointer }) => {
     const { kind, apiVersion } = value;
@@ -51,7 +51,7 @@ export function findJobs(manifest: unknown): FoundJob[] {
   });
 }
 
-/** What lies at `path` in a value of whatever shape. */
+/** What's at `path` in a value of any shape. Undefined: there's nothing. */
 export function valueAt(value: unknown, ...path: string[]): unknown {
   return path.reduce((current, key) => (isObject(current) ? current[key] : undefined), value);
 }

@@ -6,13 +6,13 @@ import { nothingFound } from "./nothing-found.ts";
 import { offlineCommand, prepare, printNotes, type OfflineOptions } from "./offline-command.ts";
 
 const HELP = `
-Everything but what Curfew adds stays as it is, comments too. Several files
-become one stream of documents.
+Only what Curfew adds changes; the rest stays as it is, comments included.
+Several files become one stream of documents.
 
-Without --output each file keeps its form. json makes a List of several
-documents; patch prints, for each Job, the JSON Patch for its manifest.
+Without --output, each file keeps its format. With json, several documents
+become a List. With patch, you get the JSON Patch for each Job's manifest.
 
-Standard error says what was done. Where a Job is refused, it says which and
+Standard error says what was done. If a Job is refused, it says which one and
 why, nothing is written to standard output, and the exit code is 1.
 
 Examples:
@@ -22,8 +22,8 @@ Examples:
 
 export function injectCommand(): Command {
   return offlineCommand("inject")
-    .description("Writes manifests back with every opted-in Job and CronJob patched, as the webhook would patch it.")
-    .addOption(new Option("-o, --output <format>", "form of the output").choices(["yaml", "json", "patch"]))
+    .description("Prints manifests with every opted-in Job and CronJob patched, as the webhook would patch it.")
+    .addOption(new Option("-o, --output <format>", "output format").choices(["yaml", "json", "patch"]))
     .addHelpText("after", HELP)
     .action(run);
 }

@@ -1,16 +1,16 @@
-/** One line for standard error that says what `curfew inject` did, as its output alone doesn't show what it passed by. */
+/** One line for standard error that says what `curfew inject` did, as its output doesn't show which Jobs it skipped. */
 import type { PlannedJob } from "./plan-manifests.ts";
 
 type JobOutcome = "patched" | "injected already" | "without sidecars" | "unlabelled" | "opted out" | "refused";
 
-/** Of at least one Job. Where there is none, nothing-found.ts speaks. */
+/** Summarizes at least one Job. For none, see nothing-found.ts. */
 export function injectSummary(jobs: readonly PlannedJob[]): string {
   const counts = Map.groupBy(jobs, outcomeOf);
   const count = (outcome: JobOutcome) => counts.get(outcome)?.length ?? 0;
   const [patched, refused] = [count("patched"), count("refused")];
   if (refused > 0) {
     const which = jobs.length === 1 ? `the ${nounOf(jobs)}` : `${refused} of ${jobs.length} ${nounOf(jobs)}`;
-    return `nothing was written: ${which} ${refused === 1 ? "is" : "are"} refused`;
+    return `nothing was written: ${which} ${refused === 1 ? "was" : "were"} refused`;
   }
   const whole = `${jobs.length} ${nounOf(jobs)}`;
   const head =
@@ -29,11 +29,11 @@ export function injectSummary(jobs: readonly PlannedJob[]): string {
   return others.length > 0 ? `${head}${patched > 0 ? ";" : ":"} ${others.join(", ")}` : head;
 }
 
-/** For one, and for several. */
+/** Singular and plural. */
 const PHRASES = {
-  unlabelled: ["isn't labelled (--all takes it, too)", "aren't labelled (--all takes them, too)"],
+  unlabelled: ["isn't labelled (--all patches it, too)", "aren't labelled (--all patches them, too)"],
   "opted out": ["has a label other than true", "have a label other than true"],
-  "injected already": ["is injected already", "are injected already"],
+  "injected already": ["is already injected", "are already injected"],
   "without sidecars": ["has no sidecars to stop", "have no sidecars to stop"],
 } as const satisfies Partial<Record<JobOutcome, readonly [string, string]>>;
 

@@ -1,4 +1,4 @@
-/** `curfew inject`: manifests in, the same manifests with every opted-in Job patched out; or nothing, where one is refused. */
+/** `curfew inject`: reads manifests, and writes them with every opted-in Job patched, or nothing if a Job is refused. */
 import { applyPatch, editYaml } from "./edit-yaml.ts";
 import { groupLimits, refusalOf } from "./limits-text.ts";
 import { BYTE_ORDER_MARK, manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
@@ -11,7 +11,7 @@ export type OutputFormat = "yaml" | "json" | "patch";
 
 export type Injection = {
   readonly jobs: readonly PlannedJob[];
-  /** For standard error. */
+  /** Lines for standard error. */
   readonly notes: readonly string[];
 } & (
   | { readonly kind: "injected"; readonly output: string }
@@ -19,12 +19,13 @@ export type Injection = {
 );
 
 export interface InjectOptions {
-  /** Without one, each file keeps its own. */
+  /** If absent, each file keeps its own format. */
   readonly format?: OutputFormat;
-  /** Patch Jobs that don't say whether they opt in, too. */
+  /** Also patch Jobs that don't say whether they opt in. */
   readonly all?: boolean;
 }
 
+/** Patches all Jobs in `files`, or lists the refusals. Pure. */
 export function inject(
   files: readonly ManifestFile[],
   planner: Planner,
@@ -54,9 +55,9 @@ function refusalsOf(job: PlannedJob): string[] {
   if (job.plan.kind !== "refuse") return [];
   const limits = groupLimits(job.plan.limits).flatMap(({ who, limits }) => [
     `  ${who}`,
-    ...limits.flatMap(({ limit, text, wayOut }) => [`    ${limit}: ${text}`, `      way out: ${wayOut}`]),
+    ...limits.flatMap(({ limit, text, wayOut }) => [`    ${limit}: ${text}`, `      fix: ${wayOut}`]),
   ]);
-  const waysOut = job.plan.waysOut.map((wayOut) => `  way out: ${wayOut}`);
+  const waysOut = job.plan.waysOut.map((wayOut) => `  fix: ${wayOut}`);
   return [
     [`${describeJob(job)}: refused (${job.plan.reason}): ${refusalOf(job.plan)}`, ...limits, ...waysOut].join("\n"),
   ];
@@ -74,14 +75,14 @@ function toText(file: ManifestFile, patchOf: PatchOf, keepJson: boolean, notes: 
     }
     if (patch.length === 0) return piece.text;
     const { text, inPlace } = editYaml(piece.text, patch);
-    if (!inPlace) notes.push(`${piece.file}, document ${piece.number}: written anew, its comments are lost`);
+    if (!inPlace) notes.push(`${piece.file}, document ${piece.number}: rewritten as a whole, so its comments are lost`);
     return text;
   });
   const text = pieces.join("");
   return text === BYTE_ORDER_MARK ? text : text.replace(/(?<=[^\n])$/, lineEndOf(text));
 }
 
-/** A byte order mark may stand at the start of a stream only. */
+/** Only the start of a stream can have a byte order mark. */
 function join([first = "", ...others]: readonly string[], format: ManifestFile["format"]): string {
   const separated = others
     .map((text) => (text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text))
@@ -97,7 +98,7 @@ function toJson(manifests: readonly Manifest[], patchOf: PatchOf): string {
   return formatJson(values.length === 1 ? values[0] : { apiVersion: "v1", kind: "List", items: values });
 }
 
-/** One entry for every Job that is changed. The paths of a patch start at the document's root. */
+/** One entry for every Job that changes. A patch's paths start at the document's root. */
 function toPatches(jobs: readonly PlannedJob[]): string {
   const entries = jobs
     .filter(({ patch }) => patch.length > 0)
@@ -107,7 +108,7 @@ function toPatches(jobs: readonly PlannedJob[]): string {
   return formatJson(entries);
 }
 
-/** Indented as `like` is, which may be on one line, and with its line ends. */
+/** With the indentation and line ends of `like`. If `like` is on one line, so is the result. */
 function formatJson(value: unknown, like = "{\n  "): string {
   const indent = /^\s*\{\r?\n([ \t]+)/.exec(like)?.[1] ?? "";
   return `${JSON.stringify(value, null, indent)}\n`.replaceAll("\n", lineEndOf(like));

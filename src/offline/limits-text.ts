@@ -1,4 +1,4 @@
-/** Limits in words: each with its strategy, what is in the way, and what can be done about it. */
+/** Limits in words: each with its strategy, what's in the way, and how to fix it. */
 import { LIMITS, type LimitId } from "../injection/limits.ts";
 import { byLimit, wayOutOf, type MetLimit } from "../injection/met-limit.ts";
 import type { Strategy } from "../injection/names.ts";
@@ -15,20 +15,21 @@ export interface ExplainedLimit {
   readonly wayOut: string;
 }
 
-/** The limits that the very same containers meet. */
+/** The limits that exactly the same containers meet. */
 export interface LimitGroup {
   /** The containers, with their images. */
   readonly who: string;
   readonly limits: readonly LimitText[];
 }
 
-/** `limit` names it, `text` reads on from there. */
+/** `limit` names the limit, and `text` follows after a colon. */
 export interface LimitText {
   readonly limit: string;
   readonly text: string;
   readonly wayOut: string;
 }
 
+/** One met limit as values, with the container's name in its way out. */
 export function explainLimit(met: MetLimit): ExplainedLimit {
   const { limit, container, image } = met;
   const { strategy, sentence } = LIMITS[limit];
@@ -42,7 +43,7 @@ export function explainLimit(met: MetLimit): ExplainedLimit {
   };
 }
 
-/** Says each limit once, however many containers meet it, and all that the same containers meet together. */
+/** Says each limit once, however many containers meet it. Limits that the same containers meet are in one group. */
 export function groupLimits(limits: readonly MetLimit[]): LimitGroup[] {
   const groups = new Map<string, LimitText[]>();
   for (const [limit, group] of byLimit(limits)) {
@@ -68,7 +69,7 @@ function whoMeets(limits: readonly MetLimit[]): string {
   return [...containers.slice(0, MAX_SHOWN), ...more].join(", ");
 }
 
-/** A refusal's headline; its limits, if it has any, are told one by one beside it. */
+/** A refusal's headline. If it has limits, they're listed below it one by one. */
 export function refusalOf({ message, limits }: Extract<Plan, { kind: "refuse" }>): string {
-  return limits.length > 0 ? "no strategy that may be used can keep its promises for this Job" : message;
+  return limits.length > 0 ? "Curfew can't stop this Job's sidecars" : message;
 }

@@ -1,13 +1,13 @@
-/** Manifests as text and as values: a file is a row of documents and of what lies between them. */
+/** Manifests as text and as values. A file is a sequence of documents, and of the text between them. */
 import { LineCounter, parseAllDocuments, type Document } from "yaml";
 import { KUBERNETES_YAML } from "./yaml-dialect.ts";
 
 export interface Manifest {
   readonly file: string;
-  /** Counted from 1 within its file, as a person would count: empty documents count, too. */
+  /** Counted from 1 within its file. Empty documents count, too, as a person would count. */
   readonly number: number;
   readonly format: "yaml" | "json";
-  /** The document as it stands in the file, with its `---` if it has one. */
+  /** The document as it is in the file, with its `---` if it has one. */
   readonly text: string;
   readonly value: unknown;
 }
@@ -15,7 +15,7 @@ export interface Manifest {
 export interface ManifestFile {
   readonly name: string;
   readonly format: "yaml" | "json";
-  /** The file's documents in their order; strings are what lies between them. Put together they are the file. */
+  /** The file's documents in their order, and as strings the text between them. Joined, they're the file. */
   readonly pieces: readonly (Manifest | string)[];
 }
 
@@ -23,10 +23,13 @@ export type ParsedFile =
   | { readonly kind: "parsed"; readonly file: ManifestFile }
   | { readonly kind: "malformed"; readonly problems: readonly string[] };
 
-/** Windows' editors put it before UTF-8, where it means nothing. */
+/** Windows' editors put it before UTF-8, though it means nothing there. */
 export const BYTE_ORDER_MARK = "\uFEFF";
 
-/** Splits and parses the text of a file; `name` is what messages call it. JSON is what starts with a brace and parses as JSON. */
+/**
+ * Splits and parses the text of a file. Messages call the file `name`. Text counts as JSON if it
+ * starts with a brace and parses as JSON. Never throws for what's in the text: see `problems`.
+ */
 export function parseManifests(name: string, text: string): ParsedFile {
   if (!text.startsWith(BYTE_ORDER_MARK)) return parseJson(name, text) ?? parseYaml(name, text);
   const parsed = parseManifests(name, text.slice(1));
@@ -34,6 +37,7 @@ export function parseManifests(name: string, text: string): ParsedFile {
   return { kind: "parsed", file: { ...parsed.file, pieces: [BYTE_ORDER_MARK, ...parsed.file.pieces] } };
 }
 
+/** A file's documents without the text between them. */
 export function manifestsOf(file: ManifestFile): Manifest[] {
   return file.pieces.filter((piece) => typeof piece !== "string");
 }
@@ -44,7 +48,7 @@ function parseJson(name: string, text: string): ParsedFile | undefined {
     const manifest: Manifest = { file: name, number: 1, format: "json", text, value: JSON.parse(text) };
     return { kind: "parsed", file: { name, format: "json", pieces: [manifest] } };
   } catch {
-    return undefined; // YAML's flow style starts with a brace, too, and its parser tells line and column of an error
+    return undefined; // YAML's flow style starts with a brace, too, and its parser gives an error's line and column
   }
 }
 
@@ -75,7 +79,7 @@ function parseYaml(name: string, text: string): ParsedFile {
   return { kind: "parsed", file: { name, format: "yaml", pieces } };
 }
 
-/** An error where an alias has no anchor, or where aliases of aliases would grow beyond measure. */
+/** An error if an alias has no anchor, or if aliases of aliases would grow without bound. */
 function valueOf(document: Document): unknown {
   try {
     return document.toJS() as unknown;

@@ -1,26 +1,26 @@
-/** What was read where no Job or CronJob was, and why nothing is done: most likely somebody expected something else. */
+/** If there's no Job or CronJob: what there was instead, and why nothing is done. Most likely somebody expected otherwise. */
 import { nearest } from "../injection/nearest.ts";
 import { ENABLED_LABEL } from "../injection/names.ts";
 import { showName } from "../injection/quote.ts";
 import { findObjects, valueAt } from "./find-jobs.ts";
 import { manifestsOf, type ManifestFile } from "./manifests.ts";
 
-/** With the command's name in front of it, it fits a line of 120 columns. */
+/** Characters. With the command's name in front, a line fits 120 columns. */
 const MAX_LENGTH = 104;
 
 const RUNS_FOR_EVER = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController"];
 
-/** At most three lines. */
+/** What `files` hold, given that they hold no Job or CronJob: one to three lines. */
 export function nothingFound(files: readonly ManifestFile[]): string[] {
   const where = files.length === 1 ? (files[0]?.name ?? "") : `these ${files.length} files`;
   const values = files.flatMap(manifestsOf).flatMap(({ value }) => (value === null ? [] : [value]));
-  const head = `There is no Job or CronJob in ${where}`;
+  const head = `There's no Job or CronJob in ${where}`;
   if (values.length === 0) return [cut(`${head}: ${files.length === 1 ? "it's" : "they're"} empty.`)];
   const found = values.flatMap((value) => (Array.isArray(value) ? [value] : objectsIn(value)));
   const reasons = new Set(found.map(reasonFor).filter((reason) => reason !== undefined));
   const [first, ...others] = reasons;
-  const more = others.length > 1 ? [`And ${others.length} more of this sort.`] : others;
-  return [`${head}, only: ${listKinds(found)}.`, ...(first === undefined ? [] : [first]), ...more].map(cut);
+  const more = others.length > 1 ? [`And ${others.length} more like this.`] : others;
+  return [`${head}, only ${listKinds(found)}.`, ...(first === undefined ? [] : [first]), ...more].map(cut);
 }
 
 function objectsIn(value: unknown): unknown[] {
@@ -51,7 +51,7 @@ function reasonFor(value: unknown): string | undefined {
   }
   return typeof value === "object"
     ? reasonForObject(value)
-    : "Plain text isn't a manifest: that is an object with an apiVersion and a kind.";
+    : "Plain text isn't a manifest: a manifest is an object with an apiVersion and a kind.";
 }
 
 function reasonForObject(object: unknown): string | undefined {
@@ -61,7 +61,7 @@ function reasonForObject(object: unknown): string | undefined {
   if (kind === "Job" || kind === "CronJob") return reasonForVersion(kind, valueAt(object, "apiVersion"));
   const meant = nearest(kind.toLowerCase(), ["job", "cronjob"]);
   if (meant !== undefined)
-    return `kind: ${show(kind)} is unknown to Kubernetes: did you mean ${meant === "job" ? "Job" : "CronJob"}?`;
+    return `Kubernetes has no kind: ${show(kind)}. Did you mean ${meant === "job" ? "Job" : "CronJob"}?`;
   if (RUNS_FOR_EVER.includes(kind)) return `A ${kind} runs forever, so it isn't for Curfew${label}.`;
   if (kind === "Pod") return `Curfew patches Jobs, not Pods: put the Pod's spec into a Job's spec.template${label}.`;
   return hasPodTemplate(object) || label !== ""
@@ -73,21 +73,21 @@ function reasonForVersion(kind: "Job" | "CronJob", apiVersion: unknown): string 
   const right = `a ${kind} has apiVersion: batch/v1`;
   if (typeof apiVersion !== "string") return `The apiVersion is missing: ${right}.`;
   if (apiVersion === "batch/v1beta1" || apiVersion === "batch/v2alpha1") {
-    return `apiVersion: ${apiVersion} is gone since Kubernetes 1.25: ${right}.`;
+    return `Kubernetes 1.25 and later have no apiVersion: ${apiVersion}; ${right}.`;
   }
   const domain = apiVersion.split("/")[0] ?? "";
   if (domain.includes(".")) return `This ${kind} belongs to ${show(domain)}; Curfew patches those of batch/v1.`;
   return `apiVersion: ${show(apiVersion)} has no ${kind}: ${right}.`;
 }
 
-/** Of whatever kind: somebody may think that its Pods end as a Job's do. */
+/** For any kind, as somebody might think that its Pods end like a Job's. */
 function hasPodTemplate(object: unknown): boolean {
   return ["template", "templates", "jobTemplate", "podTemplate"].some(
     (key) => valueAt(object, "spec", key) !== undefined,
   );
 }
 
-/** Longer than any kind or apiVersion that is meant. */
+/** Cut at a length that no real kind or apiVersion reaches. */
 function show(text: string): string {
   return showName(text.slice(0, 40));
 }

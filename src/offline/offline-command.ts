@@ -1,5 +1,5 @@
 /**
- * What inject and explain have in common: which manifests they read, and the options that the
+ * What inject and explain have in common: the manifests that they read, and the options that the
  * cluster's operator has set for the webhook.
  */
 import { Command } from "commander";
@@ -19,12 +19,13 @@ export type Prepared =
   | { readonly kind: "ready"; readonly planner: Planner; readonly files: readonly ManifestFile[] }
   | { readonly kind: "unusable"; readonly problems: readonly string[] };
 
+/** A command with the arguments and options that inject and explain share. */
 export function offlineCommand(name: string): Command {
   const command = new Command(name)
     .argument("[files...]", "files or directories, as with -f")
     .option("-f, --filename <path...>", "a manifest file, a directory of them, or - for standard input (the default)")
-    .option("--all", "Jobs without the label, too, unless their label says false")
-    .option("--fail-on-empty", "exit code 1 where there is no Job or CronJob at all");
+    .option("--all", "treat Jobs without the label as labelled; any value but true still opts out")
+    .option("--fail-on-empty", "exit with 1 if there's no Job or CronJob");
   return addSettings(command, PLANNER_SETTINGS);
 }
 
@@ -44,7 +45,7 @@ export async function prepare(paths: readonly string[], options: OfflineOptions)
   return { kind: "unusable", problems };
 }
 
-/** Writes lines for people to standard error, each with the command's name in front of it. */
+/** Writes lines for people to standard error, each after the command's name. */
 export function printNotes(command: Command, lines: readonly string[]): void {
   for (const line of lines) console.error(`${fullName(command)}: ${line}`);
 }

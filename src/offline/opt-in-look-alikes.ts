@@ -1,4 +1,4 @@
-/** What people write where they mean the label: it enables nothing, so whoever wrote it must hear of it. */
+/** What people write when they mean the label. It enables nothing, so they get a warning. */
 import { nearest } from "../injection/nearest.ts";
 import { ENABLED_LABEL } from "../injection/names.ts";
 import { quote } from "../injection/quote.ts";
@@ -6,11 +6,11 @@ import { valueAt, type FoundJob } from "./find-jobs.ts";
 
 export interface LookAlike {
   readonly key: string;
-  /** A sentence: where it is, and what to write where. */
+  /** A sentence that says where it is, and what to write where. */
   readonly message: string;
 }
 
-/** The look-alikes of the label on a Job without it. The planner itself speaks of the label on a CronJob. */
+/** The look-alikes of the label on a Job without it. The planner itself warns about the label on a CronJob. */
 export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
   const job = kind === "Job" ? [] : ["spec", "jobTemplate"];
   const right = [...job, "metadata", "labels"];
@@ -33,10 +33,10 @@ export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
   );
 }
 
-/** A domain of Curfew's own, as somebody remembers it, or no domain at all. */
+/** Curfew's domain as somebody might remember it, or no domain at all. */
 const CURFEWS = /^[^/]*curfew[^/]*\/|^curfew([-_.]?(sh)?[-_.]?enabled?)?$/i;
 
-/** What was meant to enable, not what says no: that has the effect that its author expects. */
+/** Only values that are meant to enable. A value that says no has the effect that its author expects. */
 function looksAlike(key: string, value: unknown): boolean {
   if (value !== true && !(typeof value === "string" && /^(true|yes|on|enabled?)$/i.test(value))) return false;
   return CURFEWS.test(key) || nearest(key, [ENABLED_LABEL]) !== undefined;

@@ -1,4 +1,4 @@
-/** Plans every Job in a manifest. The patches fit the manifest. */
+/** Plans every Job in a manifest. The patches are for the whole manifest. */
 import type { PatchOperation, Plan } from "../injection/plan.ts";
 import { quote } from "../injection/quote.ts";
 import type { Planner } from "../planner/planner.ts";
@@ -9,9 +9,9 @@ import { optInLookAlikes } from "./opt-in-look-alikes.ts";
 export interface PlannedJob extends FoundJob {
   readonly manifest: Manifest;
   readonly plan: Plan;
-  /** The webhook would leave the Job alone. `plan` is what it would get with the label. */
+  /** True: the webhook would leave the Job alone, and `plan` is what it would get with the label. */
   readonly isPreview: boolean;
-  /** The plan's warnings, and those about what looks like the label but isn't. */
+  /** The plan's warnings, and warnings about what looks like the label but isn't. */
   readonly warnings: readonly string[];
   /** The plan's patch, from the manifest's root. */
   readonly patch: readonly PatchOperation[];

@@ -1,4 +1,4 @@
-/** The input of the offline subcommands: files, directories and standard input, as `kubectl -f` takes them. */
+/** The input of the offline subcommands: files, directories and standard input, as with `kubectl -f`. */
 import { isUtf8 } from "node:buffer";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,7 +14,11 @@ export interface Input {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
 }
 
-/** Reads what `paths` name; `-`, or no path at all, is standard input. Of a directory: its own .json, .yaml and .yml files. */
+/**
+ * Reads and parses what `paths` name. `-`, or no path at all, is standard input. In a directory, it
+ * reads the .json, .yaml and .yml files, but not those in subdirectories. Never throws for a file
+ * that can't be read: those are in `problems`.
+ */
 export async function readFiles(paths: readonly string[], { stdin }: Input = process): Promise<ReadResult> {
   if (paths.length === 0 && stdin.isTTY) {
     return { kind: "unreadable", problems: ["nothing to read: name a file with -f, or pipe a manifest in"] };
@@ -45,12 +49,11 @@ export async function readFiles(paths: readonly string[], { stdin }: Input = pro
 async function expand(path: string): Promise<string[]> {
   if (path === "-" || !(await stat(path)).isDirectory()) return [path];
   const names = (await readdir(path)).filter((name) => /\.(json|ya?ml)$/.test(name)).sort();
-  if (names.length === 0)
-    throw new Error("there is no .json, .yaml or .yml file in it; folders inside aren't searched");
+  if (names.length === 0) throw new Error("it has no .json, .yaml or .yml files; subdirectories aren't searched");
   return names.map((name) => join(path, name));
 }
 
-/** Undefined: it is the text that kubectl would read, too. */
+/** Undefined: kubectl could read this text, too. */
 function problemWith(bytes: Buffer): string | undefined {
   const byteOrderMark = bytes.subarray(0, 2).toString("hex");
   if (byteOrderMark === "fffe" || byteOrderMark === "feff") {

@@ -13,10 +13,13 @@ export const KUBERNETES_YAML: ParseOptions & DocumentOptions & SchemaOptions = {
   customTags: (tags: Tags) => tags.filter((tag) => typeof tag === "string" || (!isBase60(tag) && !isDate(tag))),
 };
 
-/** Lists of words up to this many characters are written on one line, as people write `command` and `args`. */
+/** Lists of strings up to this many characters are written on one line, as people write `command` and `args`. */
 const MAX_FLOW_LENGTH = 100;
 
-/** Long lines stay whole, so that a script reads in the manifest as it runs. */
+/**
+ * A value as YAML text. `indentSeq`: whether sequences in maps are indented. Long lines aren't
+ * folded, so a script looks in the manifest as it runs.
+ */
 export function renderYaml(value: unknown, indentSeq = true): string {
   const document = new Document(value, { version: "1.1" });
   visit(document, {

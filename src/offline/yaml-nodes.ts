@@ -1,9 +1,9 @@
-/** Where the nodes of a parsed YAML document lie in its text. */
+/** Finds the nodes of a parsed YAML document in its text. */
 import { isCollection, isMap, isScalar, isSeq, visit } from "yaml";
 import type { Node, Pair, YAMLMap, YAMLSeq } from "yaml";
 import { columnOf, endOfLine, isIndent, lineStart } from "./yaml-text.ts";
 
-/** A map or sequence in block style, which can be edited line by line; with an anchor it may stand for others, too. */
+/** A map or sequence in block style, which can be edited line by line. Not one with an anchor, which can also stand for others. */
 export type Block = YAMLMap<Node, Node | null> | YAMLSeq<Node | null>;
 
 export function isBlock(node: unknown): node is Block {
@@ -16,7 +16,7 @@ export function startOf(node: Node): number {
   return node.range[0];
 }
 
-/** Where the node's own text ends: behind it come blanks, a comment, the next line. */
+/** The end of the node's own text. After it come blanks, a comment, the next line. */
 export function endOf(node: Node | Pair | null | undefined): number {
   if (node && "key" in node) return Math.max(endOf(node.key as Node), endOf(node.value as Node | null));
   if (isCollection(node) && !node.flow) return endOf(node.items.at(-1) as Node | Pair);
@@ -30,7 +30,7 @@ export function dashOf(sequence: YAMLSeq, index: number): number {
   return dash.offset;
 }
 
-/** Whether sequences in maps are indented, going by the first one; both forms are in wide use. */
+/** Whether sequences in maps are indented, judging by the first one. Both forms are common. */
 export function indentsSequences(text: string, root: unknown): boolean {
   const columns: number[] = [];
   visit(root as Node, {
@@ -43,7 +43,7 @@ export function indentsSequences(text: string, root: unknown): boolean {
   return columns[0] !== 0;
 }
 
-/** New keys go to the end of their map, but `command` and `args` stay together. */
+/** Where to insert a new key: at the end of its map, but `command` and `args` stay together. */
 export function placeFor(text: string, map: YAMLMap<Node, Node | null>, key: string): number {
   const sibling = (name: string) => map.items.find((pair) => isScalar(pair.key) && pair.key.value === name);
   const args = key === "command" ? sibling("args") : undefined;

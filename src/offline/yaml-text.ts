@@ -1,10 +1,10 @@
-/** Cutting and inserting whole lines of YAML text. Offsets are in UTF-16 units, as in the ranges of the parser. */
+/** Cuts and inserts whole lines of YAML text. Offsets are in UTF-16 units, as in the parser's ranges. */
 
 export const lineStart = (text: string, at: number): number => text.lastIndexOf("\n", at - 1) + 1;
 export const columnOf = (text: string, at: number): number => at - lineStart(text, at);
 export const isIndent = (text: string, at: number): boolean => text.slice(lineStart(text, at), at).trim() === "";
 
-/** The start of the line of `at`, or of the first of the comment lines right above it with the same indentation. */
+/** The start of the line of `at`, or of the first comment line right above it with the same indentation. */
 export function startWithComments(text: string, at: number): number {
   const start = lineStart(text, at);
   const above = start === 0 ? 0 : lineStart(text, start - 1);
@@ -14,14 +14,14 @@ export function startWithComments(text: string, at: number): number {
     : start;
 }
 
-/** The start of the line after `at`; `at` itself where it is the start of one already (after a block scalar). */
+/** The start of the line after `at`, or `at` itself if it already is the start of a line (after a block scalar). */
 export function endOfLine(text: string, at: number): number {
   if (text[at - 1] === "\n") return at;
   const end = text.indexOf("\n", at);
   return end < 0 ? text.length : end + 1;
 }
 
-/** How new lines end: as the first one of the text does. */
+/** The line end for new lines: that of the text's first line. */
 export function lineEndOf(text: string): string {
   return /\r?\n/.exec(text)?.[0] ?? "\n";
 }
@@ -37,7 +37,10 @@ export function cutLines(text: string, from: number, to: number): string {
   return text.slice(0, lineStart(text, from)) + text.slice(endOfLine(text, to));
 }
 
-/** A comment behind the old value moves up to the first of the new lines: behind the last it could end up inside a script. */
+/**
+ * Replaces a value by whole lines. A comment after the old value goes to the first new line, as
+ * after the last one it could end up inside a script.
+ */
 export function replace(text: string, from: number, to: number, lines: string): string {
   const end = endOfLine(text, to);
   const comment = text.slice(to, end).trim();

@@ -3,7 +3,7 @@ import { planJob } from "../injection/plan-job.ts";
 import { planUpdate, type UpdatePlan } from "../injection/plan-update.ts";
 import type { Plan, PlanOptions } from "../injection/plan.ts";
 
-/** What a caller may decide for a single Job, besides the operator's options. */
+/** What a caller can decide for a single Job, besides the operator's options. */
 export type PlanScope = Pick<PlanOptions, "all">;
 
 /** The planner's functions with the operator's options filled in. Tests pass fakes. */

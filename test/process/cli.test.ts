@@ -187,7 +187,7 @@ describe("curfew inject", () => {
     const { status, stdout, stderr } = curfew(["inject"], { input: deployment });
     expect({ status, stdout }).toEqual({ status: 0, stdout: deployment });
     expect(stderr).toBe(
-      "curfew inject: There is no Job or CronJob in standard input, only: Deployment.\n" +
+      "curfew inject: There's no Job or CronJob in standard input, only Deployment.\n" +
         "curfew inject: A Deployment runs forever, so it isn't for Curfew.\n",
     );
   });
@@ -217,7 +217,7 @@ describe.each(["inject", "explain"])("curfew %s", (name) => {
     expect(curfew([name, empty])).toMatchObject({
       status: 2,
       stdout: "",
-      stderr: `curfew ${name}: cannot read ${empty}: there is no .json, .yaml or .yml file in it; folders inside aren't searched\n`,
+      stderr: `curfew ${name}: cannot read ${empty}: it has no .json, .yaml or .yml files; subdirectories aren't searched\n`,
     });
   });
 });
@@ -252,7 +252,7 @@ describe("curfew explain", () => {
   });
 
   test("says if there is no Job: to people on standard output, to machines beside an empty list", () => {
-    const said = "There is no Job or CronJob in standard input, only: Service.\n";
+    const said = "There's no Job or CronJob in standard input, only Service.\n";
     const input = "kind: Service\n";
     expect(curfew(["explain"], { input })).toMatchObject({ status: 0, stdout: said, stderr: "" });
     const { status, stdout, stderr } = curfew(["explain", "-o", "json"], { input });

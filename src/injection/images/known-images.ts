@@ -188,21 +188,21 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
 
 const row: Check = objectWith({
   image: (value) =>
-    typeof value === "string" && /^[^\s@]+$/.test(value) ? undefined : " must be an image without digest",
+    typeof value === "string" && /^[^\s@]+$/.test(value) ? undefined : " must be an image without a digest",
   entrypoint: optional(listOf(string)),
   cmd: optional(listOf(string)),
   shell: (value) =>
     value === undefined || value === false || (typeof value === "string" && value.startsWith("/"))
       ? undefined
-      : " must be an absolute path, or false where the image has no shell",
+      : " must be an absolute path, or false if the image has no shell",
   role: (value) =>
     value === undefined || value === "sidecar" || value === "main"
       ? undefined
-      : " must be sidecar or main where it is given",
+      : " must be sidecar or main, or left out",
   daemon: optional(string),
 });
 
-/** The operator's own rows, from a configuration file; the problem names the row and field by JSON Pointer. */
+/** The operator's own rows, from a configuration file. The problem names the row and field by JSON Pointer. */
 export function parseKnownImages(
   value: unknown,
 ): { readonly rows: readonly KnownImage[] } | { readonly problem: string } {

@@ -142,7 +142,7 @@ for (const strategy of ["trap", "native"] as const) {
         "grace-period-seconds.curfew.sh/sidecar": "5",
       };
       const { status, stderr } = await kubectl(["apply", ...inNamespace], JSON.stringify(manifest));
-      expect(stderr).toMatch(/^Warning: A change of "grace-period-seconds\.curfew\.sh\/sidecar" has no effect/m);
+      expect(stderr).toMatch(/^Warning: Changing "grace-period-seconds\.curfew\.sh\/sidecar" has no effect/m);
       expect(status).toBe(0);
     });
   });

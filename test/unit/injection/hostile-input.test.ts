@@ -99,7 +99,7 @@ test("JSON nested to any depth is planned and updated without throwing", () => {
 });
 
 test.each([
-  ["containers", 257, "x", "/spec/template/spec/containers has more than the 256 items"],
+  ["containers", 257, "x", "/spec/template/spec/containers has more than 256 items"],
   ["names", 2, "x".repeat(60), "/spec/template/spec/containers/0/name has more than 63 characters"],
 ])("a Job of 3 MB can't cause a patch of 300 MB: too many or too long %s are refused", (_, count, name, problem) => {
   const containers = Array.from({ length: count }, (_, index) => ({ name: `${name}-${index}-y`, command: ["sh"] }));

@@ -15,7 +15,7 @@ test.each([
   expect(planCronJob(cronJob)).toMatchObject({
     kind: "refuse",
     reason: "malformed",
-    message: `The object is not shaped like a CronJob: ${problem}.`,
+    message: `This isn't a valid CronJob: ${problem}.`,
   });
 });
 

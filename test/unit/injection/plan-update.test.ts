@@ -137,7 +137,7 @@ describe.each([
       metadata.labels = { "curfew.sh/enabled": "false" };
     });
     const { warnings } = planUpdate(live, late);
-    expect(warnings.join("\n")).toMatch(/"curfew\.sh\/main" has no effect on a Job that is already there/);
+    expect(warnings.join("\n")).toMatch(/"curfew\.sh\/main" has no effect on an existing Job/);
     expect(warnings).toHaveLength(3);
   });
 });

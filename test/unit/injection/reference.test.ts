@@ -24,7 +24,7 @@ test.each(["trap", "native"])("docs/reference.md describes each limit of %s as t
   const limits = Object.entries(LIMITS).filter(([, limit]) => limit.strategy === strategy);
   const expected = limits.map(([id, { severity, sentence, wayOut }]) => ({
     heading: `\`${id}\``,
-    paragraphs: [`**${severity}.** ${sentence}`, `**Way out:** ${wayOut}`],
+    paragraphs: [`**${severity}.** ${sentence}`, `**Fix:** ${wayOut}`],
   }));
   const documented = sectionsBelow(reference, `Limits of ${strategy}`);
   expect(documented.map(({ heading, text }) => ({ heading, paragraphs: paragraphsOf(text) }))).toEqual(expected);

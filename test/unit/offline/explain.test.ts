@@ -41,15 +41,15 @@ function explained(text: string, options: Parameters<typeof createPlanner>[0] & 
 test("shows the strategy, each container's role and argv, what's stopped when, and what's added", () => {
   const { text } = explained(job(AGENT + DIND));
   expect(text.slice(0, text.indexOf("  line "))).toBe(`Job build  job.yaml, document 1
-  trap: chosen by auto, because trap meets no limit
+  strategy: trap (auto; nothing rules it out)
 
-  CONTAINER  ROLE     BECAUSE                             RUNS                              KNOWN FROM
-  agent      main     it's the only one without evidence  buildkite-agent-entrypoint start  known image
-  dind       sidecar  its image is known as a sidecar's   dockerd-entrypoint.sh             known image
+  CONTAINER  ROLE     WHY                           RUNS                              FROM
+  agent      main     it's the only one left        buildkite-agent-entrypoint start  known image
+  dind       sidecar  its image is a known sidecar  dockerd-entrypoint.sh             known image
 
-  When agent has ended, by whatever exit code or signal: dind gets TERM, and KILL 30 s later.
+  When agent exits, for any reason: dind gets TERM, then KILL if it's still running 30 s later.
 
-  Added: a shell wrapper around agent, dind; the volume tmp-pod, mounted in each wrapped container; the annotation
+  Changes: a shell wrapper around agent, dind; the volume tmp-pod, mounted in each wrapped container; the annotation
     curfew.sh/injected.
 
 `);
@@ -81,17 +81,17 @@ describe("the difference", () => {
 test("names the limit that kept auto from choosing trap", () => {
   const { explanation, text } = explained(job(AGENT + PROXY));
   expect(explanation).toMatchObject({ outcome: "patch", strategy: "native" });
-  expect(text).toContain("  native: chosen by auto, because trap is ruled out\n    proxy (gcr.io/");
+  expect(text).toContain("  strategy: native (auto; trap is ruled out)\n    proxy (gcr.io/");
   expect(text).toContain("\n      trap, no-shell: ");
-  expect(text).toContain("proxy moved to initContainers with restartPolicy: Always");
+  expect(text).toContain("proxy moved to initContainers, with restartPolicy: Always");
 });
 
-test("says why a Job is refused, with every limit and way out, and shows no difference", () => {
+test("says why a Job is refused, with every limit and how to fix it, and shows no difference", () => {
   const { explanation, text } = explained(job(TOOL + PROXY), { nativeSidecars: false });
   expect(explanation).toMatchObject({ outcome: "refuse", reason: "limits-met", patch: [] });
   for (const limit of ["trap, argv-unknown", "trap, no-shell", "native, old-nodes"])
     expect(text).toContain(`      ${limit}: `);
-  expect(text).toContain("        way out: set command, or set command.curfew.sh/tool");
+  expect(text).toContain("        fix: set command, or set command.curfew.sh/tool");
   expect(text).not.toContain("  line ");
 });
 
@@ -100,13 +100,13 @@ test("shows which containers are in doubt, and the lines to paste", () => {
   expect(explanation).toMatchObject({ outcome: "refuse", reason: "roles-unclear" });
   expect(text).toContain('curfew.sh/main: "agent,tool"');
   expect(text).toContain('curfew.sh/sidecars: "tool"');
-  expect(text).toMatch(/^ {2}tool +unclear +there's no evidence either way +unknown$/m);
+  expect(text).toMatch(/^ {2}tool +unclear +nothing shows what it is +unknown$/m);
 });
 
 test("says that a native sidecar is restarted if it ends early, and that its exit code doesn't count", () => {
   const { text } = explained(job(AGENT + PROXY + DIND), { strategy: "native" });
-  expect(text).toContain("kubelet stops dind and proxy, in this order, TERM first");
-  const caveat = "ends earlier, kubelet restarts it, and its exit code doesn't count.\n";
+  expect(text).toContain("kubelet stops dind, then proxy. Each gets TERM, then KILL");
+  const caveat = "exits earlier, kubelet restarts it, and its exit code doesn't count.\n";
   expect(text).toContain(`  If one of proxy and dind ${caveat}`);
   expect(explained(job(AGENT + PROXY)).text).toContain(`  If proxy ${caveat}`);
 });
@@ -115,7 +115,7 @@ test("says which strategy may do more harm if both meet limits", () => {
   const startupProbe = DIND.replace("}", ", startupProbe: { exec: { command: [x] } } }");
   const { text } = explained(job(AGENT + startupProbe));
   expect(text).toContain(
-    "  trap: chosen by auto, because native may do more harm\n    dind (docker:27-dind)\n      native, ",
+    "  strategy: trap (auto; native could do more harm)\n    dind (docker:27-dind)\n      native, ",
   );
   expect(text).toContain('  warning: "dind": If the sidecar\'s liveness or startup probe fails');
 });
@@ -126,15 +126,15 @@ test("groups the containers that meet the same limit, and the limits that one co
   expect(text.slice(start, text.indexOf("  CONTAINER"))).toBe(
     `    tool (registry.example/tool), twin-sidecar (registry.example/tool)
       trap, argv-unknown: The manifest sets no command, and Curfew doesn't know the image's entry point.
-        way out: set command, or set command.curfew.sh/CONTAINER to the image's entry point, as in '["/entrypoint.sh"]'
+        fix: set command, or set command.curfew.sh/CONTAINER to the image's entry point, as in '["/entrypoint.sh"]'
     proxy (gcr.io/cloud-sql-connectors/cloud-sql-proxy:2)
-      trap, no-shell: The image is known to have no shell, which the wrapper needs.
-        way out: use a tag of the image that has a shell, or set shell.curfew.sh/proxy to the path of one
+      trap, no-shell: The wrapper needs a shell, and the image is known to have none.
+        fix: use a tag of the image that has a shell, or set shell.curfew.sh/proxy to the path of one
     the whole Job
       native, old-nodes: Some nodes are older than Kubernetes 1.29 and don't support native sidecars (the operator's
         setting).
-        way out: upgrade the nodes, or ask the operator
-    way out: leave a container alone with curfew.sh/ignore, if it ends by itself
+        fix: upgrade the nodes, or ask the operator
+    fix: name a container in curfew.sh/ignore if it ends by itself
 
 `,
   );
@@ -150,7 +150,7 @@ test("shows a limit that doesn't stop a Job once, as a warning", () => {
 
 test("says that the other strategy would work if the one that the Job asks for can't", () => {
   const { text } = explained(job(AGENT + PROXY), { strategy: "trap" });
-  expect(text).toContain("    way out: set curfew.sh/strategy: native, which works for this Job\n");
+  expect(text).toContain("    fix: set curfew.sh/strategy: native, which works for this Job\n");
 });
 
 test("says why a Job is left alone", () => {
@@ -163,8 +163,8 @@ describe("for a Job without the label", () => {
   test("shows what would happen with the label, and says that the label is missing", () => {
     const { text, explanation } = explained(unlabelled);
     expect(text).toContain(`Job build  job.yaml, document 1
-  not labelled; with the label:
-  trap: chosen by auto, because trap meets no limit
+  This Job isn't labelled. With the label:
+  strategy: trap (auto; nothing rules it out)
 `);
     expect(text).toContain("  +  annotations:");
     expect(explanation).toMatchObject({ labelled: false, outcome: "patch" });
@@ -173,19 +173,19 @@ describe("for a Job without the label", () => {
   test("does so for a CronJob, too", () => {
     const body = unlabelled.slice(unlabelled.indexOf("spec:")).replaceAll(/^(?=.)/gm, "    ");
     const cronJob = `apiVersion: batch/v1\nkind: CronJob\nmetadata: { name: x }\nspec:\n  jobTemplate:\n${body}`;
-    expect(explained(cronJob).text).toContain("  not labelled; with the label:\n  trap: ");
+    expect(explained(cronJob).text).toContain("  This CronJob isn't labelled. With the label:\n  strategy: trap ");
   });
 
   test("shows the plan as for a labelled one if all are treated as labelled", () => {
     const { text, explanation } = explained(unlabelled, { unlabelled: "plan" });
-    expect(text).not.toContain("not labelled");
+    expect(text).not.toContain("With the label:");
     expect(explanation).toMatchObject({ labelled: false, outcome: "patch" });
   });
 
   test.each(["false", "yes"])('shows no plan if the label says "%s"', (value) => {
     const { text, explanation } = explained(job(AGENT + DIND).replace('"true"', `"${value}"`));
     expect(text).toContain("\n  left alone: ");
-    expect(text).not.toContain("not labelled");
+    expect(text).not.toContain("With the label:");
     expect(explanation).toMatchObject({ labelled: false, outcome: "leave", patch: [] });
   });
 });

@@ -47,21 +47,21 @@ test.each([
   [
     "some unlabelled",
     [LABELLED, UNLABELLED, UNLABELLED],
-    "1 of 3 Jobs patched; 2 aren't labelled (--all takes them, too)",
+    "1 of 3 Jobs patched; 2 aren't labelled (--all patches them, too)",
   ],
-  ["none labelled", [UNLABELLED, UNLABELLED], "none of 2 Jobs patched: 2 aren't labelled (--all takes them, too)"],
-  ["one unlabelled", [UNLABELLED], "the Job isn't patched: it isn't labelled (--all takes it, too)"],
+  ["none labelled", [UNLABELLED, UNLABELLED], "none of 2 Jobs patched: 2 aren't labelled (--all patches them, too)"],
+  ["one unlabelled", [UNLABELLED], "the Job isn't patched: it isn't labelled (--all patches it, too)"],
   ["one that the label opts out", [OPTED_OUT], "the Job isn't patched: it has a label other than true"],
-  ["one injected already", [INJECTED], "the Job isn't patched: it is injected already"],
+  ["one injected already", [INJECTED], "the Job isn't patched: it is already injected"],
   ["one without sidecars", [SINGLE], "the Job isn't patched: it has no sidecars to stop"],
   [
     "all at once",
     [LABELLED, UNLABELLED, OPTED_OUT, INJECTED, SINGLE, SINGLE],
-    "1 of 6 Jobs patched; 1 isn't labelled (--all takes it, too), 1 has a label other than true, " +
-      "1 is injected already, 2 have no sidecars to stop",
+    "1 of 6 Jobs patched; 1 isn't labelled (--all patches it, too), 1 has a label other than true, " +
+      "1 is already injected, 2 have no sidecars to stop",
   ],
-  ["the only Job refused", [REFUSED], "nothing was written: the Job is refused"],
-  ["one of several refused", [LABELLED, REFUSED, LABELLED], "nothing was written: 1 of 3 Jobs is refused"],
+  ["the only Job refused", [REFUSED], "nothing was written: the Job was refused"],
+  ["one of several refused", [LABELLED, REFUSED, LABELLED], "nothing was written: 1 of 3 Jobs was refused"],
 ])("says in one line what happened to the Jobs: %s", (_, documents, said) => {
   expect(injectSummary(run(documents).jobs)).toBe(said);
 });

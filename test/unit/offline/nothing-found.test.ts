@@ -15,12 +15,12 @@ const LABELLED = '{ labels: { curfew.sh/enabled: "true" } }';
 test.each([
   ["", "a.yaml: it's empty."],
   ["# a comment\n---\n", "a.yaml: it's empty."],
-  ["hello", "a.yaml, only: plain text."],
-  ["a: b", "a.yaml, only: an object without a kind."],
-  [`${object("Service")}---\n${object("Secret")}---\n${object("Service")}`, "a.yaml, only: Service (2), Secret."],
-  [["A", "B", "C", "D", "E"].map((kind) => object(kind)).join("---\n"), "a.yaml, only: A, B, C, D, and others."],
+  ["hello", "a.yaml, only plain text."],
+  ["a: b", "a.yaml, only an object without a kind."],
+  [`${object("Service")}---\n${object("Secret")}---\n${object("Service")}`, "a.yaml, only Service (2), Secret."],
+  [["A", "B", "C", "D", "E"].map((kind) => object(kind)).join("---\n"), "a.yaml, only A, B, C, D, and others."],
 ])("says what it found instead of Jobs: %j", (text, said) => {
-  expect(nothingFound([file(text)])[0]).toBe(`There is no Job or CronJob in ${said}`);
+  expect(nothingFound([file(text)])[0]).toBe(`There's no Job or CronJob in ${said}`);
 });
 
 test.each([
@@ -41,13 +41,13 @@ test.each([
     object("Widget", "example.com/v1", LABELLED),
     "Curfew patches the Jobs and CronJobs of batch/v1, not a Widget; its label has no effect.",
   ],
-  ["kind: job", object("job", "batch/v1"), "kind: job is unknown to Kubernetes: did you mean Job?"],
-  ["kind: Cronjob", object("Cronjob", "batch/v1"), "kind: Cronjob is unknown to Kubernetes: did you mean CronJob?"],
+  ["kind: job", object("job", "batch/v1"), "Kubernetes has no kind: job. Did you mean Job?"],
+  ["kind: Cronjob", object("Cronjob", "batch/v1"), "Kubernetes has no kind: Cronjob. Did you mean CronJob?"],
   ["no apiVersion", "kind: Job", "The apiVersion is missing: a Job has apiVersion: batch/v1."],
   [
     "an old apiVersion",
     object("CronJob", "batch/v1beta1"),
-    "apiVersion: batch/v1beta1 is gone since Kubernetes 1.25: a CronJob has apiVersion: batch/v1.",
+    "Kubernetes 1.25 and later have no apiVersion: batch/v1beta1; a CronJob has apiVersion: batch/v1.",
   ],
   ["a wrong apiVersion", object("Job", "v1"), "apiVersion: v1 has no Job: a Job has apiVersion: batch/v1."],
   [
@@ -67,7 +67,7 @@ test.each([
 test("looks into Lists, and sums up several files", () => {
   const list = { apiVersion: "v1", kind: "List", items: [{ kind: "Deployment" }, { kind: "Pod" }, { kind: "Pod" }] };
   expect(nothingFound([file(JSON.stringify(list)), file("a: b")])).toEqual([
-    "There is no Job or CronJob in these 2 files, only: Deployment, Pod (2), an object without a kind.",
+    "There's no Job or CronJob in these 2 files, only Deployment, Pod (2), an object without a kind.",
     "A Deployment runs forever, so it isn't for Curfew.",
     "Curfew patches Jobs, not Pods: put the Pod's spec into a Job's spec.template.",
   ]);

@@ -123,13 +123,13 @@ describe("the operator's rows", () => {
 
   test.each([
     [{}, "must be a list"],
-    [[{}], "/0/image must be an image without digest"],
-    [[{ image: `docker${digest}` }], "/0/image must be an image without digest"],
+    [[{}], "/0/image must be an image without a digest"],
+    [[{ image: `docker${digest}` }], "/0/image must be an image without a digest"],
     [[{ image: "docker:dind" }, { image: "docker", entrypoint: "sh" }], "/1/entrypoint must be a list"],
     [[{ image: "docker", cmd: [1] }], "/0/cmd/0 must be a string"],
-    [[{ image: "docker", shell: "sh" }], "/0/shell must be an absolute path, or false where the image has no shell"],
-    [[{ image: "docker", shell: true }], "/0/shell must be an absolute path, or false where the image has no shell"],
-    [[{ image: "docker", role: "Main" }], "/0/role must be sidecar or main where it is given"],
+    [[{ image: "docker", shell: "sh" }], "/0/shell must be an absolute path, or false if the image has no shell"],
+    [[{ image: "docker", shell: true }], "/0/shell must be an absolute path, or false if the image has no shell"],
+    [[{ image: "docker", role: "Main" }], "/0/role must be sidecar or main, or left out"],
   ])("%j: %s", (rows, problem) => {
     expect(parseKnownImages(rows)).toEqual({ problem });
   });
