@@ -1,17 +1,20 @@
 /**
- * The command line: names the subcommands, loads the one that is asked for, turns its outcome into an exit code; nothing else.
+ * The command line: it names the subcommands, loads the one you ask for, and turns its outcome into
+ * an exit code.
  *
- * A subcommand is a module that exports a function without parameters returning commander's Command, with its options, its action
- * and a longer description. The module is imported only when its subcommand is asked for: `curfew admission` never loads a
- * Kubernetes client. An action sets `process.exitCode` where the outcome is one of those below; what it throws is a surprise.
+ * Each subcommand's module exports a function without parameters that returns commander's Command,
+ * with its options, its action and a longer description. The module is imported only if you ask for
+ * the subcommand, so `curfew admission` never loads a Kubernetes client. An action sets
+ * `process.exitCode` for the outcomes below, and throws only what it doesn't expect.
  */
 import { constants } from "node:os";
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
+import { EXIT_USAGE } from "./process/settings.ts";
 
 interface Subcommand {
   readonly summary: string;
-  /** It serves until it is told to end, whoever reads its log. */
+  /** It serves until it's told to end, even if nobody reads its log. */
   readonly serves?: true;
   readonly load: () => Promise<Command>;
 }
@@ -48,13 +51,16 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
 
 const HELP = `
 Exit codes:
-  0  it did what was asked
-  1  a Job was refused, or something failed that should not have
+    0  success
+  1  a Job was refused, or something failed unexpectedly
   2  the command line, the configuration or an input file is wrong
 
-curfew help COMMAND explains one of them. For a first look: curfew demo`;
+More about a command: curfew help COMMAND. For a first look: curfew demo`;
 
-/** Runs the command line `args` (without the interpreter and the script). Never rejects: outcomes end up in `process.exitCode`. */
+/**
+ * Runs the command line `args` (without the interpreter and the script). Never rejects: outcomes
+ * end up in `process.exitCode`.
+ */
 async function run(args: readonly string[]): Promise<void> {
   const program = new Command("curfew")
     .description("Lets Kubernetes Jobs with sidecars end.")
@@ -76,15 +82,17 @@ async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-/** What a shell shows for a program that SIGPIPE has killed, and what kubectl ends with. */
+/** What a shell reports for a program that SIGPIPE killed, and what kubectl exits with. */
 const EXIT_SIGPIPE = 128 + constants.signals.SIGPIPE;
 
 /**
- * Where nobody reads the output any more, as in `curfew explain … | head -1`, the program ends at once and without a word. Unix does
- * that by SIGPIPE, which Node ignores; so the exit code is SIGPIPE's, whatever the outcome would have been. Who has something to
- * tidy up hears of it as SIGHUP: a listener for SIGPIPE itself would be called for each socket that a peer closes, too.
+ * If nobody reads the output any more, as in `curfew explain … | head -1`, the program ends at
+ * once, without a message. Unix does that with SIGPIPE, which Node ignores, so the exit code is
+ * SIGPIPE's, whatever the outcome would have been. A command with something to clean up gets SIGHUP
+ * instead: a listener for SIGPIPE itself would also be called for each socket that a peer closes.
  *
- * A server goes on, as its work is not what it prints. (Its log is pino's, which falls silent when its reader goes away.)
+ * A server keeps running, as printing isn't its work. (Its log is pino's, which falls silent if its
+ * reader goes away.)
  */
 function heedLostReaders(serves: boolean): void {
   let isLost = false;
@@ -99,9 +107,11 @@ function heedLostReaders(serves: boolean): void {
   }
 }
 
-/** Commander has printed its own errors already; everything else is printed here, with its causes. */
+/**
+ * Commander has already printed its own errors. Any other error is printed here, with its causes.
+ */
 function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   let prefix = "curfew: ";
   for (let cause = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
     console.error(prefix + (cause instanceof Error ? cause.message : JSON.stringify(cause)));

@@ -1,5 +1,5 @@
 /**
- * The AdmissionReview of admission.k8s.io/v1 as far as Curfew reads and writes it.
+ * The parts of an AdmissionReview of admission.k8s.io/v1 that Curfew reads.
  * https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#webhook-request-and-response
  */
 
@@ -9,17 +9,23 @@ export type Operation = (typeof OPERATIONS)[number];
 export interface ReviewRequest {
   readonly uid: string;
   readonly operation: Operation;
-  /** `other` is everything that Curfew has no rule for: further kinds, other groups' Jobs, subresources. */
+  /**
+   * `other` is anything that Curfew has no rule for: other kinds, Jobs of other API groups,
+   * subresources.
+   */
   readonly kind: "Job" | "CronJob" | "other";
-  /** Empty where the API server is still to generate it. */
+  /** Empty if the API server has yet to generate it. */
   readonly name: string;
-  /** The request's own, which counts; an object's metadata may lack it. */
+  /** The request's own, as the object's metadata can lack it. */
   readonly namespace: string;
   readonly object: unknown;
   readonly oldObject: unknown;
 }
 
-/** Why a body is no review that can be answered: its constant for metrics, a sentence for whoever set up the webhook. */
+/**
+ * Why a body isn't a review that can be answered: `reason` for the metrics, `message` for the
+ * person who set up the webhook.
+ */
 export interface InvalidReview {
   readonly kind: "invalid";
   readonly reason: "not-a-review" | "unsupported-version" | "no-uid" | "no-operation";
@@ -28,7 +34,7 @@ export interface InvalidReview {
 
 export type ParsedReview = { readonly kind: "request"; readonly request: ReviewRequest } | InvalidReview;
 
-/** Takes the envelope apart. The objects in it are handed on as they came. */
+/** Parses a review's envelope. The objects in it are passed on unchecked. */
 export function parseReview(body: unknown): ParsedReview {
   if (!isRecord(body) || body["kind"] !== "AdmissionReview") {
     return invalid("not-a-review", "The body must be an AdmissionReview of admission.k8s.io/v1.");
@@ -37,13 +43,13 @@ export function parseReview(body: unknown): ParsedReview {
     const given = typeof body["apiVersion"] === "string" ? JSON.stringify(body["apiVersion"].slice(0, 64)) : "none";
     return invalid(
       "unsupported-version",
-      `This server speaks admission.k8s.io/v1, the apiVersion given is ${given}. ` +
+      `This server speaks admission.k8s.io/v1, but the review's apiVersion is ${given}. ` +
         'Set admissionReviewVersions: ["v1"] in the webhook configuration.',
     );
   }
   const request = body["request"];
   if (!isRecord(request))
-    return invalid("not-a-review", "The AdmissionReview has no request; responses are not taken.");
+    return invalid("not-a-review", "The AdmissionReview has no request. Responses aren't accepted.");
   const { uid } = request;
   if (typeof uid !== "string" || uid === "") return invalid("no-uid", "The request of the AdmissionReview has no uid.");
   const operation = OPERATIONS.find((known) => known === request["operation"]);
@@ -64,7 +70,10 @@ export function parseReview(body: unknown): ParsedReview {
   };
 }
 
-/** By the kind that the webhook asked for: with matchPolicy Equivalent the object has been converted to it. */
+/**
+ * By the kind that the webhook asked for: with matchPolicy Equivalent the object has been converted
+ * to it.
+ */
 function kindOf(request: Readonly<Record<string, unknown>>): ReviewRequest["kind"] {
   const { kind, subResource } = request;
   if (!isRecord(kind) || kind["group"] !== "batch" || kind["version"] !== "v1") return "other";
@@ -72,6 +81,7 @@ function kindOf(request: Readonly<Record<string, unknown>>): ReviewRequest["kind
   return kind["kind"] === "Job" || kind["kind"] === "CronJob" ? kind["kind"] : "other";
 }
 
+/** Whether a value is a JSON object. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

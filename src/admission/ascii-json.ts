@@ -1,10 +1,11 @@
 /**
- * JSON in ASCII, with what is not escaped: such a text has as many bytes as characters, can be written without being encoded, and can
- * be handed to btoa(). Nearly all values are ASCII anyway.
+ * JSON with every character outside ASCII escaped. Such a text has as many bytes as characters,
+ * needs no encoding when it's written, and can be passed to btoa(). Nearly all values are ASCII
+ * anyway.
  */
 export function asciiJson(value: unknown): string {
   const json = JSON.stringify(value);
-  // The fastest way to ask: only what is not ASCII takes more than a byte.
+  // The fastest check: only characters outside ASCII take more than one byte.
   return Buffer.byteLength(json) === json.length ? json : json.replace(NOT_ASCII, escape);
 }
 

@@ -1,7 +1,8 @@
 /**
- * A patch as base64 of JSON. Nearly all of it is the wrappers' scripts, whose bytes are always the same, so they are encoded once.
- * That works wherever they stand: JSON takes spaces between its tokens, and with them each part is padded to the groups of three
- * bytes that base64 encodes. It makes encoding four times as fast.
+ * A patch as JSON in base64. Nearly all of it is the wrappers' scripts, whose bytes are always the
+ * same, so they're encoded once. Base64 encodes groups of three bytes, so the scripts and the parts
+ * between them are padded to whole groups with spaces, which JSON allows between its tokens. This
+ * makes encoding four times as fast.
  */
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../injection/wrapper/scripts.generated.ts";
 import type { PatchOperation } from "../injection/plan.ts";
@@ -10,12 +11,14 @@ import { asciiJson } from "./ascii-json.ts";
 const ENCODED: ReadonlyMap<unknown, string> = new Map(
   [MAIN_SCRIPT, SIDECAR_SCRIPT].map((script) => [script, encodePadded(asciiJson(script))]),
 );
-/** Shorter strings are no script: they need not be looked up. */
+/** Shorter strings can't be scripts, so they aren't looked up. */
 const MIN_SCRIPT_LENGTH = Math.min(MAIN_SCRIPT.length, SIDECAR_SCRIPT.length);
 
+/** Encodes a JSON Patch for the `patch` of an AdmissionReview's response. */
 export function encodePatch(patch: readonly PatchOperation[]): string {
   let encoded = "";
-  // What is still to be encoded: text, and operations behind it. The fewer texts are made of them, the less time it takes.
+  // What's still to be encoded: a text, then operations. Encoding few long texts is faster than
+  // many short ones.
   let pending = "[";
   let operations: PatchOperation[] = [];
   const operationsJson = (): string => {
@@ -43,7 +46,10 @@ function isScript(value: unknown): boolean {
   return typeof value === "string" && value.length >= MIN_SCRIPT_LENGTH && ENCODED.has(value);
 }
 
-/** The base64 of ASCII JSON with spaces behind it up to a multiple of three bytes, so that it ends without `=`. */
+/**
+ * ASCII JSON in base64, padded with spaces to a multiple of three bytes so that it ends without
+ * `=`.
+ */
 function encodePadded(text: string): string {
   return btoa(text.padEnd(Math.ceil(text.length / 3) * 3));
 }

@@ -24,7 +24,7 @@ export interface HandlerOptions {
 const PATH = /^\/mutate(?:\?|$)/;
 const MIB = 1024 * 1024;
 /**
- * 7 MiB: an object is 3 MiB at most in a request to the API server, an update's review holds two,
+ * 7 MiB: an object has at most 3 MiB in a request to the API server, an update's review holds two,
  * and 1 MiB is for the envelope.
  */
 const BODY_LIMITS = { maxBytes: 7 * MIB, maxBufferedBytes: 64 * MIB, smallBytes: 64 * 1024 };
@@ -36,6 +36,7 @@ interface Failure {
   readonly message: string;
 }
 
+/** Makes the listener that answers every request to the webhook's port. */
 export function createHandler(options: HandlerOptions): RequestListener {
   const readBody = createBodyReader(BODY_LIMITS);
   return (request, response) => {
@@ -57,14 +58,14 @@ export function createHandler(options: HandlerOptions): RequestListener {
 /** What's wrong with a request that isn't a review. Undefined: its body can be read. */
 function failureOf({ url, method, headers }: IncomingMessage): Failure | undefined {
   if (!PATH.test(url ?? "")) return { code: 404, reason: "path", message: "Reviews are served at /mutate only." };
-  if (method !== "POST") return { code: 405, reason: "method", message: "Reviews are sent with POST." };
+  if (method !== "POST") return { code: 405, reason: "method", message: "Reviews must be sent with POST." };
   if (!isJson(headers["content-type"]))
-    return { code: 415, reason: "content-type", message: "The content type of a review is application/json." };
+    return { code: 415, reason: "content-type", message: "A review's content type must be application/json." };
   return undefined;
 }
 
 const UNREAD: Readonly<Record<"too-large" | "busy", Failure>> = {
-  "too-large": { code: 413, reason: "too-large", message: `A review has at most ${BODY_LIMITS.maxBytes} bytes.` },
+  "too-large": { code: 413, reason: "too-large", message: `A review can have at most ${BODY_LIMITS.maxBytes} bytes.` },
   busy: { code: 503, reason: "busy", message: "Too many large reviews are arriving at once. Try again." },
 };
 
@@ -96,7 +97,7 @@ function fail(options: HandlerOptions, response: ServerResponse, { code, reason,
 }
 
 function send({ isDraining }: HandlerOptions, response: ServerResponse, code: number, body: string): void {
-  // Asked now, and not when the request came: it may have been on its way for a while.
+  // Asked now, not when the request came: its body may have taken a while to arrive.
   if (isDraining()) response.shouldKeepAlive = false;
   // ASCII has as many bytes as characters. Declared as latin1, it's written as it is.
   response.writeHead(code, ["Content-Type", "application/json", "Content-Length", String(body.length)]);
@@ -131,9 +132,10 @@ type Decided =
   | { readonly kind: "bug"; readonly error: unknown };
 
 /**
- * Decides about a review. What the planner throws is a bug of Curfew's own. The answer is HTTP 500,
- * which leaves the verdict to the webhook's failurePolicy: opted-in Jobs aren't let through
- * unprotected (Fail), updates and CronJobs go on (Ignore). With Fail, the message reaches the user.
+ * Decides about a review. If the planner throws, that's a bug in Curfew. The answer is then HTTP
+ * 500, which leaves the verdict to the webhook's failurePolicy: opted-in Jobs aren't let through
+ * unprotected (Fail), but updates and CronJobs are (Ignore). With Fail, the message reaches the
+ * user.
  */
 function decide(request: ReviewRequest, planner: Planner): Decided {
   try {
@@ -147,7 +149,7 @@ function decide(request: ReviewRequest, planner: Planner): Decided {
 function bugMessage(error: unknown): string {
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return (
-    `Curfew could not review this object because of a bug of its own (${what.slice(0, 200)}). Please report it with the object's ` +
-    "manifest. Without the label curfew.sh/enabled Curfew is not asked about a Job."
+    `Curfew couldn't review this object because of a bug in Curfew (${what.slice(0, 200)}). Please report it with the object's ` +
+    "manifest. Without the label curfew.sh/enabled, Curfew isn't asked about the Job."
   );
 }

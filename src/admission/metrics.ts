@@ -4,7 +4,7 @@ import { LATENCY_BUCKETS_SECONDS } from "../process/metrics.ts";
 import type { InvalidReview, Operation } from "./admission-review.ts";
 import type { Decision } from "./review.ts";
 
-/** Requests that ended without an answer to a review. */
+/** Why a request ended without an answer to a review. */
 export type FailureReason =
   InvalidReview["reason"] | "not-json" | "too-large" | "busy" | "content-type" | "path" | "method" | "aborted" | "bug";
 
@@ -17,29 +17,34 @@ export interface AdmissionMetrics {
   readonly certificateRejected: () => void;
 }
 
+/**
+ * Registers the admission server's metrics, and returns the functions that count. Times are in
+ * seconds.
+ */
 export function createAdmissionMetrics(registry: Registry): AdmissionMetrics {
   const registers = [registry];
   const reviews = new Counter({
     name: "curfew_admission_requests_total",
-    help: "Requests, by what became of them. Outcome failed: no review was answered; the webhook's failurePolicy decided.",
+    help: "Requests by outcome. Outcome failed: the review got no answer, so the webhook's failurePolicy decided.",
     labelNames: ["kind", "operation", "outcome", "reason"] as const,
     registers,
   });
   const failed = (reason: FailureReason, count?: number): void => {
     reviews.inc({ kind: "unknown", operation: "unknown", outcome: "failed", reason }, count);
   };
-  // What alerts watch is there from the start: Prometheus sees no increase in a series that begins with 1.
+  // Series that alerts watch start with 0: Prometheus sees no increase in a series that starts with
+  // 1.
   failed("bug", 0);
   failed("busy", 0);
   const limits = new Counter({
     name: "curfew_admission_limits_total",
-    help: "Limits of a strategy that decided about a Job or CronJob.",
+    help: "Limits of a strategy that decided what happened to a Job or CronJob.",
     labelNames: ["limit", "outcome"] as const,
     registers,
   });
   const sidecars = new Counter({
     name: "curfew_admission_sidecars_total",
-    help: "Containers that were taken for sidecars, by what showed it.",
+    help: "Containers found to be sidecars, by what showed it.",
     labelNames: ["source", "outcome"] as const,
     registers,
   });
@@ -66,7 +71,7 @@ export function createAdmissionMetrics(registry: Registry): AdmissionMetrics {
   });
   const rejected = new Counter({
     name: "curfew_certificate_rejected_total",
-    help: "States of the certificate files that were no certificate with its key; the one before stayed in use.",
+    help: "How often the certificate files changed to something unusable. The certificate from before stayed in use.",
     registers,
   });
   return {

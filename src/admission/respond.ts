@@ -5,8 +5,9 @@ import type { Decision } from "./review.ts";
 import { boundWarnings } from "./warnings.ts";
 
 /**
- * The AdmissionReview that answers a request, as JSON text. A refusal has code 422 and reason Invalid, which clients take as final:
- * 403 is also what an exceeded quota gives, and worth a retry. It has no details: kubectl would print those instead of the message.
+ * The AdmissionReview that answers a request, as JSON text. A refusal has code 422 and reason
+ * Invalid, which clients treat as final. With 403, which an exceeded quota also gives, they might
+ * try again. It has no `details`, as kubectl would print those instead of the message.
  */
 export function respond(uid: string, decision: Decision): string {
   const { outcome, reason, patch, warnings } = decision;
@@ -17,7 +18,8 @@ export function respond(uid: string, decision: Decision): string {
   }
   if (patch.length > 0) response += `,"patchType":"JSONPatch","patch":"${encodePatch(patch)}"`;
   if (warnings.length > 0) response += `,"warnings":${asciiJson(boundWarnings(warnings))}`;
-  // Constants of this code, so nothing is to be escaped. The API server puts the webhook's name before the keys.
+  // These are constants of this code, so nothing needs escaping. The API server prefixes the keys
+  // with the webhook's name.
   response += `,"auditAnnotations":{"outcome":"${outcome}","reason":"${reason}"}`;
   return `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","response":{${response}}}`;
 }
@@ -38,8 +40,9 @@ const STATUS_REASONS = {
 export type ErrorCode = keyof typeof STATUS_REASONS;
 
 /**
- * An error that is no answer to a review, as a meta/v1 Status: the API server's client reads that, so its message reaches the log of
- * the API server and, where the failurePolicy is Fail, the user.
+ * An error that isn't an answer to a review, as a meta/v1 Status in JSON. The API server's client
+ * reads that, so the message reaches the API server's log and, if the failurePolicy is Fail, the
+ * user.
  */
 export function statusBody(code: ErrorCode, message: string): string {
   const reason = STATUS_REASONS[code];

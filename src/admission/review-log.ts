@@ -2,16 +2,19 @@ import type { Logger } from "../process/log.ts";
 import { isRecord, type ReviewRequest } from "./admission-review.ts";
 import type { Decision } from "./review.ts";
 
-/** The longest name that Kubernetes takes (RFC 1123 subdomain); what is longer is hostile. */
+/** The longest name that Kubernetes accepts (RFC 1123 subdomain). A longer one is hostile. */
 const MAX_NAME_LENGTH = 253;
 
-/** One line per review that Curfew had something to do with, at info; the rest at debug. Names, never values from the object. */
+/**
+ * Logs one line for a review: at info if Curfew had something to do or to say, otherwise at debug.
+ * The line has names, but never other values from the object.
+ */
 export function logReview(log: Logger, request: ReviewRequest, decision: Decision, seconds: number): void {
   const { outcome, reason, limits, warnings } = decision;
   const level = isOfInterest(decision) ? "info" : "debug";
   if (!log.isLevelEnabled(level)) return;
   const { name, generateName } = nameOf(request);
-  // Always of one shape, which is faster; what is undefined is left out of the line.
+  // Always the same keys, which is faster. Undefined ones aren't written.
   log[level](
     {
       namespace: cutName(request.namespace),
@@ -33,7 +36,7 @@ function isOfInterest({ outcome, reason, warnings }: Decision): boolean {
   return warnings.length > 0 || (outcome !== "passed" && reason !== "not-enabled");
 }
 
-/** A Job with generateName has no name yet when it is reviewed. */
+/** A Job with generateName has no name yet when it's reviewed. */
 function nameOf({ name, object }: ReviewRequest): { readonly name?: string; readonly generateName?: string } {
   if (name !== "") return { name: cutName(name) };
   const metadata = isRecord(object) && isRecord(object["metadata"]) ? object["metadata"] : {};

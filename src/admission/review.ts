@@ -1,5 +1,6 @@
 /**
- * The decision about one review: which planner function is asked, and what its answer means for the request. No HTTP, no I/O.
+ * The decision about one review: which function of the planner to ask, and what its answer means
+ * for the request. No HTTP, no I/O.
  */
 import type { LimitId } from "../injection/limits.ts";
 import type { Strategy } from "../injection/names.ts";
@@ -14,18 +15,19 @@ interface Decided {
   readonly patch: readonly PatchOperation[];
   /** The limits that decided. */
   readonly limits: readonly LimitId[];
-  /** For each container that is taken for a sidecar, how that was found. */
+  /** For each sidecar, how it was found to be one. */
   readonly sidecars: readonly RoleSource[];
 }
 
 /**
- * What becomes of a request. Outcomes and reasons are the labels of the metrics:
- * - patched: sidecars will end, by the strategy that is the reason;
- * - left-alone: nothing to do for this Job, or only its marker is written;
- * - refused: the only outcome that is not let through;
- * - checked: a CronJob whose Jobs will be patched by the strategy that is the reason; the CronJob itself never is;
- * - restored: an update in which what Curfew had injected was put back;
- * - passed: no rule of Curfew's applies.
+ * What happens to a request. Outcomes and reasons are label values of the metrics:
+ * - patched: the Job's sidecars will end; the reason is the strategy;
+ * - left-alone: there's nothing to do for this Job, or only its marker is written;
+ * - refused: the only outcome that isn't let through;
+ * - checked: a CronJob whose Jobs will be patched; the reason is the strategy. The CronJob itself
+ *   is never patched;
+ * - restored: an update had dropped what Curfew injected, and it was put back;
+ * - passed: none of Curfew's rules applies.
  */
 export type Decision =
   | (Decided & { readonly outcome: "patched" | "checked"; readonly reason: Strategy })
@@ -37,7 +39,7 @@ export type Decision =
       readonly reason: "nothing-to-restore" | "other-kind" | "other-operation";
     });
 
-/** Decides about a request. @throws only where the planner has a bug. */
+/** Decides about a request. @throws only if the planner has a bug. */
 export function review({ kind, operation, object, oldObject }: ReviewRequest, planner: Planner): Decision {
   if (kind === "other") return pass("other-kind");
   if (operation !== "CREATE" && operation !== "UPDATE") return pass("other-operation");
@@ -64,7 +66,10 @@ function decideJob(plan: Plan): Decision {
   }
 }
 
-/** A CronJob hears now what its Jobs would meet later, when nobody looks; they are patched one by one as they are created. */
+/**
+ * Says now what the CronJob's Jobs would meet later, when nobody is looking. Each Job is patched
+ * when it's created.
+ */
 function decideCronJob(plan: Plan): Decision {
   const decision = decideJob(plan);
   if (decision.outcome === "patched") return { ...decision, outcome: "checked", patch: [] };

@@ -13,7 +13,7 @@ export async function runAdmission(settings: AdmissionSettings): Promise<void> {
   await serve("admission", settings, (context) => startAdmission(settings, context));
 }
 
-/** Ready once there is a serving certificate. */
+/** Ready once there's a serving certificate. */
 async function startAdmission(
   settings: AdmissionSettings,
   { log, registry, opsPort, setReadiness, onEnd }: ServeContext,
@@ -39,7 +39,7 @@ async function startAdmission(
     onProblem: (problem) => {
       metrics.certificateRejected();
       if (isReady) {
-        log.error({ problem }, "new serving certificate rejected; the one before stays in use");
+        log.error({ problem }, "new serving certificate rejected; the current one stays in use");
         return;
       }
       setReadiness(() => ({ ready: false, reason: `waiting for a serving certificate: ${problem}` }));

@@ -1,4 +1,4 @@
-/** The HTTPS server that the API server calls: limits, timeouts, certificates, the end of its life. */
+/** The HTTPS server that the API server calls: limits, timeouts, certificates and draining. */
 import { createServer } from "node:https";
 import type { Socket } from "node:net";
 import { createConnections } from "../http/connections.ts";
@@ -22,28 +22,38 @@ export interface AdmissionServerOptions {
 
 export interface AdmissionServer extends Pick<Draining, "drain" | "close"> {
   readonly port: number;
-  /** For new connections; those that are open go on with the one they have. Before the first, TLS handshakes fail. */
+  /**
+   * Sets the certificate for new connections. Open ones keep theirs. Before the first call, TLS
+   * handshakes fail.
+   */
   readonly setCertificate: (certificate: Pick<ServingCertificate, "cert" | "key">) => void;
 }
 
 const TLS_OPTIONS = { minVersion: "TLSv1.2" } as const;
 
 const LIMITS = {
-  // Kubernetes lets a webhook take 30 s at most: after that nobody waits.
+  // Kubernetes lets a webhook take at most 30 s. After that, nobody waits.
   headersTimeout: 32_000,
   requestTimeout: 40_000,
   connectionsCheckingInterval: 5_000,
   handshakeTimeout: 10_000,
-  // Go's clients, so API servers, drop idle connections after 90 s: theirs must be the side that does.
+  // Go's clients, such as API servers, drop idle connections after 90 s. They must be the ones to
+  // do so.
   keepAliveTimeout: 120_000,
   // An API server sends a few hundred bytes.
   maxHeaderSize: 8 * 1024,
 } as const;
 
-/** Three API servers with 200 mutating requests in flight each, their default, and as many connections again that are being replaced. */
+/**
+ * Three API servers with 200 mutating requests in flight each (their default), and as many
+ * connections again while they're being replaced.
+ */
 const MAX_CONNECTIONS = 1_200;
 
-/** @throws if it can't listen, as {@link listen} does. */
+/**
+ * Starts the server, and resolves once it listens.
+ * @throws if it can't listen, as {@link listen} does.
+ */
 export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
   const connections = createConnections(MAX_CONNECTIONS);
   const server = createServer({ ...TLS_OPTIONS, ...LIMITS }, (request, response) => {
@@ -52,7 +62,7 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
   });
   const { isDraining, drain, close } = createDraining(server);
   const handler = createHandler({ ...options, isDraining });
-  // Not `server.maxConnections`: that turns new connections away, the API server's too.
+  // Not `server.maxConnections`, which turns away new connections, even the API server's.
   server.on("connection", connections.opened);
   server.on("clientError", answerClientError);
   const port = await listen(server, options.host, options.port);
@@ -67,11 +77,14 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  HPE_HEADER_OVERFLOW: [431, `A request's headers have at most ${LIMITS.maxHeaderSize} bytes.`],
+  HPE_HEADER_OVERFLOW: [431, `A request's headers can have at most ${LIMITS.maxHeaderSize} bytes.`],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "The request did not arrive in time."],
 };
 
-/** What is no HTTP is answered too, in JSON; after that the connection is of no use. */
+/**
+ * Answers in JSON even if the request isn't HTTP, then closes the connection, which can't be used
+ * any more.
+ */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy();

@@ -1,6 +1,7 @@
 /**
- * The serving certificate from its two files, read again when they change. In a mounted Secret kubelet swaps a symbolic link beside
- * them (..data), so the folder is watched; where that is not to be had, or misses something, a look every ten seconds does.
+ * Reads the serving certificate from its two files, and again when they change. In a mounted
+ * Secret, kubelet swaps a symbolic link next to them (..data), so the folder is watched. A look
+ * every ten seconds finds the change if the folder can't be watched, or the watch misses something.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { watch, type FSWatcher } from "node:fs";
@@ -10,25 +11,27 @@ import { createSecureContext } from "node:tls";
 import { messageOf } from "../process/errors.ts";
 
 export interface ServingCertificate {
-  /** PEM: the certificate, with what leads to its CA behind it. */
+  /** PEM: the certificate, followed by the chain to its CA. */
   readonly cert: string;
   /** PEM. */
   readonly key: string;
   readonly notAfter: Date;
-  /** SHA-256, as openssl x509 -fingerprint -sha256 prints it: tells in a log which certificate is meant. */
+  /**
+   * SHA-256, as `openssl x509 -fingerprint -sha256` prints it. It names the certificate in the log.
+   */
   readonly fingerprint: string;
 }
 
-/** Takes a pair of texts as a serving certificate, or says what is wrong with it, without quoting it. */
+/** Parses a certificate and its key (PEM), or says what's wrong with them, without quoting them. */
 export function parseServingCertificate(cert: string, key: string): ServingCertificate | { readonly problem: string } {
   try {
     const leaf = new X509Certificate(cert);
-    if (!leaf.checkPrivateKey(createPrivateKey(key))) return { problem: "the key is not the certificate's" };
-    // Takes the whole chain apart, as the server will.
+    if (!leaf.checkPrivateKey(createPrivateKey(key))) return { problem: "the key doesn't belong to the certificate" };
+    // Parses the whole chain, as the server will.
     createSecureContext({ cert, key });
     return { cert, key, notAfter: leaf.validToDate, fingerprint: leaf.fingerprint256 };
   } catch (error) {
-    return { problem: `no PEM certificate with its key: ${messageOf(error)}` };
+    return { problem: `not a PEM certificate with its key: ${messageOf(error)}` };
   }
 }
 
@@ -38,14 +41,20 @@ export interface CertificateFiles {
 }
 
 export interface CertificateWatchOptions extends CertificateFiles {
-  /** Called with every new pair, the first one too. */
+  /** Called with every new pair, including the first. */
   readonly onCertificate: (certificate: ServingCertificate) => void;
-  /** Called once for every state of the files that is no pair; the pair before it stays in use. */
+  /**
+   * Called once each time the files change to something that isn't a pair. The pair from before
+   * stays in use.
+   */
   readonly onProblem: (problem: string) => void;
   readonly pollMs?: number;
 }
 
-/** Resolves after the first look at the files, whatever it found. */
+/**
+ * Starts to watch the files. Resolves after the first look at them, whatever it found. Never
+ * rejects.
+ */
 export async function watchServingCertificate(
   options: CertificateWatchOptions,
 ): Promise<{ readonly close: () => void }> {
@@ -67,13 +76,13 @@ export async function watchServingCertificate(
     else onCertificate(parsed);
   };
 
-  // One after the other, so that the files as they were never come after the files as they are.
+  // One look after the other, so that an older state of the files never replaces a newer one.
   let last = Promise.resolve();
   const look = (): Promise<void> => (last = last.then(readBoth));
 
   await look();
   const poll = setInterval(() => void look(), pollMs).unref();
-  // A swap is several events; the files are read once they have been quiet for a moment.
+  // A swap causes several events. The files are read once there has been none for a moment.
   let settle: NodeJS.Timeout | undefined;
   const lookSoon = (): void => {
     clearTimeout(settle);
@@ -92,7 +101,10 @@ export async function watchServingCertificate(
   };
 }
 
-/** Empty where the folder cannot be watched: out of inotify instances, say, or a file system without events. */
+/**
+ * Empty if the folder can't be watched, for example because the node has no inotify instances left,
+ * or the file system has no events.
+ */
 function watchFolder(folder: string, onEvent: () => void): readonly FSWatcher[] {
   try {
     const watcher = watch(folder, { persistent: false }, onEvent);

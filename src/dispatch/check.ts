@@ -1,7 +1,11 @@
-/** What `curfew dispatch --check` shows: the Job that each template of each queue makes, for a made-up Buildkite job. */
+/** What `curfew dispatch --check` prints. */
 import type { DispatchConfig } from "./config/dispatch-config.ts";
 import { planAgentJob, type AgentJob } from "./jobs/plan-agent-job.ts";
 
+/**
+ * The Job that each template of each queue makes for a made-up Buildkite job, in the
+ * configuration's order.
+ */
 export function describeJobs(config: DispatchConfig): AgentJob[] {
   return config.queues.flatMap((queue) =>
     queue.templates.map((template) =>

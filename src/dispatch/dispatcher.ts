@@ -1,4 +1,6 @@
-/** One dispatcher process put together: the public port, the queues, and a view of the Jobs of each namespace. */
+/**
+ * Puts the dispatcher together: the public port, the queues, and a mirror of each namespace's Jobs.
+ */
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import type { Registry } from "prom-client";
 import { KubeClient } from "../kubernetes/client.ts";
@@ -29,7 +31,10 @@ export interface DispatcherOptions {
 
 export interface Dispatcher {
   readonly port: number;
-  /** Lets what was begun come to its end. Nothing is deregistered at Buildkite: other replicas use the same stack key. */
+  /**
+   * Finishes what was started. Deregisters nothing at Buildkite, as other replicas use the same
+   * stack key.
+   */
   readonly drain: (windowMs: number, deadlineMs: number) => Promise<void>;
   /** Ends at once, as a crash would. */
   readonly close: () => void;
@@ -38,7 +43,10 @@ export interface Dispatcher {
 const GAP_MS = 1000;
 const BATCH_GAP_MS = 250;
 
-/** @throws if it can't listen, or the kubeconfig names no cluster. */
+/**
+ * Starts a dispatcher, and resolves once it listens.
+ * @throws if it can't listen, or the kubeconfig names no cluster.
+ */
 export async function startDispatcher(options: DispatcherOptions): Promise<Dispatcher> {
   const { config, registry, log, now = Date.now, gapMs = GAP_MS } = options;
   const jobs = new JobsApi(new KubeClient(options.kubeConfig));
@@ -69,7 +77,7 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
   const deliveries = new Deliveries({ config, queues, metrics, now });
   const { host, port } = options;
   const server = await startWebhookServer({ host, port, secrets: config.webhook, deliveries, metrics, log, now });
-  // Without the Stacks API nobody reads the mirrors; then the Role may do without list and watch.
+  // Without the Stacks API nothing reads the mirrors, and the Role needs neither list nor watch.
   const loops = config.stacks ? [...mirrors.values(), ...[...queues.values()].flatMap(({ loop }) => loop ?? [])] : [];
   const running = Promise.all(loops.map((loop) => loop.run()));
   const stop = (): void => {

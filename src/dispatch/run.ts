@@ -11,7 +11,10 @@ export async function runDispatch(settings: DispatchSettings): Promise<void> {
   await serve("dispatch", settings, (context) => startDispatch(settings, context));
 }
 
-/** Ready whether Buildkite or the API server answers: without a ready replica, webhooks would be lost for certain. */
+/**
+ * Ready even if Buildkite or the API server doesn't answer: without a ready replica, webhooks would
+ * certainly be lost.
+ */
 async function startDispatch(
   { config, host, port }: DispatchSettings,
   { log, registry, opsPort, setReadiness, onEnd }: ServeContext,

@@ -5,19 +5,22 @@ import { parsePort, type Parsed, type SettingsOf, type SettingsTable } from "../
 import type { DispatchConfig } from "./config/dispatch-config.ts";
 import { parseConfig } from "./config/parse-config.ts";
 
-/** What is set on the command line; all that is Buildkite's or a Job's is in the configuration file. */
+/**
+ * The settings on the command line. Everything about Buildkite or Jobs is in the configuration
+ * file.
+ */
 export const DISPATCH_SETTINGS = {
   config: {
     flag: "--config <file>",
     env: "CURFEW_CONFIG",
-    help: "queues, templates, and where the secrets are, YAML (docs/buildkite.md)",
+    help: "YAML with the queues, their templates, and where the secrets are (docs/buildkite.md)",
     parse: loadConfig,
   },
   host: HOST,
   port: {
     flag: "--port <number>",
     env: "CURFEW_PORT",
-    help: "port for Buildkite's webhooks, plain HTTP: put an Ingress with TLS before it",
+    help: "port for Buildkite's webhooks, plain HTTP: put an Ingress with TLS in front of it",
     fallback: "8000",
     parse: parsePort,
   },

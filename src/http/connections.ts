@@ -1,16 +1,23 @@
-/** Which connection has to go when there are too many: anybody who reaches the port may open thousands, and say nothing. */
+/**
+ * Which connection to end if there are too many: anybody who reaches the port can open thousands
+ * and send nothing.
+ */
 import type { Socket } from "node:net";
 
 export interface Connections {
-  /** A new connection, before its TLS handshake if there is to be one. */
+  /** Call this for each new connection, before any TLS handshake. */
   readonly opened: (socket: Socket) => void;
-  /** A request that counts has come by this connection, which may be the TLS socket around the one that was opened. */
+  /**
+   * Call this for each request that counts. `socket` can be the TLS socket around the one that was
+   * opened.
+   */
   readonly spoke: (socket: Socket) => void;
 }
 
 /**
- * Keeps at most `max` connections. Beyond that the oldest of those that never sent a request is ended, while they are more than half;
- * else the one whose last request is longest ago. Those in use stay, and who is served can always open new ones.
+ * Keeps at most `max` connections. Beyond that, if more than half of them never sent a request, it
+ * ends the oldest of those. Otherwise it ends the connection whose last request is longest ago. So
+ * connections in use stay open, and clients that get answers can always open new ones.
  */
 export function createConnections(max: number): Connections {
   // Maps keep the order in which keys were added: the first is the oldest.
@@ -36,12 +43,18 @@ export function createConnections(max: number): Connections {
   };
 }
 
-/** The same for a connection's TCP and TLS sockets, and no other open connection's: they have the server's end in common. */
+/**
+ * The same for a connection's TCP and TLS sockets, and different for every other open connection,
+ * as all of them share the server's end.
+ */
 function keyOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress ?? ""} ${String(remotePort)}`;
 }
 
-/** Forgotten at once: many may be opened before a socket says that it has closed. */
+/**
+ * Ends a group's oldest connection, and forgets it at once: many more can open before its socket
+ * reports that it's closed.
+ */
 function endFirst(group: Map<string, Socket>): void {
   for (const [key, socket] of group) {
     group.delete(key);

@@ -1,8 +1,9 @@
 import type { Server } from "node:net";
 
 /**
- * Listens, and resolves to the port, which port 0 leaves to the kernel. Without a host on every address, IPv6 included if there is any.
- * @throws Error that says which address cannot be had, with the system's error as its cause.
+ * Makes `server` listen, and resolves to its port. For port 0, the kernel chooses one. Without a
+ * host it listens on every address, including IPv6 if there is any.
+ * @throws Error that names the address, with the system's error as its cause.
  */
 export async function listen(server: Server, host: string | undefined, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {

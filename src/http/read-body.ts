@@ -1,9 +1,12 @@
 import type { IncomingMessage } from "node:http";
 
 export interface BodyLimits {
-  /** The most that a body may have. */
+  /** The most bytes that one body can have. */
   readonly maxBytes: number;
-  /** What all bodies together may hold while they arrive, but for small ones, which always may: many big ones are easily begun. */
+  /**
+   * The most bytes that all bodies together can hold while they arrive, as it's easy to begin many
+   * big ones. Beyond that, only bodies of up to `smallBytes` are read.
+   */
   readonly maxBufferedBytes: number;
   readonly smallBytes: number;
 }
@@ -23,12 +26,15 @@ export function isJson(contentType: string | undefined): boolean {
 
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 
-/** Reads a request's body and calls back exactly once. A callback, not a promise: this is the hot path. */
+/**
+ * Reads a request's body and calls back exactly once. A callback, not a promise: this is the hot
+ * path.
+ */
 export type BodyReader = (request: IncomingMessage, done: (result: ReadBody) => void) => void;
 
 /**
- * A reader whose requests share one budget. What is beyond a limit is discarded as it comes, so that a client that only reads after it
- * has written everything hears why.
+ * Makes a reader whose requests share one budget. Bytes beyond a limit are read and dropped, so
+ * that a client that reads only after it has written everything still gets the answer.
  */
 export function createBodyReader({ maxBytes, maxBufferedBytes, smallBytes }: BodyLimits): BodyReader {
   let buffered = 0;
@@ -39,7 +45,8 @@ export function createBodyReader({ maxBytes, maxBufferedBytes, smallBytes }: Bod
     const finish = (result: ReadBody): void => {
       finished = true;
       buffered -= length;
-      // The listeners hold them for as long as the request is there, and that may be long after its body is of use.
+      // The listeners keep the chunks as long as the request exists. That can be long after anybody
+      // needs its body.
       chunks.length = 0;
       done(result);
     };

@@ -1,7 +1,10 @@
-/** Nobody means to be asked again later than this; a longer pause is a mistake of whoever sent it. */
+/** A longer pause must be a mistake. */
 const MAX_SECONDS = 3600;
 
-/** Milliseconds that a `Retry-After` header asks for (RFC 9110, section 10.2.3). Undefined if it's absent, or no number of seconds. */
+/**
+ * How many milliseconds a `Retry-After` header asks to wait (RFC 9110, section 10.2.3). Undefined
+ * if it's absent, isn't a number of seconds, or asks for more than an hour.
+ */
 export function retryAfterMs(header: string | null | undefined): number | undefined {
   if (header == null || header.trim() === "") return undefined;
   const seconds = Number(header);

@@ -1,7 +1,8 @@
 /**
- * HTTP to the Kubernetes API server with client-node's credentials. client-node's own typed API is passed by for three reasons: it drops
- * fields of a Job that its models don't know, it makes a new connection pool for each request, so that no connection lives on, and its
- * thousand models take 80 MiB.
+ * HTTP to the Kubernetes API server, with client-node's credentials. There are three reasons not to
+ * use client-node's typed API: it drops fields of a Job that its models don't know, it makes a new
+ * connection pool for each request, so no connection is used again, and its thousand models take 80
+ * MiB.
  */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions, type RequestOptions } from "node:https";
@@ -16,7 +17,10 @@ export interface KubeResponse {
   stream(): AsyncIterable<Uint8Array>;
 }
 
-/** No answer came: refused, reset, timed out, TLS. The API server may or may not have carried the request out. */
+/**
+ * No answer came: the connection was refused or reset, TLS failed, or time ran out. The API server
+ * may or may not have carried out the request.
+ */
 export class KubeUnreachableError extends OutsideError {
   constructor(cause: unknown) {
     super(`the Kubernetes API server did not answer: ${messageOf(cause)}`, {
@@ -29,16 +33,22 @@ export interface KubeRequest {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
-  /** What the answer may be; JSON where it is not said. */
+  /** The media types that the answer can have. Default: JSON. */
   readonly accept?: string;
-  /** How long it may take until the answer's end. */
+  /** How long the whole request can take, until the answer's end. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
 
-/** Tokens are good for an hour and kubelet renews them long before; certificates and CA bundles change far more rarely. */
+/**
+ * How long credentials are used before they're read again. Tokens are valid for an hour, and
+ * kubelet renews them long before that. Certificates and CA bundles change far less often.
+ */
 const CREDENTIALS_MS = 30_000;
-/** Of all requests but watches, which come and go in no time; the API server's own limit is 400 for all its clients. */
+/**
+ * How many idle connections to keep. Requests other than watches are short, and the API server's
+ * own limit is 400 requests at once from all its clients (--max-requests-inflight).
+ */
 const MAX_SOCKETS = 64;
 
 interface Access {
@@ -53,7 +63,7 @@ export class KubeClient {
   #accessUntil = 0;
   #agent: { readonly key: string; readonly agent: HttpAgent | HttpsAgent } | undefined;
 
-  /** @throws where the kubeconfig has no current cluster. */
+  /** @throws if the kubeconfig has no current cluster. */
   constructor(config: KubeConfig) {
     const server = config.getCurrentCluster()?.server;
     if (server === undefined) throw new Error("the kubeconfig has no current cluster");
@@ -61,7 +71,10 @@ export class KubeClient {
     this.#server = new URL(server);
   }
 
-  /** @throws KubeUnreachableError */
+  /**
+   * Sends a request, and resolves when the answer's head has come, whatever its status code.
+   * @throws KubeUnreachableError
+   */
   async request({
     method,
     path,
@@ -97,7 +110,7 @@ export class KubeClient {
     if (this.#access === undefined || now > this.#accessUntil) {
       this.#access = this.#readCredentials();
       this.#accessUntil = now + CREDENTIALS_MS;
-      // What failed is tried again by the next request; this one's caller sees the error.
+      // If it fails, the next request tries again. The caller of this one sees the error.
       this.#access.catch(() => (this.#access = undefined));
     }
     return this.#access;
@@ -152,14 +165,17 @@ function send(
       resolve(response);
     });
     let exchange: { destroy: (error: Error) => unknown } = request;
-    // Not abortAfter(): a signal for each request would be many more objects, in a burst of creations.
+    // Not abortAfter(): in a burst of creations, a signal for each request would make many more
+    // objects.
     const stop = onTimeout(timeoutMs, (error) => exchange.destroy(error));
     request.on("close", stop);
     request.on("error", reject).end(body);
   });
 }
 
-/** By events: an async iterator of a stream is made of many more objects, and this is the hot path. */
+/**
+ * Reads by events, as this is the hot path and a stream's async iterator makes many more objects.
+ */
 function readText(response: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

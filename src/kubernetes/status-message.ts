@@ -1,4 +1,7 @@
-/** The `message` of a meta/v1 Status, whether it's parsed or still text. Undefined for anything else, such as a proxy's HTML. */
+/**
+ * The `message` of a meta/v1 Status, whether it's parsed or still text. Undefined for anything
+ * else, such as a proxy's HTML.
+ */
 export function statusMessage(body: unknown): string | undefined {
   try {
     const status: unknown = typeof body === "string" ? JSON.parse(body) : body;

@@ -1,7 +1,10 @@
 /** Time limits for calls that may never be answered. All times are in milliseconds. */
 import { OutsideError } from "./errors.ts";
 
-/** Calls `onLate` with an error once `ms` have passed, unless the function that it returns is called before. */
+/**
+ * Calls `onLate` with an {@link OutsideError} after `ms`, unless the function that it returns is
+ * called first.
+ */
 export function onTimeout(ms: number, onLate: (error: Error) => void): () => void {
   const timer = setTimeout(() => {
     onLate(new OutsideError(`no answer within ${Math.round(ms)} ms`));
@@ -11,7 +14,10 @@ export function onTimeout(ms: number, onLate: (error: Error) => void): () => voi
   };
 }
 
-/** What `promise` resolves to. What comes of it after the time limit is dropped. @throws OutsideError if it takes longer than `ms`. */
+/**
+ * Resolves to what `promise` resolves to. A result that comes after the time limit is dropped.
+ * @throws OutsideError if it takes longer than `ms`, or what `promise` rejects with.
+ */
 export async function rejectAfter<T>(ms: number, promise: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const stop = onTimeout(ms, late.reject);
@@ -23,8 +29,10 @@ export async function rejectAfter<T>(ms: number, promise: Promise<T>): Promise<T
 }
 
 /**
- * Runs a call with a signal that aborts it after `ms`. AbortSignal.timeout would hold on to the call, its request and its answer until
- * the time is up, however soon the call ends: 150 MiB in a burst of webhooks.
+ * Runs `call` with a signal that aborts it after `ms`. AbortSignal.timeout would keep the call, its
+ * request and its answer in memory until the time is up, even if the call ends sooner: 150 MiB in a
+ * burst of webhooks.
+ * @throws what `call` throws.
  */
 export async function abortAfter<T>(ms: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();

@@ -1,5 +1,6 @@
 /**
- * Logs: JSON lines on stdout, one event each. Callers log names, reasons and counts, never environment values, argv or payloads.
+ * Logs: JSON lines on stdout, one event each. Callers log names, reasons and counts, never
+ * environment values, argv or payloads.
  */
 import { pino, type DestinationStream, type Logger } from "pino";
 
@@ -11,7 +12,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** Curfew's long-running processes. */
 export type Component = "admission" | "dispatch" | "certs";
 
-/** A logger whose lines say which process they come from. Tests pass a `destination` of their own. */
+/**
+ * Makes a logger whose lines say which process they come from. Tests pass their own `destination`.
+ */
 export function createLogger(
   component: Component,
   level: LogLevel,
@@ -29,15 +32,16 @@ export function createLogger(
 }
 
 /**
- * Collects the lines of one turn of the event loop and writes them with one system call. At rest a line is out within the turn that
- * logged it; under load a write costs as much as twenty lines. What is collected is written at exit, too.
+ * Collects the lines of one turn of the event loop and writes them with one system call, as a write
+ * costs as much as twenty lines. If the process isn't busy, a line is still written within the turn
+ * that logged it. Whatever is left is written at exit.
  */
 function stdoutByTurn(): DestinationStream & { flushSync(): void } {
   const stdout = pino.destination({ dest: 1, sync: true, minLength: 8 * 1024 });
   let scheduled = false;
   const flush = (): void => {
     scheduled = false;
-    // Not flushSync(), which waits for the disk (fsync) where stdout is a file.
+    // Not flushSync(), which waits for the disk (fsync) if stdout is a file.
     stdout.flush();
   };
   const flushSync = (): void => {

@@ -1,17 +1,17 @@
 /**
- * Metrics that every process has. Label values come from closed sets in this code, never from what users send: each new value is a
- * time series for good.
+ * Metrics that every process has. Label values come from closed sets in this code, never from what
+ * users send: each new value makes another time series.
  */
 import { Gauge, Registry } from "./prometheus.ts";
 
-/** From 100 µs, a review at rest, to 10 s, beyond what any caller waits for. */
+/** From 100 µs, a review on an idle server, to 10 s, longer than any caller waits. */
 export const LATENCY_BUCKETS_SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 
 /**
- * A registry with the process's own figures under their usual names, read only when scraped. prom-client's collectDefaultMetrics
- * has more of them, at the price of a timer that fires every 10 ms.
+ * Makes a registry with the process's own metrics under their usual names, read only when scraped.
+ * prom-client's collectDefaultMetrics has more of them, but needs a timer that fires every 10 ms.
  */
 export function createRegistry(): Registry {
   const registry = new Registry();

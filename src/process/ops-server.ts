@@ -6,12 +6,15 @@ import { messageOf } from "./errors.ts";
 import type { Registry } from "./prometheus.ts";
 
 /**
- * Not by `import`: that reads every export of node:http, and one of them, WebSocket, loads undici: 8 MiB of the 65 that an admission
- * server takes at rest.
+ * Not by `import`, which reads every export of node:http. One of them, WebSocket, loads undici: 8
+ * MiB of the 65 that an idle admission server takes.
  */
 const { createServer } = process.getBuiltinModule("node:http");
 
-/** Whether this process wants traffic, and if not, why not, for whoever runs `kubectl describe pod`. */
+/**
+ * Whether this process wants traffic, and if not, the reason. Kubelet's events don't repeat the
+ * reason (kubernetes/kubernetes, pkg/probe/http/http.go), so log it, too.
+ */
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
 
 export interface OpsServerOptions {
@@ -34,7 +37,10 @@ const LIMITS = {
   maxHeaderSize: 8 * 1024,
 } as const;
 
-/** Probes and scrapes are small and rare. Any Pod may open more, and say nothing: then the oldest goes, so that kubelet gets in. */
+/**
+ * Probes and scrapes are few. Any Pod can open more connections and send nothing. Then the oldest
+ * is closed, so that kubelet still gets in.
+ */
 const MAX_CONNECTIONS = 512;
 
 interface Answer {
@@ -43,7 +49,10 @@ interface Answer {
   readonly body: string;
 }
 
-/** @throws if it can't listen, as {@link listen} does. */
+/**
+ * Starts the server, and resolves once it listens.
+ * @throws if it can't listen, as {@link listen} does.
+ */
 export async function startOpsServer(options: OpsServerOptions): Promise<OpsServer> {
   const server = createServer(LIMITS, (request, response) => {
     void answerTo(request, options).then((answer) => {
@@ -85,7 +94,10 @@ function json(code: number, body: unknown): Answer {
   return { code, type: "application/json", body: JSON.stringify(body) };
 }
 
-/** One request, one answer, then the connection ends: whoever asks every ten seconds needs none in between. */
+/**
+ * Answers, then closes the connection: a client that asks every ten seconds doesn't need it in
+ * between.
+ */
 function send(response: ServerResponse, { code, type, body }: Answer): void {
   response.shouldKeepAlive = false;
   response.writeHead(code, { "content-type": type, "content-length": Buffer.byteLength(body) }).end(body);

@@ -1,6 +1,6 @@
 /**
- * What Curfew uses of prom-client. The package's index also loads its client for push gateways, and with it node:http, which costs
- * 10 MiB (see ops-server.ts).
+ * The parts of prom-client that Curfew uses. The package's index also loads its client for push
+ * gateways, and with that node:http, which costs 10 MiB (see ops-server.ts).
  */
 export { default as Counter } from "prom-client/lib/counter.js";
 export { default as Gauge } from "prom-client/lib/gauge.js";

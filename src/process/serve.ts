@@ -1,4 +1,4 @@
-/** The life of a long-running process, the same for all of them: start, be ready, drain, end. */
+/** The life of every long-running process: start, be ready, drain, end. */
 import { createLogger, type Component, type Logger, type LogLevel } from "./log.ts";
 import { createRegistry } from "./metrics.ts";
 import { startOpsServer, type Readiness } from "./ops-server.ts";
@@ -10,30 +10,39 @@ export interface ServeSettings {
   readonly host: string | undefined;
   readonly opsPort: number;
   readonly logLevel: LogLevel;
-  /** How long to serve on after a signal; a process that nobody calls has none. */
+  /** How long to keep serving after a signal. Left out for a process that nobody calls. */
   readonly drainSeconds?: number;
 }
 
-/** What a process gets to start with. */
+/** What a process gets when it starts. */
 export interface ServeContext {
   readonly log: Logger;
   readonly registry: Registry;
   readonly opsPort: number;
-  /** From now on `/readyz` answers what `read` says, until the process drains. */
+  /** From now on, `/readyz` answers with what `read` returns, until the process drains. */
   readonly setReadiness: (read: () => Readiness) => void;
-  /** Has `close` called at the end, however it comes; what was opened last is closed first. */
+  /**
+   * Calls `close` at the end, even if the process fails to start. The last one to register is
+   * called first.
+   */
   readonly onEnd: (close: () => void) => void;
 }
 
-/** What a process does once it has been told to end: it resolves when what was begun is done. */
+/**
+ * What a process does when it's told to end. It keeps serving for `windowMs`, then gives the last
+ * answers `deadlineMs`, and resolves once everything that it had started is done.
+ */
 export type Drain = (windowMs: number, deadlineMs: number) => Promise<void>;
 
-/** How long the last answers may take once no more requests are accepted: longer than any caller waits. */
+/**
+ * How long the last answers may take once no more requests are accepted: longer than any caller
+ * waits.
+ */
 const DRAIN_DEADLINE_MS = 15_000;
 
 /**
- * Starts a process, and resolves when it has drained after SIGTERM or SIGINT; the process then ends by itself with 0. A second signal
- * ends the drain.
+ * Starts a process, and resolves when it has drained after SIGTERM or SIGINT. The process then
+ * exits by itself with 0. A second signal cuts the drain short.
  * @throws what `start` throws, and if the operations port can't listen.
  */
 export async function serve(

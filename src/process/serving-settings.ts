@@ -26,12 +26,14 @@ export const LOG_LEVEL = {
   parse: oneOf(...LOG_LEVELS),
 } as const satisfies Setting<string>;
 
-/** For a process behind a Service: its clients need time to learn that it's going. */
+/**
+ * For a process behind a Service, whose clients need time to learn that it's going away. Seconds.
+ */
 export function drainSeconds<const F extends string>(fallback: F): Setting<number> & { readonly fallback: F } {
   return {
     flag: "--drain-seconds <number>",
     env: "CURFEW_DRAIN_SECONDS",
-    help: "after SIGTERM: how long to serve on while the Service forgets this Pod",
+    help: "how long to keep serving after SIGTERM, while the Service forgets this Pod",
     fallback,
     parse: secondsUpTo(600),
   };

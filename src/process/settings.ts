@@ -1,24 +1,31 @@
 /**
- * The settings of a command. Each is a flag with an environment variable beside it and a parser for its text. Every problem is reported
- * at once, so that a person fixes a manifest in one go and not in five restarts.
+ * The settings of a command. Each is a flag, an environment variable, and a parser for their text.
+ * All problems are reported at once, so that people can fix a manifest in one go and not in five
+ * restarts.
  */
 import { Option, type Command } from "commander";
 
 /**
- * What a parser makes of a setting's text. A `problem` reads on from the text: "is not a port: …". `problems` are those of the file
- * that the text names; each is a sentence of its own that starts with the file's name.
+ * What a parser makes of a setting's text. A `problem` continues a sentence that starts with the
+ * text: "is not a port: …". `problems` are those of the file that the text names. Each is a whole
+ * sentence that starts with the file's name.
  */
 export type Parsed<T> = { readonly value: T } | { readonly problem: string } | { readonly problems: readonly string[] };
 
 export interface Setting<T> {
-  /** As commander writes it, `--ops-port <number>`; its camel-cased name is the setting's key in its table. */
+  /**
+   * In commander's notation: `--ops-port <number>`. The setting's key in its table is this name in
+   * camel case.
+   */
   readonly flag: string;
-  /** The environment variable that counts if the flag is absent. */
+  /** The environment variable, used if the flag is absent. */
   readonly env: string;
   readonly help: string;
-  /** Parsed like any other text if there is neither flag nor variable. */
+  /** Used if there's neither flag nor variable, and parsed like any other text. */
   readonly fallback?: string;
-  /** A setting without a fallback is required, unless this is true: then it's undefined if it's absent. */
+  /**
+   * A setting without a fallback is required, unless this is true. Then its value can be undefined.
+   */
   readonly optional?: boolean;
   readonly parse: (text: string) => Parsed<T> | Promise<Parsed<T>>;
 }
@@ -43,7 +50,10 @@ export type ParsedSettings<S extends SettingsTable> =
 /** The exit code of a command whose command line, configuration or input is wrong. */
 export const EXIT_USAGE = 2;
 
-/** Adds the settings to a command as plain text options: {@link parseSettings} judges them all at once, and not commander. */
+/**
+ * Adds the settings to a command as plain text options. {@link parseSettings} checks them, not
+ * commander, so that all problems are found at once.
+ */
 export function addSettings(command: Command, table: SettingsTable): Command {
   for (const { flag, env, help, fallback } of Object.values(table)) {
     const option = new Option(flag, help).env(env);
@@ -52,7 +62,10 @@ export function addSettings(command: Command, table: SettingsTable): Command {
   return command;
 }
 
-/** Parses what commander collected. An empty text counts as absent: Kubernetes manifests often set variables to "". */
+/**
+ * Parses what commander collected. An empty text counts as absent: Kubernetes manifests often set
+ * variables to "".
+ */
 export async function parseSettings<S extends SettingsTable>(
   table: S,
   given: Readonly<Record<string, unknown>>,
@@ -78,11 +91,12 @@ export async function parseSettings<S extends SettingsTable>(
 }
 
 /**
- * Gives `command` the settings as options, and an action: `run` with their values, or, if `check` or a parser finds problems, a line for
- * each of them and exit code {@link EXIT_USAGE}.
+ * Gives `command` the settings as options, and an action that calls `run` with their values. If a
+ * parser or `check` finds problems, the action prints a line for each of them instead, and sets
+ * exit code {@link EXIT_USAGE}.
  *
- * @param run gets commander's own options, too, for those that are no settings.
- * @param check finds what is wrong with settings that are right each by itself.
+ * @param run also gets commander's own options, for those that aren't settings.
+ * @param check finds problems between settings that are each valid by themselves.
  */
 export function runWithSettings<S extends SettingsTable>(
   command: Command,
@@ -99,23 +113,26 @@ export function runWithSettings<S extends SettingsTable>(
   });
 }
 
-/** Says what's wrong with a command's input, a line for each problem, and has the process end with {@link EXIT_USAGE}. */
+/**
+ * Prints what's wrong with a command's input, one line for each problem, and sets exit code {@link
+ * EXIT_USAGE}.
+ */
 export function reportUsage(command: Command, problems: readonly string[]): void {
   for (const problem of problems) console.error(`${fullName(command)}: ${problem}`);
   process.exitCode = EXIT_USAGE;
 }
 
-/** `curfew certs status`: what a person typed to get here. */
+/** A command as people type it, such as `curfew certs status`. */
 export function fullName(command: Command): string {
   return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
 }
 
-/** Takes any text. */
+/** Accepts any text. */
 export function parseText(text: string): Parsed<string> {
   return { value: text };
 }
 
-/** A TCP port; 0 is any free one. */
+/** Parses a TCP port. 0 is any free one. */
 export function parsePort(text: string): Parsed<number> {
   const port = Number(text);
   return /^\d{1,5}$/.test(text) && port <= 65_535
@@ -123,7 +140,7 @@ export function parsePort(text: string): Parsed<number> {
     : { problem: "is not a port: give a whole number from 0 (any free port) to 65535" };
 }
 
-/** Whole seconds from 0 to `max`. */
+/** Makes a parser for whole seconds from 0 to `max`. */
 export function secondsUpTo(max: number): (text: string) => Parsed<number> {
   return (text) => {
     const seconds = Number(text);
@@ -133,10 +150,12 @@ export function secondsUpTo(max: number): (text: string) => Parsed<number> {
   };
 }
 
+/** Parses `true` or `false`. */
 export function parseBoolean(text: string): Parsed<boolean> {
   return text === "true" || text === "false" ? { value: text === "true" } : { problem: "must be true or false" };
 }
 
+/** Makes a parser that accepts only `choices`, as they're spelled. */
 export function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => Parsed<T> {
   return (text) => {
     const value = choices.find((choice) => choice === text);

@@ -1,7 +1,7 @@
-/** SIGTERM, as kubelet sends it, and SIGINT, as Ctrl-C does. */
+/** SIGTERM, which kubelet sends, and SIGINT, which Ctrl-C sends. */
 export interface Termination {
   readonly first: Promise<NodeJS.Signals>;
-  /** For someone who does not want to wait. */
+  /** From somebody who doesn't want to wait. */
   readonly second: Promise<NodeJS.Signals>;
   /** Gives the signals their usual effect back. */
   readonly dispose: () => void;
@@ -9,7 +9,7 @@ export interface Termination {
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
-/** From now on these signals no longer end the process; they resolve the promises instead. */
+/** From now on, these signals don't end the process any more, but resolve the promises. */
 export function untilTermination(): Termination {
   const first = Promise.withResolvers<NodeJS.Signals>();
   const second = Promise.withResolvers<NodeJS.Signals>();

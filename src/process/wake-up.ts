@@ -1,11 +1,16 @@
-/** A wait that can be ended early. If it rings after the last reset, while nobody waits yet, the next wait ends at once. */
+/**
+ * A wait that can end early. If it rings after the last reset, but before anybody waits, the next
+ * wait ends at once.
+ */
 export class WakeUp {
   #rung = Promise.withResolvers<undefined>();
 
+  /** Ends the current wait, or the next one. */
   readonly ring = (): void => {
     this.#rung.resolve(undefined);
   };
 
+  /** Forgets earlier rings. */
   reset(): void {
     this.#rung = Promise.withResolvers();
   }

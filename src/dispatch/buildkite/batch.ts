@@ -1,6 +1,6 @@
 /**
- * Makes one call of many that come at the same moment. The Stacks API takes a thousand jobs in a call but only ten calls a second,
- * while a build of 4,000 jobs sends 4,000 webhooks.
+ * Combines many calls at the same moment into one. The Stacks API takes a thousand jobs per call
+ * but only ten calls a second, and a build of 4,000 jobs sends 4,000 webhooks.
  */
 export class Batch<V> {
   readonly #call: (ids: readonly string[]) => Promise<ReadonlyMap<string, V>>;
@@ -9,13 +9,16 @@ export class Batch<V> {
   #scheduled = false;
   #notBefore = 0;
 
-  /** The first of a burst goes at once, the others together `gapMs` later. */
+  /** The first of a burst is sent at once, the others together `gapMs` later. */
   constructor(gapMs: number, call: (ids: readonly string[]) => Promise<ReadonlyMap<string, V>>) {
     this.#gapMs = gapMs;
     this.#call = call;
   }
 
-  /** The answer for this id, undefined where the call's answer does not have it. @throws what the call throws. */
+  /**
+   * Resolves to the answer for this id, or to undefined if the call's answer lacks it.
+   * @throws what the call throws.
+   */
   ask(id: string): Promise<V | undefined> {
     return new Promise((resolve) => {
       this.#waiting.set(id, [...(this.#waiting.get(id) ?? []), resolve]);

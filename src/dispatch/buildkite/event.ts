@@ -1,12 +1,15 @@
-/** What a delivery says. Buildkite's payloads are parsed down to the few fields that are used; the rest may hold secrets and is dropped. */
+/**
+ * What a delivery says. Only the few fields of a payload that are used are kept. The others can
+ * hold secrets.
+ */
 import { z } from "zod";
 import { isOver, standingOf, type BuildkiteJob } from "./job.ts";
 
 export type WebhookEvent =
   | { readonly kind: "ping" }
-  /** A job to run. `organization` and the cluster's UUIDs are there to tell ours from others'. */
+  /** A job to run. Its organization and its cluster's UUIDs tell our jobs from others'. */
   | { readonly kind: "scheduled"; readonly buildkiteJob: BuildkiteJob; readonly origin: JobOrigin }
-  /** A job that needs no agent any more. */
+  /** A job that doesn't need an agent any more. */
   | { readonly kind: "over"; readonly id: string }
   | { readonly kind: "ignored"; readonly reason: "other-event" | "not-a-script" }
   | {
@@ -23,10 +26,13 @@ export interface JobOrigin {
 const uuid = z.uuid().transform((text) => text.toLowerCase());
 const date = z.string().transform((text) => Date.parse(text));
 
-// Made once: zod compiles a schema when it is first used.
+// Made once, as zod compiles a schema when it's first used.
 const eventName = z.object({ event: z.string() });
 
-/** https://buildkite.com/docs/apis/webhooks/pipelines/job-events; fields of the job as in the REST API. */
+/**
+ * https://buildkite.com/docs/apis/webhooks/pipelines/job-events; fields of the job as in the REST
+ * API.
+ */
 const payload = z.object({
   job: z.object({
     id: uuid,
@@ -44,10 +50,16 @@ const payload = z.object({
   pipeline: z.object({ slug: z.string().nullish() }).nullish(),
 });
 
-/** Events of a job that has got beyond waiting. `job.started` is none: a job may be handed back. */
+/**
+ * Events of a job that won't wait for an agent again. `job.started` isn't one, as a job can be
+ * handed back.
+ */
 const OVER = new Set(["job.finished"]);
 
-/** Parses a delivery. `name` is the X-Buildkite-Event header; Buildkite writes it into the body as `event`, too. */
+/**
+ * Parses a delivery's JSON. `name` is its X-Buildkite-Event header, which Buildkite also writes
+ * into the body as `event`.
+ */
 export function parseEvent(name: string | undefined, body: unknown): WebhookEvent {
   const named = eventName.safeParse(body);
   const wanted = named.success ? named.data.event : name;
@@ -58,8 +70,9 @@ export function parseEvent(name: string | undefined, body: unknown): WebhookEven
   if (!parsed.success) return { kind: "malformed", fields: parsed.error.issues.map((issue) => issue.path.join(".")) };
   const { job, build, pipeline } = parsed.data;
   if (job.type !== "script") return { kind: "ignored", reason: "not-a-script" };
-  // The payload may be newer than its event ("fast transitions"), so a job can be over already; but a state that is merely not
-  // `scheduled`, such as `assigned`, says nothing: Buildkite's own example of this event has it.
+  // The payload can be newer than its event ("fast transitions"), so the job may already be over.
+  // But if its state just isn't `scheduled`, that says nothing: Buildkite's own example of this
+  // event has `assigned`.
   if (OVER.has(wanted ?? "") || isOver(standingOf(job.state ?? ""))) return { kind: "over", id: job.id };
 
   const waitingSince = job.runnable_at ?? job.scheduled_at ?? NaN;
@@ -86,7 +99,10 @@ function httpUrl(text: string | null | undefined): string | undefined {
   return text != null && text.length <= 2048 && /^https?:\/\/\S+$/.test(text) ? text : undefined;
 }
 
-/** A job event names its organization only as the first segment of its URLs (https://buildkite.com/ORGANIZATION/PIPELINE/…). */
+/**
+ * A job event names its organization only as the first segment of its URLs
+ * (https://buildkite.com/ORGANIZATION/PIPELINE/…).
+ */
 function organizationOf(url: string | undefined): string | undefined {
   return /^https?:\/\/[^/]+\/([^/?#]+)/.exec(url ?? "")?.[1];
 }

@@ -1,14 +1,20 @@
-/** A Buildkite job as the dispatcher needs it, wherever it was heard of. `buildkiteJob` is never called `job`: that is Kubernetes'. */
+/**
+ * A Buildkite job as the dispatcher needs it, whether from a webhook or from the Stacks API. It's
+ * always called `buildkiteJob`, as a `job` is Kubernetes'.
+ */
 
 import { z } from "zod";
 
 export interface BuildkiteJob {
-  /** A UUID in lower case, checked. */
+  /** A valid UUID in lower case. */
   readonly id: string;
-  /** Its agent query rules, `key=value`, the queue's among them (or absent, on the default queue). */
+  /**
+   * Its agent query rules, `key=value`. One is the queue's, which can be absent on the default
+   * queue.
+   */
   readonly rules: readonly string[];
   readonly priority: number;
-  /** Milliseconds since 1970 at which it began to wait for an agent. */
+  /** When it began to wait for an agent, in milliseconds since 1970. */
   readonly waitingSince?: number;
   readonly pipeline?: string;
   readonly branch?: string;
@@ -25,7 +31,7 @@ const schema: z.ZodType<BuildkiteJob> = z.object({
   buildUrl: z.string().exactOptional(),
 });
 
-/** Reads one that was written as JSON; undefined where the text is something else. */
+/** Parses a Buildkite job from its JSON. Undefined if the text is anything else. */
 export function parseBuildkiteJob(text: string): BuildkiteJob | undefined {
   try {
     return schema.safeParse(JSON.parse(text)).data;
@@ -37,15 +43,16 @@ export function parseBuildkiteJob(text: string): BuildkiteJob | undefined {
 /** Where a job stands, as far as it matters here. */
 export type JobStanding =
   | "waiting" // for an agent
-  | "reserved" // by a stack, which is bringing an agent
+  | "reserved" // by a stack, which will start an agent
   | "held" // an agent has it
   | "over" // an agent has run it
-  | "dropped" // it is over, most likely without an agent: cancelled, for one
-  | "unknown"; // not yet to be run, or a state of the future
+  | "dropped" // over, most likely without an agent, for example because it was cancelled
+  | "unknown"; // not to be run yet, or a state that we don't know
 
 /**
- * Buildkite's states, from the API and from webhooks (https://buildkite.com/docs/pipelines/configure/defining-steps#job-states); REST
- * and webhooks say `passed` and `failed` where the Stacks API says `finished`.
+ * Buildkite's states, from the API and from webhooks
+ * (https://buildkite.com/docs/pipelines/configure/defining-steps#job-states); for `finished` in the
+ * Stacks API, REST and webhooks say `passed` or `failed`.
  */
 const STANDINGS: Readonly<Record<string, JobStanding>> = {
   scheduled: "waiting",
@@ -65,11 +72,12 @@ const STANDINGS: Readonly<Record<string, JobStanding>> = {
   expired: "dropped",
 };
 
+/** Where a job in this state stands. */
 export function standingOf(state: string): JobStanding {
   return Object.hasOwn(STANDINGS, state) ? (STANDINGS[state] ?? "unknown") : "unknown";
 }
 
-/** Nothing more is to be done for it. */
+/** Whether there's nothing left to do for a job. */
 export function isOver(standing: JobStanding | undefined): boolean {
   return standing === "over" || standing === "dropped";
 }

@@ -1,11 +1,15 @@
 /**
- * Who sent a delivery. Buildkite sends either `X-Buildkite-Signature: timestamp=<unix seconds>,signature=<hex>`, an HMAC-SHA256 with the
- * webhook's token as its key over `<timestamp>.<raw body>`, or the token itself as `X-Buildkite-Token`.
- * https://buildkite.com/docs/apis/webhooks/pipelines#http-headers
+ * Who sent a delivery. Buildkite sends either
+ * `X-Buildkite-Signature: timestamp=<unix seconds>,signature=<hex>`, an HMAC-SHA256 with the
+ * webhook's token as its key over `<timestamp>.<raw body>`, or the token itself as
+ * `X-Buildkite-Token`. https://buildkite.com/docs/apis/webhooks/pipelines#http-headers
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
-/** What a webhook is set up to prove itself by. More than one secret is there while one replaces the other. */
+/**
+ * How a webhook's deliveries prove that they're authentic. There's more than one secret only while
+ * one replaces another.
+ */
 export interface WebhookSecrets {
   readonly method: "signature" | "token";
   readonly secrets: readonly string[];
@@ -19,22 +23,29 @@ export interface DeliveryHeaders {
 export type Authenticity =
   | {
       readonly kind: "authentic";
-      /** Seconds since 1970 of the dispatch; a token has none. */ readonly timestamp?: number;
+      /** When it was sent, in seconds since 1970. Unknown with a token. */ readonly timestamp?: number;
     }
   | { readonly kind: "rejected"; readonly reason: RejectReason };
 
 export type RejectReason = "missing" | "malformed" | "outside-window" | "mismatch";
 
-/** Buildkite's documentation suggests five minutes, for clocks that differ as much as for replays. */
+/**
+ * Five minutes, as Buildkite's documentation suggests, because of replays and because clocks
+ * differ.
+ */
 export const WINDOW_SECONDS = 300;
 
 /**
- * The one accepted form, whole: `Buffer.from(text, "hex")` would stop at the first odd character without a word, a timestamp that is no
- * number would pass every comparison with the window, and node joins a repeated header with a comma.
+ * The whole header, in the only form that's accepted. `Buffer.from(text, "hex")` would silently
+ * stop at the first odd character, a timestamp that isn't a number would pass every comparison with
+ * the window, and Node joins a repeated header with a comma.
  */
 const SIGNATURE = /^\s*timestamp=(\d{1,12})\s*,\s*signature=([0-9a-f]{64})\s*$/i;
 
-/** Judges a delivery by its headers and its raw bytes. `now` is in milliseconds since 1970. */
+/**
+ * Checks who sent a delivery, by its headers and its raw bytes. `now` is in milliseconds since
+ * 1970.
+ */
 export function checkAuthenticity(
   { method, secrets }: WebhookSecrets,
   headers: DeliveryHeaders,
@@ -63,7 +74,9 @@ function checkToken(secrets: readonly string[], token: string | undefined): Auth
   return known ? { kind: "authentic" } : { kind: "rejected", reason: "mismatch" };
 }
 
-/** Digests have one length, so that comparing them tells nothing about the secret's. */
+/**
+ * All digests have the same length, so comparing them reveals nothing about the secret's length.
+ */
 function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }

@@ -1,6 +1,7 @@
 /**
- * Buildkite's Stacks API, which says what jobs wait and lets a stack reserve them: https://buildkite.com/docs/apis/agent-api/stacks.
- * One stack key for each queue, shared by all replicas: a reservation of the stack can be extended by each of them.
+ * Buildkite's Stacks API, which lists the jobs that wait and lets a stack reserve them:
+ * https://buildkite.com/docs/apis/agent-api/stacks. Each queue has one stack key, which all
+ * replicas share, so each of them can extend the stack's reservations.
  */
 import { z } from "zod";
 import { retryAfterMs } from "../../http/retry-after.ts";
@@ -8,7 +9,7 @@ import { OutsideError } from "../../process/errors.ts";
 import { abortAfter } from "../../process/deadline.ts";
 import { standingOf, type BuildkiteJob, type JobStanding } from "./job.ts";
 
-/** A call that did not succeed. `code` is 0 where no answer came. */
+/** A call that failed. `code` is the HTTP status code, or 0 if no answer came. */
 export class StacksError extends OutsideError {
   readonly code: number;
   readonly retryAfterMs: number | undefined;
@@ -19,7 +20,7 @@ export class StacksError extends OutsideError {
     this.retryAfterMs = retryAfterMs;
   }
 
-  /** Whether the same call may succeed later: Buildkite was too busy, or couldn't answer. */
+  /** Whether the same call can succeed later: Buildkite was too busy, or couldn't answer. */
   get mayPass(): boolean {
     return this.code === 0 || this.code === 429 || this.code >= 500;
   }
@@ -39,7 +40,7 @@ export interface StacksApiOptions {
   readonly timeoutMs?: number;
 }
 
-/** At most this many UUIDs or jobs in one call. */
+/** The most UUIDs or jobs in one call. */
 const BATCH = 1000;
 
 const uuid = z.string().transform((text) => text.toLowerCase());
@@ -66,6 +67,10 @@ const issued = z.object({
 });
 const states = z.object({ states: z.record(uuid, z.string()) });
 
+/**
+ * The calls of one queue's stack. Each one rejects with an OutsideError if it fails, mostly a
+ * StacksError.
+ */
 export class StacksApi {
   readonly #options: StacksApiOptions;
   #queueKey: string;
@@ -75,7 +80,10 @@ export class StacksApi {
     this.#queueKey = options.queueKey;
   }
 
-  /** Makes the stack known; says the same again where it is known. The answer has the queue's key as the listing wants it. */
+  /**
+   * Registers the stack. That's harmless if it's already registered. The answer has the queue's key
+   * as the listing wants it.
+   */
   async register(): Promise<void> {
     const { stackKey, queueKey } = this.#options;
     const body = { key: stackKey, type: "custom", queue_key: queueKey, metadata: { name: "curfew" } };
@@ -83,7 +91,7 @@ export class StacksApi {
     this.#queueKey = answer.cluster_queue_key ?? queueKey;
   }
 
-  /** Every job of the queue that waits for an agent and is not reserved, from all pages. */
+  /** Lists every job of the queue that waits for an agent and isn't reserved, from all pages. */
   async listScheduled(): Promise<Listing> {
     const found = new Map<string, BuildkiteJob>();
     let after: string | null | undefined;
@@ -98,7 +106,7 @@ export class StacksApi {
     }
   }
 
-  /** Reserves jobs, or extends their reservations; returns those that are ours now. */
+  /** Reserves jobs, or extends their reservations. Resolves to those that are ours now. */
   async reserve(ids: readonly string[], seconds: number): Promise<Set<string>> {
     const ours = new Set<string>();
     for (const batch of batches(ids)) {
@@ -109,7 +117,7 @@ export class StacksApi {
     return ours;
   }
 
-  /** Tokens by job, each good for one reserved job and no longer than its reservation. */
+  /** Tokens by job UUID. Each is valid for one reserved job, and no longer than its reservation. */
   async issueTokens(ids: readonly string[]): Promise<Map<string, string>> {
     const tokens = new Map<string, string>();
     for (const batch of batches(ids)) {
@@ -120,6 +128,7 @@ export class StacksApi {
     return tokens;
   }
 
+  /** Where jobs stand, by UUID. */
   async standings(ids: readonly string[]): Promise<Map<string, JobStanding>> {
     const standings = new Map<string, JobStanding>();
     for (const batch of batches(ids)) {
@@ -129,7 +138,10 @@ export class StacksApi {
     return standings;
   }
 
-  /** Fails a job that no agent will come for. `detail` is shown on the build's page, at most 4 KB of it. */
+  /**
+   * Fails a job that no agent will come for. `detail` is shown on the build's page. Buildkite takes
+   * at most 4 KB of it, so it's cut.
+   */
   async finish(id: string, detail: string): Promise<void> {
     await this.#call(
       "POST",
@@ -183,13 +195,13 @@ export class StacksApi {
     const parsed = schema.safeParse(parseJson(text));
     if (!parsed.success) {
       const fields = parsed.error.issues.map((issue) => issue.path.join(".")).join(", ");
-      throw new OutsideError(`Buildkite's Stacks API: ${call}: an answer that is not understood, at: ${fields}`);
+      throw new OutsideError(`Buildkite's Stacks API: ${call}: unexpected answer, at: ${fields}`);
     }
     return parsed.data;
   }
 }
 
-/** Undefined where it is no JSON: the engine's own error would quote the text. */
+/** Undefined if it isn't JSON. The engine's own error would quote the text. */
 function parseJson(text: string): unknown {
   try {
     return text === "" ? {} : (JSON.parse(text) as unknown);

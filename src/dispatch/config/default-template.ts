@@ -1,22 +1,25 @@
 import type { JobTemplate } from "./dispatch-config.ts";
 
 /**
- * Kubelet starts containers in their order, and each when the postStart hook of the one before has ended. Without that, a job whose agent
- * is quicker than dockerd fails (seen). After a minute the hook fails, kubelet says so in an event, and the job runs without dockerd.
+ * Kubelet starts containers in order, each after the postStart hook of the one before has ended.
+ * Without this hook, a job fails if its agent is up before dockerd (seen). After a minute the hook
+ * fails, kubelet reports that in an event, and the job runs without dockerd.
  */
 const UNTIL_DOCKERD =
   "for _ in $(seq 300); do docker --host=unix:///run/dind/docker.sock version >/dev/null 2>&1 && exit; sleep 0.2; done; exit 1";
 
 /**
- * The Job of 2020: a Buildkite agent and a Docker daemon for its builds, as plain containers, without the hand-made hack: the label has
- * Curfew end the daemon when the agent has ended. The agent's token is read from the Secret `buildkite-agent`, key `token` (in acquire
- * mode a token for the one job takes its place). The daemon listens on a socket that only the two share, not on the Pod's address.
+ * A Buildkite agent and a Docker daemon for its builds, as plain containers. Nothing hand-made ends
+ * the daemon: because of the label, Curfew does so when the agent has ended. The agent's token
+ * comes from the Secret `buildkite-agent`, key `token` (in acquire mode, a token for the one job
+ * replaces it). The daemon listens on a socket that only the two containers share, not on the Pod's
+ * address.
  */
 export const DEFAULT_TEMPLATE: JobTemplate = {
   metadata: { labels: { "curfew.sh/enabled": "true" }, annotations: { "curfew.sh/main": "agent" } },
   spec: {
     template: {
-      // kubectl would show the first container's logs.
+      // Otherwise kubectl would show the first container's logs.
       metadata: { annotations: { "kubectl.kubernetes.io/default-container": "agent" } },
       spec: {
         restartPolicy: "Never",
@@ -31,7 +34,8 @@ export const DEFAULT_TEMPLATE: JobTemplate = {
             lifecycle: { postStart: { exec: { command: ["sh", "-c", UNTIL_DOCKERD] } } },
             volumeMounts: [
               { name: "dind", mountPath: "/run/dind" },
-              // At the same path as in the agent, so that `docker run -v "$PWD:…"` finds the checkout.
+              // At the same path as in the agent, so that `docker run -v "$PWD:…"` finds the
+              // checkout.
               { name: "builds", mountPath: "/buildkite/builds" },
               { name: "docker", mountPath: "/var/lib/docker" },
             ],
@@ -43,7 +47,7 @@ export const DEFAULT_TEMPLATE: JobTemplate = {
             env: [
               { name: "BUILDKITE_AGENT_TOKEN", valueFrom: { secretKeyRef: { name: "buildkite-agent", key: "token" } } },
               { name: "DOCKER_HOST", value: "unix:///run/dind/docker.sock" },
-              // Wrapped, the image's tini is not PID 1, and would warn of it in each log.
+              // In a wrapper, the image's tini isn't PID 1, and would warn about that in each log.
               { name: "TINI_SUBREAPER", value: "true" },
             ],
             volumeMounts: [

@@ -1,7 +1,12 @@
-/** The dispatcher's configuration, checked: what an operator decides about queues and their Jobs. */
+/**
+ * The dispatcher's configuration, checked: what an operator decides about queues and their Jobs.
+ */
 import type { WebhookSecrets } from "../buildkite/signature.ts";
 
-/** A Job as an operator writes it: what Curfew needs of it is checked here, the rest is the API server's to judge. */
+/**
+ * A Job as an operator writes it. Curfew checks only what it needs, and the API server checks the
+ * rest.
+ */
 export interface JobTemplate {
   readonly metadata?: JobTemplateMeta | undefined;
   readonly spec: {
@@ -20,7 +25,7 @@ export type Container = { readonly name: string; readonly env?: readonly EnvVar[
 >;
 type EnvVar = { readonly name: string } & Readonly<Record<string, unknown>>;
 
-/** A template and the agent tags that it serves beyond the queue. */
+/** A template and the agent tags that it serves, besides the queue's. */
 export interface TaggedTemplate {
   readonly tags: Readonly<Record<string, string>>;
   readonly job: JobTemplate;
@@ -29,13 +34,13 @@ export interface TaggedTemplate {
 export interface QueueConfig {
   /** The queue's key, as in `agents: { queue: … }`. */
   readonly name: string;
-  /** The cluster queue's UUID, where jobs are to be told apart by it. */
+  /** The cluster queue's UUID, if it's to be compared with the jobs'. */
   readonly id?: string | undefined;
-  /** Takes jobs that name no queue. */
+  /** Whether it takes jobs that name no queue. */
   readonly default: boolean;
   readonly mode: "queue" | "acquire";
   readonly namespace: string;
-  /** The most Jobs of this queue that are there unfinished; undefined: no limit but the cluster's. */
+  /** The most unfinished Jobs that this queue can have. Undefined: no limit but the cluster's. */
   readonly maxInFlight?: number | undefined;
   readonly agentContainer: string;
   readonly agentVersion: 3 | 4;
@@ -43,14 +48,16 @@ export interface QueueConfig {
   readonly cancelGraceSeconds?: number | undefined;
   readonly ttlSecondsAfterFinished: number;
   readonly activeDeadlineSeconds: number;
-  /** How many Jobs a Buildkite job gets in acquire mode before it is failed with a reason. */
+  /** How many Jobs a Buildkite job gets in acquire mode before it's failed with a reason. */
   readonly maxAttempts: number;
-  /** Before a second Job for the same Buildkite job; doubled for each further one. */
+  /**
+   * The pause before a second Job for the same Buildkite job. It's doubled for each further one.
+   */
   readonly retrySeconds: number;
   readonly reservationSeconds: number;
-  /** Buildkite priority from which a PriorityClass is given, highest first. */
+  /** The Buildkite priority from which Jobs get each PriorityClass, highest first. */
   readonly priorityClasses: readonly { readonly minimum: number; readonly name: string }[];
-  /** In the order in which they are tried; the last one has no tags and serves the rest. */
+  /** In the order in which they're tried. The last one has no tags and serves the rest. */
   readonly templates: readonly TaggedTemplate[];
 }
 
@@ -58,9 +65,9 @@ export interface DispatchConfig {
   readonly organization?: string | undefined;
   readonly cluster?: string | undefined;
   readonly webhook: WebhookSecrets;
-  /** How long a delivery may take, retries included, before it is answered 503. */
+  /** How long a delivery can take, retries included, before it's answered with 503. */
   readonly requestBudgetSeconds: number;
-  /** A delivery this long after its job began to wait is checked with Buildkite first. */
+  /** If a delivery comes later than this after its job began to wait, Buildkite is asked first. */
   readonly lateAfterSeconds: number;
   /** Undefined: webhooks only. */
   readonly stacks?: StacksConfig | undefined;

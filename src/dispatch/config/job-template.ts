@@ -4,7 +4,7 @@ import { z } from "zod";
 import { DEFAULT_TEMPLATE } from "./default-template.ts";
 import type { JobTemplate } from "./dispatch-config.ts";
 
-/** As in the configuration file: a template in its place, or the path of a file with one. */
+/** Where a template is, in the configuration file's words: right there, or in a file of its own. */
 export interface TemplateSource {
   readonly template?: unknown;
   readonly templateFile?: string | undefined;
@@ -15,7 +15,7 @@ export const templateSource = { template: z.unknown().optional(), templateFile: 
 /** Reports a problem at a path below the source. */
 export type Report = (message: string, at: readonly PropertyKey[]) => void;
 
-/** A file's text, or undefined: then `report` has heard why. */
+/** Reads a file's text. If it can't, it tells `report` why and returns undefined. */
 export type ReadFile = (path: string, report: (message: string) => void) => string | undefined;
 
 const strings = z.record(z.string(), z.string());
@@ -41,7 +41,8 @@ const jobTemplate = z.looseObject({
 });
 
 /**
- * The template of a source; the default one if the source has none, or a broken one, which is reported then.
+ * The template of a source. If the source has none, or a broken one, which is reported, it's the
+ * default template.
  * @param agentContainer the container that it must have
  */
 export function readTemplate(
@@ -66,7 +67,7 @@ export function readTemplate(
   return parsed.data;
 }
 
-/** Undefined if there's a problem with it, which is reported. */
+/** Undefined if there's a problem with the file, which is reported. */
 function parseFile(path: string, readFile: ReadFile, report: Report): unknown {
   const text = readFile(path, (message) => {
     report(message, ["templateFile"]);

@@ -1,6 +1,7 @@
 /**
- * The dispatcher's configuration file: YAML in, checked values out, every problem at once with its path. Secrets are never in it: it
- * names a file or an environment variable for each, and they are read here, so that a missing one is a problem like any other.
+ * The dispatcher's configuration file: YAML in, checked values out, all problems at once, each with
+ * its path. Secrets are never in it: it names a file or an environment variable for each. They're
+ * read here, so a missing one is a problem like any other.
  */
 import { parseDocument } from "yaml";
 import type { z } from "zod";
@@ -11,7 +12,10 @@ export type ConfigResult =
   | { readonly kind: "config"; readonly config: DispatchConfig }
   | { readonly kind: "invalid"; readonly problems: readonly string[] };
 
-/** Parses and checks the file's text. */
+/**
+ * Parses and checks the file's text. A problem reads `queues[0].name: …`, or is the YAML parser's
+ * message.
+ */
 export function parseConfig(text: string, outside: Outside): ConfigResult {
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) return { kind: "invalid", problems: document.errors.map((error) => error.message) };

@@ -1,13 +1,13 @@
 /**
- * The configuration file's schema. Reading a secret or a template file is part of it, so that one that can't be read is a problem with a
- * path like any other.
+ * The configuration file's schema. It also reads secrets and template files, so if one can't be
+ * read, that's a problem with a path like any other.
  */
 import { z } from "zod";
 import { messageOf } from "../../process/errors.ts";
 import type { DispatchConfig, QueueConfig } from "./dispatch-config.ts";
 import { readTemplate, templateSource, type ReadFile, type TemplateSource } from "./job-template.ts";
 
-/** How the outside is read; passed in, so that tests need neither files nor the environment. */
+/** How files and the environment are read. Passed in, so that tests need neither. */
 export interface Outside {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** @throws if there's no such file. */
@@ -18,7 +18,7 @@ type Context = z.core.$RefinementCtx;
 
 const dnsLabel = z
   .string()
-  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be a DNS label: a-z, 0-9 and -, at most 63");
+  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be a DNS label: a-z, 0-9 and -, at most 63 characters");
 const uuid = z.uuid().transform((text) => text.toLowerCase());
 
 const rawQueue = z.strictObject({
@@ -32,7 +32,7 @@ const rawQueue = z.strictObject({
   agentVersion: z.union([z.literal(3), z.literal(4)], { error: "must be 3 or 4" }).default(3),
   idleTimeoutSeconds: z.int().positive().default(50),
   cancelGraceSeconds: z.int().nonnegative().optional(),
-  // Late duplicates must still find the Job's name taken.
+  // Late duplicates must find that the Job's name is still taken.
   ttlSecondsAfterFinished: z.int().min(60).default(600),
   activeDeadlineSeconds: z.int().positive().default(21_600),
   maxAttempts: z.int().positive().default(5),
@@ -43,7 +43,7 @@ const rawQueue = z.strictObject({
   templates: z.array(z.strictObject({ tags: z.record(z.string(), z.string()), ...templateSource })).default([]),
 });
 
-/** @param outside how files and the environment are read */
+/** Makes the schema. @param outside how files and the environment are read. */
 export function configSchema(outside: Outside): z.ZodType<DispatchConfig> {
   const readFile = readerOf(outside);
   const secret = secretSchema(outside, readFile);
@@ -96,7 +96,7 @@ function queueSchema(readFile: ReadFile) {
   });
 }
 
-/** A secret is never in the configuration file, which says where it is. */
+/** A secret is never in the configuration file, which only says where it is. */
 function secretSchema(outside: Outside, readFile: ReadFile) {
   return z
     .union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })], {
@@ -125,18 +125,18 @@ function readerOf({ readFile }: Outside): ReadFile {
   };
 }
 
-/** What no queue can say for itself. */
+/** Checks what concerns more than one queue, or other parts of the file. */
 function checkQueues({ stacks, queues }: { stacks?: unknown; queues: readonly QueueConfig[] }, context: Context): void {
   const issue = (message: string, ...path: PropertyKey[]): void => {
     context.addIssue({ code: "custom", path: ["queues", ...path], message });
   };
-  if (queues.filter((one) => one.default).length > 1) issue("only one may be the default");
+  if (queues.filter((one) => one.default).length > 1) issue("only one can be the default");
   for (const [index, { name, mode, maxInFlight }] of queues.entries()) {
     if (queues.findIndex((other) => other.name === name) !== index)
-      issue(`${JSON.stringify(name)} is there twice`, index, "name");
+      issue(`${JSON.stringify(name)} is used twice`, index, "name");
     if (stacks !== undefined) continue;
     if (mode === "acquire") issue("acquire needs `stacks` with an agent token", index, "mode");
     if (maxInFlight !== undefined)
-      issue("needs `stacks`: without it nobody comes back to the jobs left over", index, "maxInFlight");
+      issue("needs `stacks`: without it, nothing comes back to the jobs beyond this limit", index, "maxInFlight");
   }
 }

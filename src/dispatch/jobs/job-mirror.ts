@@ -1,6 +1,7 @@
 /**
- * What Jobs there are: a list, then a watch, and both again when that ends, for as long as it is wanted. It may lag behind by a moment
- * and is never the proof of anything: names decide at creation, UIDs at deletion.
+ * A mirror of the Jobs in a namespace: it lists, then watches, and does both again when the watch
+ * ends, until it's stopped. It can lag behind by a moment, and never proves anything: names decide
+ * at creation, UIDs at deletion.
  */
 import { setTimeout } from "node:timers/promises";
 import { parseBuildkiteJob, type BuildkiteJob } from "../buildkite/job.ts";
@@ -11,16 +12,19 @@ export interface JobView {
   readonly name: string;
   readonly uid: string;
   readonly buildkiteJobId: string;
-  /** As it was when the Job was made. */
+  /** As it was when the Job was created. */
   readonly buildkiteJob?: BuildkiteJob;
   /** As in its label. */
   readonly queue: string;
   readonly attempt: number;
   /** Milliseconds since 1970, as all times here. */
   readonly createdAt: number;
-  /** pending: its Pod is not ready, or never was; ready: its Pod is; finished: Complete or Failed. */
+  /**
+   * pending: its Pod isn't ready, or never was; ready: its Pod is ready; finished: Complete or
+   * Failed.
+   */
   readonly phase: "pending" | "ready" | "finished";
-  /** When its Pod was first seen ready: from then on its agent may have taken a job. */
+  /** When its Pod was first seen ready. From then on, its agent may have taken a job. */
   readonly readyAt?: number;
   readonly finishedAt?: number;
   readonly failed: boolean;
@@ -28,10 +32,11 @@ export interface JobView {
 
 export interface MirrorOptions {
   readonly namespace: string;
-  /** Called once for each Job that is seen to have finished. */
+  /** Called once for each Job that has finished. */
   readonly onFinished: (view: JobView) => void;
+  /** Called when a list or a watch fails. */
   readonly onError: (error: unknown) => void;
-  /** How long to wait after a failed list or watch, or one that ends sooner. */
+  /** The least time from one list to the next, even if one fails. */
   readonly retryMs?: number;
 }
 
@@ -48,11 +53,12 @@ export class JobMirror {
     this.#options = options;
   }
 
-  /** True once a first list has come: before that, an absent Job means nothing. */
+  /** True once a first list has come. Before that, an absent Job means nothing. */
   get synced(): boolean {
     return this.#synced;
   }
 
+  /** The Jobs that are known. */
   views(): Iterable<JobView> {
     return this.#jobs.values();
   }
@@ -62,9 +68,9 @@ export class JobMirror {
     return this.#jobs.get(name);
   }
 
-  /** Takes in a Job that was just created, so that it counts before the watch tells of it. */
+  /** Adds a Job that was just created, so that it counts before the watch reports it. */
   add(job: StoredJob): void {
-    // Without the watch nobody would ever take it out again.
+    // Without the watch, nothing would ever remove it again.
     if (this.#running && !this.#jobs.has(job.metadata.name)) this.#put(job);
   }
 
@@ -81,11 +87,12 @@ export class JobMirror {
         if (stopped()) return;
         this.#options.onError(error);
       }
-      // Rejects when it is aborted, and then the loop ends.
+      // It rejects if it's aborted. Then the loop ends.
       await setTimeout(Math.max(soonest - performance.now(), 0), undefined, { signal }).catch(() => undefined);
     }
   }
 
+  /** Ends {@link run}. */
   stop(): void {
     this.#abort.abort();
   }
@@ -104,11 +111,11 @@ export class JobMirror {
       },
       signal,
     );
-    // What was added while the list was on its way stays: the watch has the last word.
+    // What was added while the list was on its way stays: the watch decides about it.
     for (const name of before) if (!seen.has(name)) this.#jobs.delete(name);
     this.#synced = true;
-    // When it ends, there is a new list: that takes out what was added after its deletion had been told, and helps where the version
-    // is too old (410 Gone).
+    // When the watch ends, there's a new list. That removes Jobs that were added after their
+    // deletion had been reported, and helps if the version is too old (410 Gone).
     for await (const event of this.#api.watch(namespace, version, signal)) {
       if (event.type === "ERROR") return;
       if (event.type === "DELETED") this.#jobs.delete(event.object.metadata.name);

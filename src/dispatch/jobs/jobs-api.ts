@@ -1,11 +1,14 @@
-/** Jobs at the Kubernetes API server: what a creation's answer means, lists in pages, watches, deletion of exactly this Job. */
+/**
+ * Jobs at the Kubernetes API server: how to create one and what the answer means, lists in pages,
+ * watches, and how to delete exactly one.
+ */
 import { KubeUnreachableError, type KubeClient, type KubeResponse } from "../../kubernetes/client.ts";
 import { JOB_LABEL, type AgentJob } from "./plan-agent-job.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
 import { statusMessage } from "../../kubernetes/status-message.ts";
 import { messageOf, OutsideError } from "../../process/errors.ts";
 
-/** A Job as it comes from the API server, as far as it is read here. */
+/** The parts of a Job from the API server that are read here. */
 export interface StoredJob {
   readonly metadata: {
     readonly name: string;
@@ -34,9 +37,14 @@ export type CreateOutcome =
       readonly message: string;
       readonly retryAfterMs?: number;
     }
-  /** The dispatcher itself is set up wrong: it may not create Jobs, or the namespace is missing. No Job would be let in. */
+  /**
+   * The dispatcher itself is set up wrong: it isn't allowed to create Jobs, or the namespace is
+   * missing. No Job can be created.
+   */
   | { readonly kind: "forbidden"; readonly code: number; readonly message: string }
-  /** This Job is refused, by the API server's validation or by an admission webhook: its template is wrong. */
+  /**
+   * The API server's validation or an admission webhook refuses this Job: its template is wrong.
+   */
   | { readonly kind: "refused"; readonly code: number; readonly message: string };
 
 export type DeleteOutcome =
@@ -50,7 +58,10 @@ export type WatchEvent =
   | { readonly type: "ERROR"; readonly object: { readonly code?: number; readonly message?: string } };
 
 const PAGE = 500;
-/** What is created is known; of the answer only what the API server gave it is of interest (falls back to the whole object). */
+/**
+ * Asks for the Job's metadata only, as the rest is what was sent. The API server can still send the
+ * whole object.
+ */
 const METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
 export class JobsApi {
@@ -58,14 +69,17 @@ export class JobsApi {
   readonly #timeoutMs: number;
   readonly #watchSeconds: number;
 
-  /** A watch is begun anew after `watchSeconds`. */
+  /** The API server ends a watch after `watchSeconds`. */
   constructor(client: KubeClient, timeoutMs = 10_000, watchSeconds = 300) {
     this.#client = client;
     this.#timeoutMs = timeoutMs;
     this.#watchSeconds = watchSeconds;
   }
 
-  /** Creates a Job once, within `timeoutMs`. Every answer, and none, is an outcome. */
+  /**
+   * Tries once to create a Job, within `timeoutMs`. Never rejects: every answer, or no answer, is
+   * an outcome.
+   */
   async create(job: AgentJob, timeoutMs = this.#timeoutMs): Promise<CreateOutcome> {
     try {
       const response = await this.#client.request({
@@ -85,8 +99,9 @@ export class JobsApi {
   }
 
   /**
-   * Every Job of this dispatcher in a namespace, a page at a time, and the version to watch from.
-   * @throws where the API server does not answer, or answers otherwise.
+   * Lists every Job of a dispatcher in a namespace, a page at a time. Resolves to the resource
+   * version to watch from.
+   * @throws OutsideError if the API server doesn't answer, or refuses.
    */
   async list(namespace: string, onPage: (jobs: readonly StoredJob[]) => void, signal: AbortSignal): Promise<string> {
     let token = "";
@@ -112,7 +127,10 @@ export class JobsApi {
     }
   }
 
-  /** Events from `resourceVersion` on, until the API server ends the watch or `signal` aborts it. @throws as {@link list} does. */
+  /**
+   * Events after `resourceVersion`, until the API server ends the watch or `signal` aborts it.
+   * @throws as {@link list} does.
+   */
   async *watch(namespace: string, resourceVersion: string, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     const query = new URLSearchParams({
       labelSelector: JOB_LABEL,
@@ -123,7 +141,8 @@ export class JobsApi {
     const response = await this.#client.request({
       method: "GET",
       path: `${path(namespace)}?${query.toString()}`,
-      // A connection may be lost without a word; a watch that hears nothing more must not be believed for ever.
+      // A connection can be lost silently. A watch that hears nothing any more mustn't be trusted
+      // forever.
       timeoutMs: this.#watchSeconds * 1000 + this.#timeoutMs,
       signal,
     });
@@ -142,7 +161,10 @@ export class JobsApi {
     }
   }
 
-  /** Deletes the Job with this UID and no other of its name, and its Pods. @throws KubeUnreachableError */
+  /**
+   * Deletes the Job with this UID, and its Pods, but no other Job of the same name.
+   * @throws KubeUnreachableError
+   */
   async delete(namespace: string, name: string, uid: string): Promise<DeleteOutcome> {
     const options = {
       apiVersion: "v1",
@@ -168,15 +190,16 @@ function path(namespace: string): string {
 }
 
 /**
- * What a creation that failed means. The API server has one code for many things; the texts are those of its plugins:
- * "exceeded quota" (ResourceQuota), "is being terminated" (NamespaceLifecycle), `cannot create resource` (RBAC).
+ * What a failed creation means. The API server uses one code for many things, so this looks for
+ * texts of its plugins: "exceeded quota" (ResourceQuota), "is being terminated"
+ * (NamespaceLifecycle), `cannot create resource` (RBAC).
  */
 function judge({ code, headers }: KubeResponse, message: string): CreateOutcome {
   const pauseMs = retryAfterMs(headers["retry-after"]);
   const retry = pauseMs === undefined ? {} : { retryAfterMs: pauseMs };
   if (code === 409 && /already exists/.test(message)) return { kind: "exists" };
   if (code === 429) return { kind: "unavailable", why: "throttled", message, ...retry };
-  // 409 otherwise: a conflict, such as with a quota's status that is being updated.
+  // Any other 409 is a conflict, for example with an update of a quota's status.
   if (code >= 500 || code === 409 || code === 408)
     return { kind: "unavailable", why: "server-error", message, ...retry };
   if (code === 403 && /exceeded quota|is being terminated/.test(message))
@@ -186,7 +209,7 @@ function judge({ code, headers }: KubeResponse, message: string): CreateOutcome 
   return { kind: "refused", code, message };
 }
 
-/** What a Status says, or the beginning of whatever a proxy in between sent. */
+/** A Status's message, or the beginning of whatever a proxy in between sent. */
 function reasonOf(text: string): string {
   return statusMessage(text) ?? text.slice(0, 200);
 }

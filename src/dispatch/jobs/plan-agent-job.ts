@@ -1,4 +1,7 @@
-/** The Job that runs a Buildkite agent for one Buildkite job. Pure: the same input gives the same Job, so that a name says what is in it. */
+/**
+ * The Job that runs a Buildkite agent for one Buildkite job. Pure: the same input gives the same
+ * Job, so a Job's name says what's in it.
+ */
 import type { BuildkiteJob } from "../buildkite/job.ts";
 import type { Container, QueueConfig, TaggedTemplate } from "../config/dispatch-config.ts";
 import { toLabelValue } from "./label-value.ts";
@@ -8,20 +11,26 @@ export const QUEUE_LABEL = "curfew.sh/buildkite-queue";
 export const ATTEMPT_LABEL = "curfew.sh/buildkite-attempt";
 const PIPELINE_LABEL = "curfew.sh/buildkite-pipeline";
 const BRANCH_LABEL = "curfew.sh/buildkite-branch";
-/** The Buildkite job as it was heard of, JSON: what any replica needs to make the next attempt, should this one's Pod die. */
+/**
+ * The Buildkite job as JSON: all that any replica needs for the next attempt if this one's Pod
+ * dies.
+ */
 export const BUILDKITE_JOB_ANNOTATION = "curfew.sh/buildkite-job";
-/** Far more than any real one takes. Without it the next attempt waits for the end of the reservation; too much of it, and the Job is refused. */
+/**
+ * Far more characters than any real one has. A longer one is left out, as the API server could
+ * refuse the Job. Then the next attempt waits until the reservation ends.
+ */
 const MAX_NOTE_LENGTH = 2048;
-/** The name that agent-stack-k8s gives it, so that tools which look for it find it. */
+/** agent-stack-k8s uses the same name, so tools that look for it find it. */
 const BUILD_URL_ANNOTATION = "buildkite.com/build-url";
 
 export interface AgentJobRequest {
   readonly buildkiteJob: BuildkiteJob;
   readonly queue: QueueConfig;
   readonly template: TaggedTemplate;
-  /** 1, or more where an earlier Job for the same Buildkite job ended without it having run. */
+  /** 1, or more if earlier Jobs for the same Buildkite job ended before it ran. */
   readonly attempt: number;
-  /** In acquire mode: what lets the agent take this one job. */
+  /** In acquire mode: lets the agent take this one job. */
   readonly acquisitionToken?: string;
 }
 
@@ -38,11 +47,19 @@ export interface AgentJob {
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
-/** The name is the deduplication: two replicas, or two deliveries, cannot make two Jobs of one attempt. */
+/**
+ * The name of an attempt's Job. It prevents duplicates: two replicas, or two deliveries, can't make
+ * two Jobs for one attempt.
+ */
 export function agentJobName(buildkiteJobId: string, attempt: number): string {
   return `buildkite-${buildkiteJobId}${attempt > 1 ? `-${attempt}` : ""}`;
 }
 
+/**
+ * Plans the Job for one attempt, from the queue's template. The template wins over the queue's
+ * settings, but not over the dispatcher's labels and annotations, the PriorityClass and the agent's
+ * own settings.
+ */
 export function planAgentJob(request: AgentJobRequest): AgentJob {
   const { buildkiteJob, queue, template, attempt } = request;
   const { metadata, spec } = template.job;
@@ -74,7 +91,8 @@ export function planAgentJob(request: AgentJobRequest): AgentJob {
       },
     },
     spec: {
-      // A Pod that died must not be restarted in the dark: whether the Buildkite job still wants an agent is Buildkite's to say.
+      // Kubernetes mustn't replace a Pod that died: only Buildkite knows whether the job still
+      // needs an agent.
       backoffLimit: 0,
       ttlSecondsAfterFinished: queue.ttlSecondsAfterFinished,
       activeDeadlineSeconds: queue.activeDeadlineSeconds,
@@ -105,14 +123,20 @@ function noteOf(buildkiteJob: BuildkiteJob): string | undefined {
   return note.length <= MAX_NOTE_LENGTH ? note : undefined;
 }
 
-/** Sets the agent's own settings; what the template says of the same variables gives way, all else stays in its place. */
+/**
+ * Sets the agent's own settings. They replace the same variables of the template; all others stay
+ * in their place.
+ */
 function withAgentEnv(container: Container, request: AgentJobRequest): Container {
   const ours = agentEnv(request);
   const names = new Set(ours.map(({ name }) => name));
   return { ...container, env: [...(container.env ?? []).filter(({ name }) => !names.has(name)), ...ours] };
 }
 
-/** https://buildkite.com/docs/agent/cli/reference/start; the renamed ones of v4: https://buildkite.com/docs/agent/v4-upgrade-guide. */
+/**
+ * https://buildkite.com/docs/agent/cli/reference/start, and for those that v4 renamed
+ * https://buildkite.com/docs/agent/v4-upgrade-guide.
+ */
 function agentEnv({
   buildkiteJob,
   queue,

@@ -1,4 +1,7 @@
-/** Ensures that there's a Job for a Buildkite job of one queue, for a webhook and for the reconcile loop alike. */
+/**
+ * Ensures that there's a Job for a Buildkite job of one queue, both for webhooks and for the
+ * reconcile loop.
+ */
 import { describeError, OutsideError } from "../../process/errors.ts";
 import type { BuildkiteJob } from "../buildkite/job.ts";
 import type { TaggedTemplate } from "../config/dispatch-config.ts";
@@ -12,11 +15,14 @@ import type { Reservations } from "./reservations.ts";
 export interface WantedJob {
   readonly buildkiteJob: BuildkiteJob;
   readonly template: TaggedTemplate;
-  /** 1, or more if an earlier Job for the same Buildkite job ended without it having run. */
+  /** 1, or more if earlier Jobs for the same Buildkite job ended before it ran. */
   readonly attempt: number;
 }
 
-/** The reconcile loop finds a job that just began to wait as a matter of course; one that waited this long had no webhook. */
+/**
+ * If the reconcile loop finds a job that has just begun to wait, that's normal. If the job has
+ * waited longer than this, no webhook came for it.
+ */
 const MISSED_AFTER_SECONDS = 10;
 
 export class JobEnsurer {
@@ -38,7 +44,10 @@ export class JobEnsurer {
     this.#reservations = reservations;
   }
 
-  /** Ensures one Job, retries included, within `budgetMs`. Every outcome is logged and counted here. @throws only for a bug. */
+  /**
+   * Ensures one Job, retries included, within `budgetMs`. Every outcome is logged and counted here.
+   * @throws only for a bug.
+   */
   ensure(wanted: WantedJob, source: Source, budgetMs: number): Promise<EnsureOutcomeKind> {
     return this.#state.whileInFlight(async () => {
       const deadline = performance.now() + budgetMs;
@@ -77,7 +86,10 @@ export class JobEnsurer {
     }
   }
 
-  /** The one place that says what an outcome of a creation means: in the log, in the metrics, and to Buildkite. */
+  /**
+   * The only place that reports the outcome of a creation: in the log, in the metrics, and to
+   * Buildkite.
+   */
   async #report(wanted: WantedJob, jobName: string, source: Source, outcome: CreateOutcome): Promise<void> {
     const { metrics, log } = this.#context;
     const about = { ...aboutOf(wanted), job: jobName, source };
@@ -91,7 +103,7 @@ export class JobEnsurer {
         log.info({ ...about, waitedSeconds }, "created the Job");
         return;
       case "exists":
-        log.debug(about, "the Job is there already");
+        log.debug(about, "the Job already exists");
         return;
       case "unavailable":
         log.warn({ ...about, why: outcome.why, reason: outcome.message }, "cannot create the Job now");
@@ -99,16 +111,16 @@ export class JobEnsurer {
       case "forbidden":
         log.error(
           { ...about, code: outcome.code, reason: outcome.message },
-          "may not create Jobs: look at the dispatcher's Role, and whether the queue's namespace exists",
+          "not allowed to create Jobs: check the dispatcher's Role, and that the queue's namespace exists",
         );
         return;
       case "refused": {
         const { code, message } = outcome;
-        log.error({ ...about, code, reason: message }, "the Job is refused: look at the queue's template");
-        // Rather than let the Buildkite job wait for an agent that will never come.
+        log.error({ ...about, code, reason: message }, "the Job was refused: check the queue's template");
+        // Otherwise the Buildkite job would wait for an agent that never comes.
         await this.#reservations?.giveUp(
           wanted,
-          `Curfew could not create a Job for this job: the Kubernetes API server refused it (${code}): ${message}`,
+          `Curfew couldn't create a Job for this job. The Kubernetes API server refused it (${code}): ${message}`,
         );
       }
     }

@@ -1,18 +1,24 @@
-/** Metrics of the queues. Every label value is from a closed set or from the configuration, never from a payload. */
+/**
+ * Metrics of the queues. Every label value is from a closed set or from the configuration, never
+ * from a payload.
+ */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 /** Who asked for a Job. */
 export const SOURCES = ["webhook", "reconcile"] as const;
 export type Source = (typeof SOURCES)[number];
 
-/** How an attempt to have a Job for a Buildkite job ended. */
+/** How an attempt to get a Job for a Buildkite job ended. */
 export type EnsureOutcomeKind = "created" | "exists" | "forbidden" | "refused" | "unavailable" | "not-reserved";
 
 /** The metrics of one queue. All times are in seconds. */
 export interface QueueMetrics {
-  /** An attempt to have a Job ended; `waited`: since the Buildkite job began to wait for an agent, if that's known. */
+  /**
+   * An attempt to get a Job ended. `waited`: since the Buildkite job began to wait for an agent, if
+   * that's known.
+   */
   readonly ensured: (source: Source, outcome: EnsureOutcomeKind, waited?: number) => void;
-  /** No webhook came for a job that has waited for long. */
+  /** A job has waited for long, and no webhook came for it. */
   readonly missed: () => void;
   readonly deleted: () => void;
   readonly retried: () => void;
@@ -23,8 +29,8 @@ const WAIT_BUCKETS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 
 
 /**
  * Registers the metrics of the queues.
- * @param queues their names: what alerts watch is there with 0 from the start, as Prometheus sees no increase in a series that begins
- *   with 1.
+ * @param queues their names. Series that alerts watch start with 0: Prometheus sees no increase in
+ * a series that starts with 1.
  * @param now milliseconds since 1970.
  */
 export function createQueueMetrics(
@@ -41,7 +47,7 @@ export function createQueueMetrics(
   });
   const wait = new Histogram({
     name: "curfew_dispatch_scheduled_to_created_seconds",
-    help: "From a job's beginning to wait for an agent to the creation of its Job.",
+    help: "From the moment a job starts to wait for an agent until its Job is created.",
     labelNames: ["queue", "source"] as const,
     buckets: WAIT_BUCKETS_SECONDS,
     registers,
@@ -60,19 +66,19 @@ export function createQueueMetrics(
   });
   const retries = new Counter({
     name: "curfew_dispatch_create_retries_total",
-    help: "Creations tried again.",
+    help: "Calls to the API server or to Buildkite that were tried again to create a Job.",
     registers,
   });
   const passes = new Counter({
     name: "curfew_dispatch_reconcile_passes_total",
-    help: "Reconcile passes by outcome.",
+    help: "Reconcile passes, by outcome.",
     labelNames: ["queue", "outcome"] as const,
     registers,
   });
   const lastPass = new Map<string, number>();
   new Gauge({
     name: "curfew_dispatch_reconcile_lag_seconds",
-    help: "Since the last reconcile pass that got through.",
+    help: "Time since the last reconcile pass that succeeded.",
     labelNames: ["queue"] as const,
     registers,
     collect() {

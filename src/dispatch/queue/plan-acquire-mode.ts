@@ -1,19 +1,25 @@
 /**
- * Acquire mode's part of a reconcile pass: each Buildkite job has a Job of its own, whose agent takes that job or none. Pure.
+ * Acquire mode's part of a reconcile pass: each Buildkite job has a Job of its own, whose agent
+ * takes that job or none. Pure.
  *
- * How a Job ended says nothing here (an agent whose job another one has, or whose acquisition met an outage, exits 0): what counts is
- * where Buildkite says the job stands.
+ * How a Job ended says nothing in this mode: an agent exits with 0 even if another agent has its
+ * job, or if Buildkite was down when it tried to acquire the job. What counts is where Buildkite
+ * says the job stands.
  */
 import type { BuildkiteJob, JobStanding } from "../buildkite/job.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import { inOrder, latestByBuildkiteJob, notBefore, type PlannedJob } from "./plan-reconcile.ts";
 
 export interface AcquireModeInput {
-  /** Jobs that wait, and those that may be reserved for us without a Job that lives. */
+  /** Buildkite jobs that wait, and those that may be reserved for us but have no unfinished Job. */
   readonly wanted: readonly BuildkiteJob[];
   readonly views: readonly JobView[];
-  /** Of `wanted`, as far as it is not plainly waiting, and of those that the Jobs are named after; asked after `views` was taken. */
+  /**
+   * Of the Buildkite jobs that the Jobs are named after, and of those in `wanted` that don't
+   * plainly wait. Asked for after `views` was taken.
+   */
   readonly standings: ReadonlyMap<string, JobStanding>;
+  /** Milliseconds since 1970. */
   readonly now: number;
   readonly retryMs: number;
   readonly maxAttempts: number;
@@ -21,16 +27,20 @@ export interface AcquireModeInput {
 
 export interface AcquireModePlan {
   readonly create: readonly PlannedJob[];
-  /** Buildkite jobs whose Job is there and whose agent is still to take them: their reservations must not run out. */
+  /**
+   * Buildkite jobs that have a Job, but whose agent has yet to take them. Their reservations
+   * mustn't run out.
+   */
   readonly extend: readonly string[];
   /** Jobs whose Buildkite job was dropped before an agent started. */
   readonly remove: readonly JobView[];
   /** Buildkite jobs whose Jobs all ended without taking them. */
   readonly giveUp: readonly PlannedJob[];
-  /** How many are left for a later pass because their pause is not over. */
+  /** How many are left for a later pass because their pause isn't over. */
   readonly postponed: number;
 }
 
+/** Plans acquire mode's part of a pass. */
 export function planAcquireMode({
   wanted,
   views,
@@ -58,7 +68,8 @@ export function planAcquireMode({
     giveUp,
     postponed,
     extend: unfinished.map((view) => view.buildkiteJobId).filter((id) => isToBeTaken(standings.get(id))),
-    // What an agent has run is none of them: a Job of a quick build may end before it was ever seen ready.
+    // Not the jobs that an agent has run: a quick build's Job can end before it was ever seen
+    // ready.
     remove: unfinished.filter((view) => view.readyAt === undefined && standings.get(view.buildkiteJobId) === "dropped"),
   };
 }

@@ -1,23 +1,27 @@
 /**
- * Queue mode's part of a reconcile pass: how many Jobs are missing, and for which Buildkite jobs. Pure.
+ * Queue mode's part of a reconcile pass: how many Jobs are missing, and for which Buildkite jobs.
+ * Pure.
  *
- * Here a Job is capacity: its agent takes whatever its queue offers, not the job that it is named after. So a scheduled job whose own
- * Job has ended may well be served by another's, and what counts is the number: agents that are still to take a job, against
- * jobs that wait. Nothing is ever deleted: an agent without work leaves by itself.
+ * In this mode a Job is capacity: its agent takes whatever its queue offers, not the job that the
+ * Job is named after. So if a waiting job's own Job has ended, another Job's agent may well run it.
+ * What counts is how many agents have yet to take a job, compared with how many jobs wait. Nothing
+ * is ever deleted, as an agent without work leaves by itself.
  */
 import { isOver, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import { latestByBuildkiteJob, notBefore, type PlannedJob } from "./plan-reconcile.ts";
 
+/** How many attempts may follow each other without a pause. */
 const UNPAUSED_ATTEMPTS = 3;
 
 export interface QueueModeInput {
-  /** What waits, in the order in which it is to be served. */
+  /** The jobs that wait, in the order in which to serve them. */
   readonly waiting: readonly BuildkiteJob[];
   /** The queue's Jobs. */
   readonly views: readonly JobView[];
-  /** Of the Buildkite jobs that the Jobs are named after, asked after `views` was taken. */
+  /** Of the Buildkite jobs that the Jobs are named after. Asked for after `views` was taken. */
   readonly standings: ReadonlyMap<string, JobStanding>;
+  /** Milliseconds since 1970. */
   readonly now: number;
   readonly idleTimeoutMs: number;
   readonly retryMs: number;
@@ -25,10 +29,11 @@ export interface QueueModeInput {
 
 export interface QueueModePlan {
   readonly create: readonly PlannedJob[];
-  /** How many are missing beyond that, because their pauses are not over. */
+  /** How many more are missing, because their pauses aren't over. */
   readonly postponed: number;
 }
 
+/** Plans queue mode's part of a pass. */
 export function planQueueMode(input: QueueModeInput): QueueModePlan {
   const { waiting, views, standings, now, retryMs } = input;
   const latest = latestByBuildkiteJob(views);
@@ -42,7 +47,7 @@ export function planQueueMode(input: QueueModeInput): QueueModePlan {
       return { buildkiteJob, attempt, view, due: view ? due(view, retryMs) : 0 };
     })
     .filter(({ due }) => due <= now);
-  // First those that have no Job to wait for.
+  // Those that have no Job to wait for come first.
   const hasLiveJob = ({ view }: (typeof candidates)[number]): boolean =>
     view !== undefined && view.phase !== "finished";
   const ordered = [...candidates.filter((one) => !hasLiveJob(one)), ...candidates.filter(hasLiveJob)];
@@ -51,8 +56,9 @@ export function planQueueMode(input: QueueModeInput): QueueModePlan {
 }
 
 /**
- * A Job that completed has most likely served another job, so the next one may come at once; but not again and again, or agents that
- * leave without having worked would make Jobs without end.
+ * When the next Job can be created. One that completed has most likely run another job, so the next
+ * can come at once. But not again and again, or agents that leave without work would cause Jobs
+ * without end.
  */
 function due(view: JobView, retryMs: number): number {
   if (view.phase !== "finished" || view.failed) return notBefore(view, view.attempt, retryMs);
@@ -60,8 +66,9 @@ function due(view: JobView, retryMs: number): number {
 }
 
 /**
- * Agents that are there or on their way and have no job yet. A Pod that is not ready has none. One that is ready for longer than the
- * idle timeout has one, or it would have left. Of the other ready ones as many have a job as jobs of ours are held beyond those.
+ * How many agents are running or about to, and have no job yet. A Pod that isn't ready has none.
+ * One that has been ready for longer than the idle timeout has one, or it would have left. The
+ * other ready ones have the rest of the jobs that agents hold.
  */
 function freeAgents({ views, standings, now, idleTimeoutMs }: QueueModeInput): number {
   const held = new Set(views.map((view) => view.buildkiteJobId).filter((id) => standings.get(id) === "held")).size;

@@ -1,8 +1,8 @@
-/** What both modes' plans share. Pure. */
+/** What the plans of both modes share. Pure. */
 import type { BuildkiteJob } from "../buildkite/job.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 
-/** A Job that is to be created. */
+/** A Job to create. */
 export interface PlannedJob {
   readonly buildkiteJob: BuildkiteJob;
   readonly attempt: number;
@@ -11,14 +11,15 @@ export interface PlannedJob {
 const LONGEST_RETRY_MS = 300_000;
 
 /**
- * When the Job after this one may be made: `retryMs` after its end, doubled for each of `failures` beyond the first, or an image that does
- * not start would make Jobs without end.
+ * When the Job after this one can be created, in milliseconds since 1970: `retryMs` after its end,
+ * doubled for each of `failures` beyond the first. Otherwise, an image that doesn't start would
+ * cause Jobs without end.
  */
 export function notBefore(view: JobView, failures: number, retryMs: number): number {
   return (view.finishedAt ?? view.createdAt) + Math.min(retryMs * 2 ** (failures - 1), LONGEST_RETRY_MS);
 }
 
-/** Higher priority first, then who has waited longer: Buildkite's own order. */
+/** Higher priority first, then those that have waited longer, which is Buildkite's own order. */
 export function inOrder(buildkiteJobs: readonly BuildkiteJob[]): BuildkiteJob[] {
   return buildkiteJobs.toSorted(
     (a, b) => b.priority - a.priority || (a.waitingSince ?? 0) - (b.waitingSince ?? 0) || (a.id < b.id ? -1 : 1),

@@ -1,6 +1,7 @@
 /**
- * What is known of a queue: its Jobs, whether it's paused, and how many more Jobs there's room for. It only saves calls: another replica,
- * or this one after a restart, comes to the same Jobs without it.
+ * What's known about a queue: its Jobs, whether it's paused, and how many more Jobs there's room
+ * for. It only saves calls: another replica, or this one after a restart, creates the same Jobs
+ * without it.
  */
 import type { Logger } from "../../process/log.ts";
 import type { QueueConfig } from "../config/dispatch-config.ts";
@@ -10,7 +11,7 @@ import { agentJobName } from "../jobs/plan-agent-job.ts";
 import type { StoredJob } from "../jobs/jobs-api.ts";
 import type { QueueMetrics } from "./metrics.ts";
 
-/** What everything about one queue has at hand. */
+/** What all parts of a queue use. */
 export interface QueueContext {
   readonly queue: QueueConfig;
   /** Its lines name the queue. */
@@ -33,12 +34,12 @@ export class QueueState {
     this.#label = toLabelValue(context.queue.name) ?? "";
   }
 
-  /** As Buildkite's last listing said. */
+  /** Whether the queue was paused in Buildkite's last listing. */
   get paused(): boolean {
     return this.#paused;
   }
 
-  /** Takes note of what a listing says. */
+  /** Notes what a listing says, and logs if that changes. */
   setPaused(paused: boolean): void {
     if (paused !== this.#paused) this.#context.log.info(paused ? "the queue is paused" : "the queue is resumed");
     this.#paused = paused;
@@ -54,26 +55,29 @@ export class QueueState {
     return [...this.#mirror.views()].filter((view) => view.queue === this.#label);
   }
 
-  /** Whether a Job for this Buildkite job is there whose Pod isn't ready yet. */
+  /** Whether this Buildkite job has a Job whose Pod isn't ready yet. */
   hasPendingJob(buildkiteJobId: string): boolean {
     for (let attempt = 1; attempt <= this.#context.queue.maxAttempts; attempt++)
       if (this.#mirror.view(agentJobName(buildkiteJobId, attempt))?.phase === "pending") return true;
     return false;
   }
 
-  /** How many more Jobs there may be. Infinity: no limit is set. 0 as long as nobody knows. */
+  /**
+   * How many more Jobs there's room for. Infinity if no limit is set, 0 as long as the Jobs aren't
+   * known.
+   */
   room(): number {
     const { maxInFlight } = this.#context.queue;
     if (maxInFlight === undefined) return Infinity;
     if (!this.#mirror.synced) return 0;
-    // Asked for each delivery of a burst: counted without a copy.
+    // Called for each delivery of a burst, so it counts without a copy.
     let unfinished = 0;
     for (const { queue, phase } of this.#mirror.views())
       if (queue === this.#label && phase !== "finished") unfinished++;
     return maxInFlight - this.#inFlight - unfinished;
   }
 
-  /** Counts a Job as there while `creation` takes. */
+  /** Counts one more Job while `creation` runs. */
   async whileInFlight<T>(creation: () => Promise<T>): Promise<T> {
     this.#inFlight++;
     try {
@@ -83,7 +87,7 @@ export class QueueState {
     }
   }
 
-  /** Takes in a Job that was just created. */
+  /** Adds a Job that was just created. */
   created(job: StoredJob): void {
     this.#mirror.add(job);
   }

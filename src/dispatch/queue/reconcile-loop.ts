@@ -1,6 +1,6 @@
 /**
- * The loop behind the webhooks. Webhooks are hints (Buildkite promises no redelivery); this makes sure that no job is lost, and works
- * alone, too.
+ * The loop behind the webhooks. Webhooks are only hints, as Buildkite doesn't promise to deliver
+ * them again. The loop makes sure that no job is lost, and works without webhooks, too.
  */
 import { setTimeout } from "node:timers/promises";
 import { describeError } from "../../process/errors.ts";
@@ -32,17 +32,20 @@ export class ReconcileLoop {
     this.#times = times;
   }
 
-  /** Has the next pass come as soon as it may. */
+  /** Makes the next pass start as soon as it may. */
   wake(): void {
     this.#wakeUp.ring();
   }
 
-  /** A Job has finished. That matters if it may have left its Buildkite job behind, or makes room for one that waits. */
+  /**
+   * Call this when a Job has finished. It wakes the loop if the Job may have left its Buildkite job
+   * behind, or makes room for one that waits.
+   */
   onJobFinished({ failed }: JobView): void {
     if (failed || this.#lastOutcome === "left-over" || this.#context.queue.mode === "acquire") this.wake();
   }
 
-  /** Runs passes until {@link stop}; resolves when the last one has ended. Never rejects. */
+  /** Runs passes until {@link stop}, and resolves when the last one has ended. Never rejects. */
   async run(): Promise<void> {
     const stopped = (): boolean => this.#abort.signal.aborted;
     while (!stopped()) {
@@ -52,12 +55,13 @@ export class ReconcileLoop {
     }
   }
 
+  /** Ends {@link run} after the current pass. */
   stop(): void {
     this.#abort.abort();
     this.#wakeUp.ring();
   }
 
-  /** One pass. Resolves to what it failed for. */
+  /** Runs one pass. Resolves to its error if it fails. */
   async #runOnce(): Promise<unknown> {
     const { metrics, log } = this.#context;
     try {
@@ -74,7 +78,10 @@ export class ReconcileLoop {
     }
   }
 
-  /** Sooner after a failure, then less and less; never in step with other replicas. */
+  /**
+   * Waits for the next pass. The pause is shorter after a first failure, then grows, and is never
+   * in step with other replicas'.
+   */
   async #pause(retryAfterMs: number | undefined): Promise<void> {
     const { intervalMs, gapMs } = this.#times;
     await this.#sleep(gapMs);
@@ -82,7 +89,7 @@ export class ReconcileLoop {
       await this.#wakeUp.wait(Math.max(0, jitter(intervalMs) - gapMs));
       return;
     }
-    // Nobody may cut this one short: it grows, or Buildkite asked for it.
+    // Nothing cuts this pause short: it grows with each failure, or Buildkite asked for it.
     const pauseMs = retryAfterMs ?? jitter(Math.min(gapMs * 2 ** (this.#failures - 1), intervalMs));
     await this.#sleep(Math.max(0, pauseMs - gapMs));
   }

@@ -1,4 +1,7 @@
-/** One reconcile pass: what waits at Buildkite is compared with the Jobs that are there, and what is missing is created. */
+/**
+ * One reconcile pass: it compares the jobs that wait at Buildkite with the Jobs that exist, and
+ * creates what's missing.
+ */
 import { OutsideError } from "../../process/errors.ts";
 import { isOver, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts";
 import { StacksError, type StacksApi } from "../buildkite/stacks-api.ts";
@@ -26,11 +29,17 @@ export interface PassParts {
 /** `left-over`: jobs wait that the next pass may have room or time for. */
 export type PassOutcome = "done" | "left-over";
 
-/** A creation's budget in a pass: what doesn't work out in that time is the next pass's. */
+/**
+ * How long a creation can take in a pass. What doesn't succeed in that time is left to the next
+ * pass.
+ */
 const BUDGET_MS = 5000;
-/** How many Jobs are created before the rest waits for the next look at the listing, which may have changed a lot by then. */
+/**
+ * How many Jobs a pass creates at most. The rest waits for the next listing, which may have changed
+ * a lot by then.
+ */
 const AT_ONCE = 1000;
-/** Added to the idle timeout before an agent that is still there is taken to have work. */
+/** Added to the idle timeout. An agent that's still there after that must have work. */
 const IDLE_SLACK_MS = 10_000;
 
 export class ReconcilePass {
@@ -43,12 +52,16 @@ export class ReconcilePass {
     this.#parts = parts;
   }
 
-  /** Runs a pass. @throws OutsideError if Buildkite or the API server doesn't answer; creations that fail are only left over. */
+  /**
+   * Runs a pass.
+   * @throws OutsideError if Buildkite or the API server doesn't answer, or some Jobs can't be
+   * created now.
+   */
   async run(): Promise<PassOutcome> {
     try {
       return await this.#run();
     } catch (error) {
-      // Buildkite forgets stacks that were deregistered; saying the name again is harmless.
+      // Buildkite forgets deregistered stacks, and registering one again is harmless.
       if (error instanceof StacksError && error.code === 404) this.#registered = false;
       throw error;
     }
@@ -62,9 +75,11 @@ export class ReconcilePass {
     }
     const { buildkiteJobs, paused } = await stacks.listScheduled();
     state.setPaused(paused);
-    // Polling alone tells Buildkite that the queue is served; without a view of the Jobs nothing can be judged.
+    // The listing alone shows Buildkite that the queue is served. As long as the Jobs aren't known,
+    // nothing can be planned.
     if (!state.synced) return "left-over";
-    // In this order: a job that had no Job, or a finished one, before Buildkite was asked and still waits afterwards needs one.
+    // The order matters: if a job had no Job, or a finished one, before Buildkite was asked, and
+    // still waits afterwards, it needs one.
     const views = state.views();
     const waiting = inOrder(buildkiteJobs);
     const standings = await this.#standingsOf(views, waiting);
@@ -111,7 +126,10 @@ export class ReconcilePass {
     return this.#ensureAll(create, postponed);
   }
 
-  /** Jobs that may still be reserved for us, and so aren't listed: by this process, or by one whose Job tells of it. */
+  /**
+   * Buildkite jobs that may still be reserved for us, and so aren't listed. This process has
+   * reserved them, or a Job's annotation names them.
+   */
   #notListed(waiting: readonly BuildkiteJob[], views: readonly JobView[]): BuildkiteJob[] {
     const ended = views.flatMap(({ phase, buildkiteJob }) => (phase === "finished" && buildkiteJob) || []);
     const known = new Map([...ended, ...this.#parts.reservations.jobs()].map((one) => [one.id, one]));
@@ -138,7 +156,7 @@ export class ReconcilePass {
     return found;
   }
 
-  /** Ensures what is planned, in its order, as far as there's room and the queue isn't paused. */
+  /** Ensures what's planned, in this order, as far as there's room and the queue isn't paused. */
   async #ensureAll(planned: readonly PlannedJob[], postponed: number): Promise<PassOutcome> {
     const { state, ensurer } = this.#parts;
     const routed = planned.flatMap(({ buildkiteJob, attempt }) => {
@@ -146,7 +164,7 @@ export class ReconcilePass {
       return route.kind === "queue" ? [{ buildkiteJob, attempt, template: route.template }] : [];
     });
     const now = state.paused ? [] : routed.slice(0, Math.max(0, Math.min(AT_ONCE, state.room())));
-    // All of them come to their end, whatever becomes of one.
+    // Waits for all of them, even if one fails.
     const outcomes = await Promise.allSettled(now.map((one) => ensurer.ensure(one, "reconcile", BUDGET_MS)));
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     const unavailable = outcomes.filter((one) => one.status === "fulfilled" && one.value === "unavailable").length;
@@ -154,7 +172,7 @@ export class ReconcilePass {
     return postponed > 0 || now.length < routed.length ? "left-over" : "done";
   }
 
-  /** A Job that can't be deleted keeps no other from its own. */
+  /** Deletes Jobs. If one can't be deleted, it still deletes the others. */
   async #remove(views: readonly JobView[]): Promise<void> {
     const { queue, metrics, log } = this.#context;
     for (const { name, uid, buildkiteJobId } of views) {
@@ -166,7 +184,7 @@ export class ReconcilePass {
           log.info(about, "deleted the Job: its job was over before an agent started");
           break;
         case "refused":
-          log.warn({ ...about, reason: outcome.message }, "cannot delete the Job, whose job is over");
+          log.warn({ ...about, reason: outcome.message }, "cannot delete the Job, though its job is over");
           break;
         case "gone":
       }

@@ -1,4 +1,7 @@
-/** A queue's reservations at Buildkite: in acquire mode a job is reserved for us before its Job is created. */
+/**
+ * A queue's reservations at Buildkite. In acquire mode, a job is reserved for us before its Job is
+ * created.
+ */
 import { setTimeout } from "node:timers/promises";
 import { rejectAfter } from "../../process/deadline.ts";
 import { describeError } from "../../process/errors.ts";
@@ -14,25 +17,29 @@ export class Reservations {
   readonly #context: QueueContext;
   readonly #stacks: StacksApi;
   readonly #tokens: Batch<string>;
-  /** Jobs that are reserved for us, as they were when we heard of them. */
+  /** Jobs that are reserved for us, as they were when we reserved them. */
   readonly #reserved = new Map<string, BuildkiteJob>();
   readonly #extendedAt = new Map<string, number>();
 
-  /** @param batchGapMs between two calls to the Stacks API, whose limit is ten a second for all replicas together. */
+  /**
+   * @param batchGapMs between two calls to the Stacks API, whose limit is ten a second for all
+   * replicas together.
+   */
   constructor(context: QueueContext, stacks: StacksApi, batchGapMs: number) {
     this.#context = context;
     this.#stacks = stacks;
     this.#tokens = new Batch(batchGapMs, (ids) => this.#reserve(ids));
   }
 
-  /** The jobs that are reserved for us, or were the last time that we heard of them. */
+  /** The jobs that are reserved for us, as far as we know. */
   jobs(): IterableIterator<BuildkiteJob> {
     return this.#reserved.values();
   }
 
   /**
-   * Reserves a job within `budgetMs`, retries included, and resolves to a token that lets an agent take it. Undefined: Buildkite didn't
-   * reserve it for us, so somebody else has it, or nobody needs to.
+   * Reserves a job within `budgetMs`, retries included, and resolves to a token that lets an agent
+   * take it. Undefined if Buildkite didn't reserve it for us: somebody else has it, or nobody needs
+   * to.
    * @throws OutsideError if Buildkite can't be asked.
    */
   async acquire(buildkiteJob: BuildkiteJob, budgetMs: number): Promise<string | undefined> {
@@ -42,12 +49,15 @@ export class Reservations {
     return token;
   }
 
-  /** An agent has the job, or nobody needs it any more. */
+  /** Call this when an agent has the job, or nobody needs it any more. */
   forget(id: string): void {
     this.#reserved.delete(id);
   }
 
-  /** Extends reservations long before they run out, so that a pass that fails costs nothing. @throws OutsideError */
+  /**
+   * Extends reservations long before they run out, so that a failed pass does no harm.
+   * @throws OutsideError if Buildkite can't be asked.
+   */
   async extend(ids: readonly string[]): Promise<void> {
     const { queue, now } = this.#context;
     const asked = now(); // and no later: Buildkite may count from when it was asked
@@ -58,12 +68,15 @@ export class Reservations {
     for (const id of due) this.#extendedAt.set(id, asked);
   }
 
-  /** Finishes a Buildkite job that can't be run, with a reason for whoever looks at the build. At most once: it's over then. */
+  /**
+   * Finishes a Buildkite job that can't be run, with a reason for the people who look at the build.
+   * This happens at most once, as the job is over then. Never rejects.
+   */
   async giveUp({ buildkiteJob, attempt }: PlannedJob, reason: string): Promise<void> {
     const { queue, log } = this.#context;
     const about = { buildkiteJob: buildkiteJob.id, attempt };
     try {
-      // Only what is reserved is ours to finish (inferred; agent-stack-k8s does it so).
+      // We can finish only what we have reserved (inferred; agent-stack-k8s does it this way).
       const ours = await this.#stacks.reserve([buildkiteJob.id], queue.reservationSeconds);
       if (!ours.has(buildkiteJob.id)) return;
       await this.#stacks.finish(buildkiteJob.id, reason);
@@ -74,13 +87,13 @@ export class Reservations {
     }
   }
 
-  /** Reserves jobs and has tokens issued for them; what is missing in the answer isn't ours. */
+  /** Reserves jobs and gets tokens for them. Jobs that are missing in the answer aren't ours. */
   async #reserve(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const ours = await this.#stacks.reserve(ids, this.#context.queue.reservationSeconds);
     return ours.size === 0 ? new Map() : await this.#stacks.issueTokens([...ours]);
   }
 
-  /** Tries again what Buildkite was too busy or unable to answer, within the budget. */
+  /** Tries a call again, within the budget, if Buildkite was too busy or couldn't answer. */
   async #retrying<T>(call: () => Promise<T>, budgetMs: number): Promise<T> {
     const deadline = performance.now() + budgetMs;
     for (let pauseMs = FIRST_RETRY_MS; ; pauseMs *= 2) {

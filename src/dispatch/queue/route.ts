@@ -10,7 +10,10 @@ export type Route =
       readonly reason: "other-organization" | "other-cluster" | "other-queue" | "unserved-tags";
     };
 
-/** Routes a delivery. What it does not say (a cluster, an organization) is not held against it. */
+/**
+ * Routes a delivery. A delivery that names no cluster or no organization isn't turned away for
+ * that.
+ */
 export function routeDelivery(config: DispatchConfig, buildkiteJob: BuildkiteJob, origin: JobOrigin): Route {
   if (isOther(config.organization, origin.organization)) return { kind: "elsewhere", reason: "other-organization" };
   if (isOther(config.cluster, origin.clusterId)) return { kind: "elsewhere", reason: "other-cluster" };
@@ -23,9 +26,10 @@ export function routeDelivery(config: DispatchConfig, buildkiteJob: BuildkiteJob
 }
 
 /**
- * Chooses the template: the first whose tags answer all that the job asks for beyond its queue, and of whose tags the job asks for at
- * least one, or that has none. A job that no template answers is not ours, in acquire mode above all, where the agent would not
- * compare tags (https://buildkite.com/docs/agent/cli/reference/start: `acquire-job` ignores them).
+ * Chooses the template: the first whose tags have everything that the job asks for besides its
+ * queue. If the job asks for nothing else, it's the first without tags. A job that fits no template
+ * isn't ours. That matters most in acquire mode, where the agent doesn't compare tags
+ * (https://buildkite.com/docs/agent/cli/reference/start: `acquire-job` ignores them).
  */
 export function routeInQueue(queue: QueueConfig, buildkiteJob: BuildkiteJob): Route {
   const asked = tagsOf(buildkiteJob.rules);

@@ -1,4 +1,6 @@
-/** One queue put together: what is known of it, how a Job comes about, and its reconcile loop. */
+/**
+ * Puts a queue together: what's known about it, how its Jobs are created, and its reconcile loop.
+ */
 import { StacksApi } from "../buildkite/stacks-api.ts";
 import type { JobStanding } from "../buildkite/job.ts";
 import type { DispatchConfig } from "../config/dispatch-config.ts";
@@ -17,16 +19,19 @@ import { Standings } from "./standings.ts";
 export interface ServedQueue {
   readonly config: QueueContext["queue"];
   readonly state: QueueState;
-  /** A Job for a webhook, within `budgetMs`. */
+  /** Ensures a Job for a webhook, within `budgetMs`. */
   readonly ensure: (wanted: WantedJob, budgetMs: number) => Promise<EnsureOutcomeKind>;
-  /** Where a job stands at Buildkite; undefined if that can't be had within `budgetMs`. */
+  /** Where a job stands at Buildkite. Undefined if Buildkite doesn't say so within `budgetMs`. */
   readonly standingHint: (id: string, budgetMs: number) => Promise<JobStanding | undefined>;
-  /** Has the reconcile loop look sooner. Without the Stacks API there's none, and nothing happens. */
+  /**
+   * Makes the reconcile loop look sooner. Without the Stacks API there's no loop, and nothing
+   * happens.
+   */
   readonly wake: () => void;
   readonly loop: ReconcileLoop | undefined;
 }
 
-/** The Kubernetes side of a queue; queues of one namespace share the mirror. */
+/** The Kubernetes side of a queue. Queues of one namespace share a mirror. */
 export interface JobAccess {
   readonly jobs: JobsApi;
   readonly creator: JobCreator;
@@ -39,6 +44,7 @@ export interface QueueTimes extends LoopTimes {
   readonly batchGapMs: number;
 }
 
+/** Makes a queue. Its loop, if it has one, isn't running yet. */
 export function createServedQueue(
   context: QueueContext,
   config: Pick<DispatchConfig, "stacks" | "organization">,
@@ -58,7 +64,8 @@ export function createServedQueue(
       loop: undefined,
     };
   }
-  // One stack for each queue: Buildkite's rate limits are a stack's, and its page shows for each queue whether it's served.
+  // One stack for each queue: Buildkite limits the rate of each stack, and its page shows for each
+  // queue whether it's served.
   const stackKey = `${config.stacks.stackKey}-${queue.name}`;
   const { organization } = config;
   const stacks = new StacksApi({ ...config.stacks, stackKey, queueKey: queue.name, organization });

@@ -1,4 +1,4 @@
-/** Where Buildkite says that jobs stand, asked as seldom as possible. */
+/** Where jobs stand, according to Buildkite, which is asked as seldom as possible. */
 import { rejectAfter } from "../../process/deadline.ts";
 import { Batch } from "../buildkite/batch.ts";
 import { isOver, type JobStanding } from "../buildkite/job.ts";
@@ -16,7 +16,9 @@ export class Standings {
     this.#hints = new Batch(batchGapMs, (ids) => stacks.standings(ids));
   }
 
-  /** Where one job stands; undefined if nobody can say so within `budgetMs`. Never rejects: a hint that can't be had is none. */
+  /**
+   * Where one job stands. Undefined if Buildkite doesn't say so within `budgetMs`. Never rejects.
+   */
   async hint(id: string, budgetMs: number): Promise<JobStanding | undefined> {
     try {
       return await rejectAfter(budgetMs, this.#hints.ask(id));
@@ -26,9 +28,11 @@ export class Standings {
   }
 
   /**
-   * Where the jobs that Jobs are named after stand, and those that are reserved. What is over stays over, and isn't asked about again.
-   * @param named of the queue's Jobs, by UUID of their Buildkite job.
-   * @param waiting a listed job that has a Job is asked about even so: it may have moved on since the listing.
+   * Where jobs stand, by UUID. Jobs that are over stay over, and aren't asked about again.
+   * @param named Buildkite jobs that the queue's Jobs are named after.
+   * @param reserved Buildkite jobs that are reserved.
+   * @param waiting Buildkite jobs that are listed. Those that have a Job are still asked about, as
+   * they may have moved on since the listing.
    * @throws OutsideError if Buildkite can't be asked.
    */
   async of(

@@ -1,4 +1,7 @@
-/** What to do with each delivery of the webhook, and how to answer it. Knows nothing of HTTP but status codes. */
+/**
+ * What to do with each delivery of the webhook, and how to answer it. Of HTTP it knows only status
+ * codes.
+ */
 import type { WebhookEvent } from "../buildkite/event.ts";
 import { isOver } from "../buildkite/job.ts";
 import type { DispatchConfig } from "../config/dispatch-config.ts";
@@ -6,7 +9,7 @@ import { routeDelivery } from "../queue/route.ts";
 import type { ServedQueue } from "../queue/served-queue.ts";
 import type { DeliveryMetrics, DeliveryOutcome, ReadReason } from "./metrics.ts";
 
-/** `reason` is logged, counted, and sent to Buildkite, who shows it with the delivery. */
+/** `reason` is counted, and sent to Buildkite, which shows it with the delivery. */
 export interface DeliveryAnswer {
   readonly status: number;
   readonly outcome: DeliveryOutcome;
@@ -24,7 +27,10 @@ export interface DeliveriesOptions {
 
 type Scheduled = Extract<WebhookEvent, { kind: "scheduled" }>;
 
-/** How many jobs that are over are remembered, for a `job.scheduled` that comes after its `job.finished`. */
+/**
+ * How many jobs to remember that are over, in case a `job.scheduled` comes after its
+ * `job.finished`.
+ */
 const REMEMBERED = 10_000;
 
 export class Deliveries {
@@ -60,7 +66,10 @@ export class Deliveries {
     }
   }
 
-  /** A Job for a scheduled job. 2xx once it exists, or the reconcile loop is known to come back to it; else Buildkite sees a failure. */
+  /**
+   * Creates a Job for a scheduled job. Answers 2xx once the Job exists, or if the reconcile loop is
+   * sure to come back to it. Otherwise Buildkite sees a failure.
+   */
   async #schedule({ buildkiteJob, origin }: Scheduled): Promise<DeliveryAnswer> {
     const { config, queues, metrics, now } = this.#options;
     if (this.#over.has(buildkiteJob.id)) return ignored("over");
@@ -78,7 +87,8 @@ export class Deliveries {
       queue.wake();
       return { status: 200, outcome: "deferred", reason: "at-capacity" };
     }
-    // Late deliveries were seen for jobs long done. In acquire mode the reservation tells; here nothing else would.
+    // Late deliveries have been seen for jobs that ended long before. In acquire mode the
+    // reservation shows that. In queue mode nothing else does.
     if (queue.config.mode === "queue" && age > config.lateAfterSeconds) {
       const standing = await queue.standingHint(buildkiteJob.id, budgetMs / 2);
       if (standing === "held" || isOver(standing)) return ignored("over");

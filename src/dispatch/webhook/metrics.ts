@@ -37,17 +37,18 @@ export interface DeliveryMetrics {
   readonly age: (seconds: number) => void;
 }
 
+/** Registers the metrics of deliveries. */
 export function createDeliveryMetrics(registry: Registry): DeliveryMetrics {
   const registers = [registry];
   const deliveries = new Counter({
     name: "curfew_dispatch_deliveries_total",
-    help: "Webhook deliveries by how they were answered.",
+    help: "Webhook deliveries, by how they were answered.",
     labelNames: ["outcome", "reason"] as const,
     registers,
   });
   const age = new Histogram({
     name: "curfew_dispatch_delivery_age_seconds",
-    help: "From a job's beginning to wait for an agent to the arrival of its webhook.",
+    help: "From the moment a job starts to wait for an agent until its webhook arrives.",
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
     registers,
   });

@@ -1,4 +1,7 @@
-/** A delivery from its bytes to its answer. Everything is refused that is not authentic, before a byte of it is parsed. */
+/**
+ * A delivery, from its bytes to its answer. Anything that isn't authentic is refused before a byte
+ * of it is parsed.
+ */
 import type { Request, Response } from "express";
 import type { Logger } from "../../process/log.ts";
 import { createBodyReader, isJson, type BodyReader, type ReadBody } from "../../http/read-body.ts";
@@ -14,7 +17,7 @@ export interface ReceiverOptions {
   readonly log: Logger;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Called once a request has turned out to be authentic. */
+  /** Called for each authentic request. */
   readonly onAuthentic: (request: Request) => void;
 }
 
@@ -24,10 +27,10 @@ type Incoming =
   /** Nobody is left to answer. */
   | { readonly kind: "aborted" };
 
-/** Build environments and meta-data are part of a payload; documented events are some 10 KB. */
+/** A payload includes the build's environment and meta-data. Documented events have about 10 KB. */
 const BODY_LIMITS = { maxBytes: 1024 * 1024, maxBufferedBytes: 24 * 1024 * 1024, smallBytes: 16 * 1024 };
 
-/** A handler for express that answers every request. Rejects where Curfew itself has a bug. */
+/** Makes a handler for express that answers every request. It rejects only if Curfew has a bug. */
 export function createReceiver(options: ReceiverOptions): (request: Request, response: Response) => Promise<void> {
   const { deliveries, metrics, log } = options;
   const readBody = createBodyReader(BODY_LIMITS);
@@ -46,13 +49,13 @@ export function createReceiver(options: ReceiverOptions): (request: Request, res
       return;
     }
     const { event } = incoming;
-    if (event.kind === "malformed") log.warn({ fields: event.fields }, "a delivery lacks what it should have");
+    if (event.kind === "malformed") log.warn({ fields: event.fields }, "a delivery lacks required fields");
     const { status, ...body } = await deliveries.handle(event);
     answer(response, status, body);
   };
 }
 
-/** Strangers may send as much as they like; the metrics count it all. */
+/** Strangers can send as much as they like. The metrics count all of it. */
 function atMostEverySecond(log: Logger): (reason: string) => void {
   let [next, unsaid] = [-Infinity, 0];
   return (reason) => {
@@ -66,7 +69,7 @@ function atMostEverySecond(log: Logger): (reason: string) => void {
   };
 }
 
-/** Not `response.json`, which thinks of caches and more: this is the hot path. */
+/** Not `response.json`, which also deals with caches and more: this is the hot path. */
 function answer(response: Response, status: number, body: object): void {
   const text = JSON.stringify(body);
   response
@@ -74,9 +77,12 @@ function answer(response: Response, status: number, body: object): void {
     .end(text);
 }
 
-/** A function of its own, so that a delivery which waits for its Job holds on to neither the body nor what was parsed of it. */
+/**
+ * A function of its own, so that a delivery that waits for its Job keeps neither its body nor the
+ * parsed payload in memory.
+ */
 async function readEvent(request: Request, readBody: BodyReader, options: ReceiverOptions): Promise<Incoming> {
-  // The signature is over the bytes as they were sent, so they are not inflated.
+  // The signature covers the bytes as they were sent, so compressed bodies aren't accepted.
   const isPlain = /^(?:identity)?$/i.test(request.get("content-encoding") ?? "");
   if (!isPlain || !isJson(request.get("content-type")))
     return { kind: "refused", status: 415, reason: "content-type-not-json" };

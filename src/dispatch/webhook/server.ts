@@ -1,4 +1,7 @@
-/** The public port, POST /webhooks/buildkite: limits, timeouts, the end of its life. It may be reached from the internet. */
+/**
+ * The public port, POST /webhooks/buildkite: limits, timeouts and draining. It can be reached from
+ * the internet.
+ */
 import { createServer } from "node:http";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { createConnections } from "../../http/connections.ts";
@@ -27,17 +30,23 @@ const LIMITS = {
   maxHeaderSize: 8 * 1024,
 } as const;
 
-/** A burst has as many deliveries as a build has jobs, at most 4,000, and through a proxy they share connections. */
+/**
+ * A burst has as many deliveries as a build has jobs, at most 4,000, and through a proxy they share
+ * connections.
+ */
 const MAX_CONNECTIONS = 2_400;
 
-/** @throws if it can't listen, as {@link listen} does. */
+/**
+ * Starts the server, and resolves once it listens.
+ * @throws if it can't listen, as {@link listen} does.
+ */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
   const app = express();
   app.disable("x-powered-by").disable("etag");
   const connections = createConnections(options.maxConnections ?? MAX_CONNECTIONS);
   const receive = createReceiver({
     ...options,
-    // Only these count: anybody can send a request.
+    // Only authentic requests count, as anybody can send one.
     onAuthentic: ({ socket }) => {
       connections.spoke(socket);
     },
@@ -53,7 +62,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
     }
     options.metrics.answered("rejected", "error");
     options.log.error({ err: error }, "a delivery failed");
-    response.status(500).json({ error: "a bug of Curfew's own: see its log" });
+    response.status(500).json({ error: "a bug in Curfew: see its log" });
   });
 
   const server = createServer(LIMITS, (request, response) => {

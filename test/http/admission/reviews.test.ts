@@ -165,7 +165,7 @@ describe("a planner with a bug", () => {
       code: 500,
       reason: "InternalError",
     });
-    expect((body as { message: string }).message).toMatch(/bug of its own \(TypeError: x is undefined\).*report/);
+    expect((body as { message: string }).message).toMatch(/bug in Curfew \(TypeError: x is undefined\).*report/);
     expect(await admission.post(reviewOf(JOB, CRON_JOB_KIND))).toMatchObject({ status: 200 });
     expect(admission.logged).toContainEqual(
       expect.objectContaining({ level: "error", namespace: "ci", name: "build-1" }),

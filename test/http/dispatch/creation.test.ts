@@ -96,7 +96,7 @@ test("doesn't fail a Buildkite job if the dispatcher itself lacks permission", a
   const job = fake.schedule();
   await expect.poll(() => dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "forbidden" })).toBeGreaterThan(1);
   expect(job.state).toBe("scheduled");
-  expect(dispatcher.log()).toContain("may not create Jobs");
+  expect(dispatcher.log()).toContain("not allowed to create Jobs");
   api.fault = () => undefined;
   await expect.poll(() => api.jobs()).toHaveLength(1);
 });

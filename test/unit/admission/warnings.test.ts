@@ -30,5 +30,5 @@ test("a long warning is cut between characters, and shows it", () => {
 test("if there are many warnings, the first are kept and the rest counted", () => {
   const bounded = boundWarnings(Array.from({ length: 20 }, (_, index) => `warning ${index}`));
   expect(bounded).toHaveLength(8);
-  expect(bounded.at(-1)).toMatch(/^13 further warnings/);
+  expect(bounded.at(-1)).toMatch(/^13 more warnings/);
 });

@@ -97,11 +97,11 @@ surprise: true
 });
 
 test.each([
-  ["two queues with the same name", "queues: [{ name: a }, { name: a }]", 'queues[1].name: "a" is there twice'],
+  ["two queues with the same name", "queues: [{ name: a }, { name: a }]", 'queues[1].name: "a" is used twice'],
   [
     "two default queues",
     "queues: [{ name: a, default: true }, { name: b, default: true }]",
-    "queues: only one may be the default",
+    "queues: only one can be the default",
   ],
   [
     "acquire mode without an agent token",
@@ -111,7 +111,7 @@ test.each([
   [
     "a limit if nobody would come back to the jobs left over",
     "queues: [{ name: a, maxInFlight: 3 }]",
-    "queues[0].maxInFlight: needs `stacks`: without it nobody comes back to the jobs left over",
+    "queues[0].maxInFlight: needs `stacks`: without it, nothing comes back to the jobs beyond this limit",
   ],
 ])("refuses %s", (_what, queues, problem) => {
   expect(problemsOf(`webhook: { secrets: [{ env: WEBHOOK_TOKEN }] }\n${queues}`)).toEqual([problem]);
