@@ -9,7 +9,9 @@ import { build, type BuildResult, type Metafile, type Plugin } from "esbuild";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** Bundled CommonJS packages call `require` for Node's modules, and ES modules have no `require`. */
+/**
+ * Bundled CommonJS packages call `require` for Node's modules, and ES modules have no `require`.
+ */
 const REQUIRE = `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);`;
 
 /**

@@ -9,10 +9,10 @@ import { readScript } from "./embed-scripts.ts";
 const isShell = (file: string): boolean => /^#!.*\b(ba|da)?sh\b/.test(readFileSync(file, "utf8").slice(0, 80));
 
 /**
- * What the wrappers do on purpose: change variables in a subshell only (2030, 2031), expand a trap's
- * text when they set it (2064), split words (2086), open a FIFO for reading and writing at once
- * (2094), use names that end in a number (2154), give signals by number (2172), and call functions
- * only from traps (2317, 2329).
+ * What the wrappers do on purpose: change variables in a subshell only (2030, 2031), expand a
+ * trap's text when they set it (2064), split words (2086), open a FIFO for reading and writing at
+ * once (2094), use names that end in a number (2154), give signals by number (2172), and call
+ * functions only from traps (2317, 2329).
  */
 const WRAPPER_EXCEPTIONS = "SC2030,SC2031,SC2064,SC2086,SC2094,SC2154,SC2172,SC2317,SC2329";
 

@@ -1,7 +1,7 @@
 /**
- * `npm run embed` writes src/injection/wrapper/scripts.generated.ts from the `.sh` files next to it.
- * The planner then reads no files, and the scripts stay files that people and shellcheck can read.
- * `--check` writes nothing, and fails if the generated file is stale.
+ * `npm run embed` writes src/injection/wrapper/scripts.generated.ts from the `.sh` files next to
+ * it. The planner then reads no files, and the scripts stay files that people and shellcheck can
+ * read. `--check` writes nothing, and fails if the generated file is stale.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

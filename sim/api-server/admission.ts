@@ -1,4 +1,7 @@
-/** How the small API server asks mutating webhooks: an AdmissionReview over TLS, its patch applied, its refusal as the real one words it. */
+/**
+ * How the small API server asks mutating webhooks: an AdmissionReview over TLS, its patch applied,
+ * its refusal as the real one words it.
+ */
 import { randomUUID } from "node:crypto";
 import { request } from "node:https";
 import fastJsonPatch, { type Operation } from "fast-json-patch";
@@ -25,7 +28,10 @@ interface AdmissionResponse {
   readonly status?: { readonly code?: number; readonly message?: string };
 }
 
-/** Sends a Job that is to be created through every webhook that selects it, in order. Throws StatusError where one refuses. */
+/**
+ * Sends a Job that is to be created through every webhook that selects it, in order. Throws
+ * StatusError where one refuses.
+ */
 export async function admit(
   webhooks: readonly AdmissionWebhook[],
   job: JobObject,

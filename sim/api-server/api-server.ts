@@ -1,7 +1,8 @@
 /**
- * A small Kubernetes API server for Jobs, in this process: create, get, list, watch and delete with the status codes, Status bodies and
- * watch events of the real one, mutating webhooks over TLS, and faults on demand. What it leaves out: authentication, other
- * kinds, update, field selectors, and running anything: tests and the demo move a Job's status by `setStatus`.
+ * A small Kubernetes API server for Jobs, in this process: create, get, list, watch and delete with
+ * the status codes, Status bodies and watch events of the real one, mutating webhooks over TLS, and
+ * faults on demand. What it leaves out: authentication, other kinds, update, field selectors, and
+ * running anything: tests and the demo move a Job's status by `setStatus`.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/
  */
 import { randomUUID } from "node:crypto";
@@ -22,7 +23,10 @@ export interface ApiRequest {
   readonly name: string | undefined;
 }
 
-/** What goes wrong instead. `delay` only makes it slow; `lost-answer` carries the request out and then drops the connection. */
+/**
+ * What goes wrong instead. `delay` only makes it slow; `lost-answer` carries the request out and
+ * then drops the connection.
+ */
 export type Fault =
   | { readonly kind: "status"; readonly code: number; readonly message?: string; readonly retryAfterSeconds?: number }
   | { readonly kind: "delay"; readonly milliseconds: number }
@@ -30,7 +34,10 @@ export type Fault =
   | { readonly kind: "lost-answer" };
 
 export interface ApiServerOptions {
-  /** Serve HTTPS with this certificate (PEM). Without: plain HTTP, which client-node only takes with `skipTLSVerify`. */
+  /**
+   * Serve HTTPS with this certificate (PEM). Without: plain HTTP, which client-node only takes with
+   * `skipTLSVerify`.
+   */
   readonly tls?: { readonly key: string; readonly cert: string; readonly ca: string };
   readonly webhooks?: readonly AdmissionWebhook[];
 }
@@ -47,7 +54,10 @@ export interface ApiServer {
   timesCreated(name: string): number;
   /** How many connections were ever made. */
   connections(): number;
-  /** Merges into a Job's status, as the Job controller would, and tells the watches. False: there is no such Job. */
+  /**
+   * Merges into a Job's status, as the Job controller would, and tells the watches. False: there is
+   * no such Job.
+   */
   setStatus(namespace: string, name: string, status: JobStatusObject): boolean;
   /** Removes a Job as the TTL controller would. */
   remove(namespace: string, name: string): void;

@@ -1,4 +1,7 @@
-/** Short-lived certificates for tests, benches and the demo: a CA and a serving certificate that it signed. */
+/**
+ * Short-lived certificates for tests, benches and the demo: a CA and a serving certificate that it
+ * signed.
+ */
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import forge from "node-forge";
 
@@ -11,7 +14,9 @@ export interface ServingPair {
 export interface TestAuthority {
   /** PEM, as in a webhook's caBundle. */
   readonly ca: string;
-  /** A new key and certificate for localhost and 127.0.0.1, valid for `days` from an hour ago on. */
+  /**
+   * A new key and certificate for localhost and 127.0.0.1, valid for `days` from an hour ago on.
+   */
   readonly issue: (options?: { readonly days?: number }) => ServingPair;
 }
 

@@ -1,7 +1,13 @@
-/** The Jobs of the small API server: names that exist once, resource versions, watches with their history. */
+/**
+ * The Jobs of the small API server: names that exist once, resource versions, watches with their
+ * history.
+ */
 import type { ServerResponse } from "node:http";
 
-/** A Job as JSON. client-node's V1Job is a class, and its dates are Dates; on the wire there are neither. */
+/**
+ * A Job as JSON. client-node's V1Job is a class, and its dates are Dates; on the wire there are
+ * neither.
+ */
 export interface JobObject {
   readonly apiVersion?: string;
   readonly kind?: string;
@@ -122,7 +128,10 @@ export class JobStore {
     return [...this.#jobs.values()];
   }
 
-  /** One page of a list: `limit` and `continue` as the API has them; the token is the index to go on from. */
+  /**
+   * One page of a list: `limit` and `continue` as the API has them; the token is the index to go on
+   * from.
+   */
   page(namespace: string, query: URLSearchParams): object {
     const selects = selector(query.get("labelSelector"));
     const found = this.list().filter((job) => isIn(namespace, job) && selects(job));

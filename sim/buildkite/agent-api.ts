@@ -1,7 +1,7 @@
 /**
- * The fake's agent API: as much as a real buildkite-agent 3 or 4 needs to register, take a job, run it and report how it ended
- * (read from the agent's own fake in agent/fake_api_server_test.go and its API client). The agent asks for its stream of pings first,
- * gets a 404, and polls.
+ * The fake's agent API: as much as a real buildkite-agent 3 or 4 needs to register, take a job, run
+ * it and report how it ended (read from the agent's own fake in agent/fake_api_server_test.go and
+ * its API client). The agent asks for its stream of pings first, gets a 404, and polls.
  */
 import { randomUUID } from "node:crypto";
 import type { BuildkiteJobs, FakeJob } from "./jobs.ts";
@@ -58,7 +58,10 @@ function register(fake: BuildkiteJobs, token: string, body: Record<string, unkno
   return [200, { id: randomUUID(), name, access_token: session, endpoint: "", meta_data: tags, ...intervals }];
 }
 
-/** An agent takes a job by its session's token; what it says of it afterwards comes with the job's own. */
+/**
+ * An agent takes a job by its session's token; what it says of it afterwards comes with the job's
+ * own.
+ */
 function answerAboutJob(fake: BuildkiteJobs, call: FakeCall, job: FakeJob, action: string): Answer {
   const { id } = job;
   if (action === "PUT acquire" || action === "PUT accept") {

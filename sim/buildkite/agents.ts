@@ -1,6 +1,7 @@
 /**
- * Agents without a kubelet: each takes jobs from the fake Buildkite as buildkite-agent would, in a Pod that is only told of its state.
- * {@link simulateAgents} gives one to every Job of the small API server.
+ * Agents without a kubelet: each takes jobs from the fake Buildkite as buildkite-agent would, in a
+ * Pod that is only told of its state. {@link simulateAgents} gives one to every Job of the small
+ * API server.
  */
 import { setTimeout } from "node:timers/promises";
 import type { ApiServer, JobObject } from "../api-server/api-server.ts";
@@ -18,7 +19,9 @@ export interface AgentsOptions {
   readonly dies?: () => boolean;
 }
 
-/** What became of the agents: none is there any more in `idle`, `ran`, `refused`, `died`, `deleted`. */
+/**
+ * What became of the agents: none is there any more in `idle`, `ran`, `refused`, `died`, `deleted`.
+ */
 export interface AgentCounts {
   running: number;
   ran: number;

@@ -1,6 +1,6 @@
 /**
- * Buildkite as the dispatcher and its agents see it, in this process: its jobs over HTTP, by the Stacks API and by the agent API that a
- * real buildkite-agent runs a job against.
+ * Buildkite as the dispatcher and its agents see it, in this process: its jobs over HTTP, by the
+ * Stacks API and by the agent API that a real buildkite-agent runs a job against.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

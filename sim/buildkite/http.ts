@@ -21,7 +21,10 @@ export function answerJson(
   response.end(body === undefined ? undefined : JSON.stringify(body));
 }
 
-/** The body, inflated: parsed where it says that it is JSON, else as it is (an agent's log chunks are gzipped text). */
+/**
+ * The body, inflated: parsed where it says that it is JSON, else as it is (an agent's log chunks
+ * are gzipped text).
+ */
 export async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

@@ -1,7 +1,9 @@
 /**
  * The jobs of one Buildkite cluster, their states, and the agents that take them. It follows
- * https://buildkite.com/docs/apis/agent-api/stacks, /docs/agent/self-hosted/tokens/job-acquisition-tokens and
- * /docs/pipelines/configure/defining-steps#job-states. What those leave open and is guessed here is marked "inferred".
+ * https://buildkite.com/docs/apis/agent-api/stacks,
+ * /docs/agent/self-hosted/tokens/job-acquisition-tokens and
+ * /docs/pipelines/configure/defining-steps#job-states. What those leave open and is guessed here is
+ * marked "inferred".
  */
 import { randomUUID } from "node:crypto";
 
@@ -35,7 +37,10 @@ export interface FakeAgent {
   leaving?: boolean;
 }
 
-/** A job's log, as far as it has come, without the times that the agent puts before each line (ESC _bk;t=… BEL). */
+/**
+ * A job's log, as far as it has come, without the times that the agent puts before each line (ESC
+ * _bk;t=… BEL).
+ */
 export function logOf({ chunks }: FakeJob): string {
   return Buffer.concat(Object.values(chunks))
     .toString()
@@ -62,7 +67,10 @@ export class BuildkiteJobs {
   /** Calls to the Stacks API, `METHOD /path` with the stack left out, in order. */
   readonly calls: string[] = [];
   readonly now: () => number;
-  /** What `--endpoint` is for an agent, and `stacks.endpoint` for the dispatcher; empty until it's served. */
+  /**
+   * What `--endpoint` is for an agent, and `stacks.endpoint` for the dispatcher; empty until it's
+   * served.
+   */
   endpoint = "";
   readonly #tokens = new Map<string, { readonly id: string; readonly until: number }>();
 
@@ -99,7 +107,10 @@ export class BuildkiteJobs {
     if (job && job.state !== "finished") job.state = "canceled";
   }
 
-  /** Jobs that wait, as the Stacks API lists them: reserved ones are left out until their reservations expire. */
+  /**
+   * Jobs that wait, as the Stacks API lists them: reserved ones are left out until their
+   * reservations expire.
+   */
   scheduled(queue: string): FakeJob[] {
     return [...this.jobs.values()].filter((job) => job.queue === queue && this.stateOf(job) === "scheduled");
   }
@@ -130,7 +141,10 @@ export class BuildkiteJobs {
     return token;
   }
 
-  /** What a registration token is good for: any job, one job, or nothing. A job's token ends with its reservation, if that is earlier. */
+  /**
+   * What a registration token is good for: any job, one job, or nothing. A job's token ends with
+   * its reservation, if that is earlier.
+   */
   judgeToken(
     token: string,
   ): { readonly kind: "any" } | { readonly kind: "one"; readonly id: string } | { readonly kind: "none" } {
@@ -142,8 +156,8 @@ export class BuildkiteJobs {
   }
 
   /**
-   * An agent without a job asks. It gets the job of the highest priority that waits longest; none on a paused queue, and none that is
-   * reserved. Tags: the job's rules must all be among them.
+   * An agent without a job asks. It gets the job of the highest priority that waits longest; none
+   * on a paused queue, and none that is reserved. Tags: the job's rules must all be among them.
    */
   dispatchTo(tags: readonly string[]): FakeJob | undefined {
     if (this.paused) return undefined;
@@ -157,7 +171,10 @@ export class BuildkiteJobs {
     return job;
   }
 
-  /** An agent asks for this very job. Refused (HTTP 422) unless it waits or is reserved (inferred); on a paused queue it may (inferred). */
+  /**
+   * An agent asks for this very job. Refused (HTTP 422) unless it waits or is reserved (inferred);
+   * on a paused queue it may (inferred).
+   */
   acquire(id: string): FakeJob | undefined {
     const job = this.jobs.get(id);
     if (!job || !["scheduled", "reserved"].includes(this.stateOf(job))) return undefined;

@@ -77,7 +77,10 @@ export function serveStacksApi(fake: BuildkiteJobs, call: FakeCall): void {
   }
 }
 
-/** One page; the cursor is the last job's UUID. It is not a snapshot: jobs come and go between pages. */
+/**
+ * One page; the cursor is the last job's UUID. It is not a snapshot: jobs come and go between
+ * pages.
+ */
 function listing(fake: BuildkiteJobs, query: URLSearchParams): object {
   const limit = Math.min(Number(query.get("limit") ?? 100), LIMIT);
   const sorted = fake.scheduled(query.get("queue_key") ?? "").sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -1,4 +1,7 @@
-/** Deliveries as Buildkite sends them: https://buildkite.com/docs/apis/webhooks/pipelines/job-events. */
+/**
+ * Deliveries as Buildkite sends them:
+ * https://buildkite.com/docs/apis/webhooks/pipelines/job-events.
+ */
 import { createHmac } from "node:crypto";
 import type { FakeJob } from "./jobs.ts";
 

@@ -1,7 +1,8 @@
 /**
- * A container as a process: PID 1 of a PID and a mount namespace and of a session of its own, as runc makes it, with the capabilities
- * that Kubernetes gives and exactly the environment that it is given.
- * Where the machine allows no namespaces it is a plain process, `isolation.reason` says why, and in CI that is an error.
+ * A container as a process: PID 1 of a PID and a mount namespace and of a session of its own, as
+ * runc makes it, with the capabilities that Kubernetes gives and exactly the environment that it is
+ * given. Where the machine allows no namespaces it is a plain process, `isolation.reason` says why,
+ * and in CI that is an error.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -22,17 +23,28 @@ export interface ContainerOptions {
   /** Ignored where there are no namespaces. */
   readonly mounts?: readonly Mount[];
   readonly readOnlyRoot?: boolean;
-  /** How many processes its user may have on this machine, root excepted; default: as many as we may. */
+  /**
+   * How many processes its user may have on this machine, root excepted; default: as many as we
+   * may.
+   */
   readonly processes?: number;
   readonly uid?: number;
   /** Default: those that a container has unless its securityContext says otherwise. */
   readonly capabilities?: readonly string[];
   readonly cwd?: string;
-  /** What stdin gives, then its end; `open`: `stdin` of the container; default: none (/dev/null). */
+  /**
+   * What stdin gives, then its end; `open`: `stdin` of the container; default: none (/dev/null).
+   */
   readonly stdin?: "open" | { readonly text: string };
-  /** A terminal, as `tty: true` and `stdin: true` give; input goes to `stdin`, stderr joins stdout. Root only. */
+  /**
+   * A terminal, as `tty: true` and `stdin: true` give; input goes to `stdin`, stderr joins stdout.
+   * Root only.
+   */
   readonly tty?: boolean;
-  /** Joins this one's PID namespace, as shareProcessNamespace does; that container's PID 1 stands for the pause container. */
+  /**
+   * Joins this one's PID namespace, as shareProcessNamespace does; that container's PID 1 stands
+   * for the pause container.
+   */
   readonly inNamespaceOf?: Container;
   /** Runs as a plain process though namespaces are there. */
   readonly plain?: boolean;
@@ -41,7 +53,10 @@ export interface ContainerOptions {
 /** What a container's processes may do. */
 export type Privileges = Pick<ContainerOptions, "uid" | "capabilities">;
 
-/** Docker's and containerd's default set (containerd, pkg/oci/spec.go, defaultUnixCaps), which Kubernetes leaves to the runtime. */
+/**
+ * Docker's and containerd's default set (containerd, pkg/oci/spec.go, defaultUnixCaps), which
+ * Kubernetes leaves to the runtime.
+ */
 export const DEFAULT_CAPABILITIES: readonly string[] = [
   ...["chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "net_bind_service"],
   ...["net_raw", "sys_chroot", "mknod", "audit_write", "setfcap"],
@@ -59,7 +74,9 @@ export interface Exit {
   readonly at: number;
 }
 
-/** How containers are isolated on this machine: `root` or `user` namespaces, or not at all and why. */
+/**
+ * How containers are isolated on this machine: `root` or `user` namespaces, or not at all and why.
+ */
 export type Isolation = { readonly kind: "root" | "user" } | { readonly kind: "none"; readonly reason: string };
 
 const namespaceFlags = ["--fork", "--pid", "--mount", "--mount-proc", "--kill-child"];
@@ -112,7 +129,8 @@ export class Container {
     const [command = "", ...args] = this.#nested ? isolatedArgv(options) : options.argv;
     const input = options.tty === true || options.stdin !== undefined;
     this.#process = spawn(command, args, {
-      // script runs its command by $SHELL, which is not set everywhere, and not a POSIX shell everywhere.
+      // script runs its command by $SHELL, which is not set everywhere, and not a POSIX shell
+      // everywhere.
       env: this.#nested ? { ...process.env, SHELL: "/bin/sh" } : (options.env ?? defaultEnvironment),
       stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
       detached: true, // a process group of its own, to be killed as a whole
@@ -201,7 +219,10 @@ export class Container {
     }
   }
 
-  /** Resolves with the first line of stdout that equals `text`; rejects when it has not come within `timeout` milliseconds. */
+  /**
+   * Resolves with the first line of stdout that equals `text`; rejects when it has not come within
+   * `timeout` milliseconds.
+   */
   async saw(text: string, timeout = 10_000): Promise<Line> {
     for (const end = performance.now() + timeout; ;) {
       const line = this.lines.find((candidate) => candidate.text === text);
@@ -213,7 +234,10 @@ export class Container {
     }
   }
 
-  /** Kills it and all that is in it, at once and without a word. Its own end has done so already; its PID may be another's since. */
+  /**
+   * Kills it and all that is in it, at once and without a word. Its own end has done so already;
+   * its PID may be another's since.
+   */
   remove(): void {
     if (this.running) {
       this.kill("SIGKILL");
@@ -247,7 +271,10 @@ export const descendants = (pid: number): number[] => children(pid).flatMap((chi
 
 const quote = (argument: string): string => `'${argument.replaceAll("'", "'\\''")}'`;
 
-/** Namespaces, then mounts, then the user, then exactly the environment, then the argv: each step executes the next, none stays. */
+/**
+ * Namespaces, then mounts, then the user, then exactly the environment, then the argv: each step
+ * executes the next, none stays.
+ */
 const isolatedArgv = (options: ContainerOptions): string[] => {
   const mounts = (options.mounts ?? []).flatMap(({ source, target = source, readOnly = false }) => [
     `mount --bind ${quote(source)} ${quote(target)}`,
@@ -276,7 +303,8 @@ const isolatedArgv = (options: ContainerOptions): string[] => {
         ];
   const limit = options.processes === undefined ? [] : ["prlimit", `--nproc=${options.processes}`];
   const inside = [...limit, ...privileges, "env", "-i", ...environment, ...options.argv];
-  // In another's PID namespace its process group is what is killed at its end, in the place of a cgroup.
+  // In another's PID namespace its process group is what is killed at its end, in the place of a
+  // cgroup.
   const session = options.tty === true ? ["setsid", "-c", "-w"] : joined === undefined ? ["setsid"] : [];
   const whole = [...enter, "sh", "-c", [...mounts, 'exec "$@"'].join(" && "), "sh", ...session, ...inside];
   return [

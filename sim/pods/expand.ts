@@ -1,7 +1,7 @@
 /**
- * Expands `$(NAME)` in an element of `command` or `args` as kubelet does: a known name becomes its value, an unknown reference stays,
- * `$$` becomes `$`. Values are not expanded again.
- * Source: kubernetes/kubernetes, third_party/forked/golang/expansion/expand.go.
+ * Expands `$(NAME)` in an element of `command` or `args` as kubelet does: a known name becomes its
+ * value, an unknown reference stays, `$$` becomes `$`. Values are not expanded again. Source:
+ * kubernetes/kubernetes, third_party/forked/golang/expansion/expand.go.
  */
 export const expand = (text: string, environment: Readonly<Record<string, string>>): string =>
   text.replace(/\$(?:(\$)|\(([^)]*)\))/g, (reference, operator: string | undefined, name: string | undefined) =>

@@ -1,7 +1,8 @@
 /**
- * A Pod's containers as processes: what kubelet and a container runtime make of `command`, `args`, `env` and emptyDir volumes. A
- * volume is a folder of its own, and its mount path is put in its place wherever it stands in argv, so that nothing outside has to
- * exist. No probes, no restarts, no init containers.
+ * A Pod's containers as processes: what kubelet and a container runtime make of `command`, `args`,
+ * `env` and emptyDir volumes. A volume is a folder of its own, and its mount path is put in its
+ * place wherever it stands in argv, so that nothing outside has to exist. No probes, no restarts,
+ * no init containers.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,7 +33,10 @@ interface VolumeMount {
   readonly readOnly?: boolean;
 }
 
-/** Starts all containers at once. @throws where an image is not there, as the container could not start. */
+/**
+ * Starts all containers at once.
+ * @throws where an image is not there, as the container could not start.
+ */
 export function startPod(spec: PodSpecObject, pull: Pull): Pod {
   const volumes = new Map<string, string>();
   const folderOf = (volume: string): string => {
