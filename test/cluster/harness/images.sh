@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the images that the cluster runs, and the project's own from its Dockerfile. Needs root, and build.sh to have run.
-# usage: images.sh test              prints the archive of the stand-ins; cached by what they are made from
+# usage: images.sh test              prints the stand-ins' archive, which is cached by what they're made from
 #        images.sh project TAG FILE  builds the checkout's Dockerfile and saves it as TAG to FILE
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -8,7 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/versions.sh"
 export PATH=/usr/bin:$PATH:/usr/sbin DOCKER_BUILDKIT=1 DOCKER_HOST=unix://$cache/.docker/docker.sock
 
-# A dockerd of our own, whose layers are kept in the cache. It dies with this script.
+# Starts our own dockerd, whose layers are kept in the cache. It ends with this script.
 start_dockerd() {
   mkdir -p "$cache/.docker"
   exec 8>"$cache/.docker/lock"
@@ -39,7 +39,7 @@ debian_rootfs() {
   mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1)
   debootstrap --variant=minbase --include=tini,bash,ca-certificates,procps bookworm "$root" ${mirror:+"$mirror"} >"$context.debootstrap.log"
   rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}
-  cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" # builds inside trust what this machine trusts
+  cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" # so that builds inside trust what this machine trusts
   tar -C "$root" --exclude='./dev/*' -cf "$context/rootfs.tar" .
   rm -rf "$root"
 }
@@ -64,7 +64,7 @@ node_and_npm() {
   rm -rf "$context/npm-install"
 }
 
-# The archive's name: a sum of all that the images are made from.
+# The archive's name, with a checksum of everything that the images are made from.
 test_archive() {
   echo "$cache/images-$(cat "$here/images.sh" "$here"/images/* <(echo "$BUILDKITE_AGENT_VERSION") | sha256sum | cut -c1-12).tar"
 }
@@ -95,7 +95,8 @@ test_images() {
   rm -rf "$context"
 }
 
-# save_project TAG FILE: on the base image from the archive, which may be there without dockerd's layers.
+# save_project TAG FILE: builds on the base image, and loads that from the archive if dockerd doesn't
+# have it.
 save_project() {
   { docker image inspect node:24-bookworm-slim || docker load --input "$(test_archive)"; } >/dev/null 2>&1 &&
     docker build --quiet --network host --tag "$1" "$here/../../.." >/dev/null &&
@@ -105,7 +106,7 @@ save_project() {
 
 project_image() {
   start_dockerd && save_project "$@" && return
-  echo "once more without the layers of earlier builds: one that was killed may have broken them" >&2
+  echo "trying again without the layers of earlier builds, which a killed build may have broken" >&2
   stop_dockerd
   rm -rf "$cache/.docker/data"
   start_dockerd

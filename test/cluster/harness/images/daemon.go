@@ -1,6 +1,6 @@
-// daemon stands in for the programs that run beside a Job's main container, in as far as the Job's end depends on them: what it
-// answers on which port, how it can be told to quit, how long its end takes, and with which code. It is the one whose name it is run
-// by, or that DAEMON names.
+// daemon stands in for the programs that run beside a Job's main container, as far as the Job's end
+// depends on them: what they answer on which port, how they're told to quit, how long they take to end,
+// and with which code. Which one it is depends on the name that it's run by, or on DAEMON.
 package main
 
 import (
@@ -22,7 +22,7 @@ type daemon struct {
 	quit   bool          // POST /quitquitquit ends it with 0
 	linger time.Duration // from TERM to its end
 	code   int           // after TERM
-	ships  bool          // at its end it writes out the log files that its arguments, or the files that these name, have a glob for
+	ships  bool          // writes out log files at its end: a glob for them is in its arguments, or in files that these name
 }
 
 var daemons = map[string]daemon{
@@ -88,7 +88,7 @@ func main() {
 	os.Exit(self.code)
 }
 
-// wait returns once something listens at address; as `cloud-sql-proxy wait`, at most 30 s later.
+// wait returns once something listens at address, or fails after 30 s, like `cloud-sql-proxy wait`.
 func wait(address string) {
 	for range 300 {
 		if connection, err := net.Dial("tcp", address); err == nil {
@@ -102,7 +102,7 @@ func wait(address string) {
 
 var glob = regexp.MustCompile(`/[\w/]*\*[\w.]*`)
 
-// ship writes out the log files, late, as one that sends them in batches.
+// ship writes out the log files, late, like a program that sends them in batches.
 func ship(arguments []string) {
 	texts := arguments
 	for _, argument := range arguments {

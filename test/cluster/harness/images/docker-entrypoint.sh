@@ -1,3 +1,3 @@
 #!/bin/sh
-# As the entry points of that name, which prepare things and then run what they are given.
+# Like the entry points of that name, which prepare things and then run their arguments.
 exec "$@"
