@@ -3,6 +3,7 @@
  * server's own words in errors.
  */
 import { ApiException } from "@kubernetes/client-node";
+import { statusMessage } from "../src/kubernetes/status-message.ts";
 import { rejectAfter } from "../src/process/deadline.ts";
 import type { WriteOutcome } from "./cluster.ts";
 
@@ -32,17 +33,6 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // fetch itself only says "fetch failed".
   return error.cause instanceof Error ? `${error.message}: ${reasonOf(error.cause)}` : error.message;
-}
-
-/** client-node doesn't parse the body of an answer that it doesn't expect. */
-function statusMessage(body: unknown): string | undefined {
-  try {
-    const status: unknown = typeof body === "string" ? JSON.parse(body) : body;
-    const message = typeof status === "object" && status !== null && "message" in status ? status.message : undefined;
-    return typeof message === "string" ? message : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The answer, or undefined if the object doesn't exist. */

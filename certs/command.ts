@@ -31,7 +31,8 @@ const NOWHERE = "http://localhost:8080";
 function loadKubeConfig(): KubeConfig {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromDefault();
-  if (kubeConfig.getCurrentCluster()?.server === NOWHERE)
+  const server = kubeConfig.getCurrentCluster()?.server;
+  if (server === undefined || server === NOWHERE)
     throw new Error("no API server is known here: set KUBECONFIG, or run it in the cluster (curfew certs --help)");
   return kubeConfig;
 }

@@ -26,8 +26,9 @@ export async function runCerts(settings: CertsSettings, kubeConfig: KubeConfig):
 
 function startCerts(settings: CertsSettings, kubeConfig: KubeConfig, context: ServeContext): Drain {
   const stopping = new AbortController();
-  context.log.info({ opsPort: context.opsPort, namespace: settings.namespace }, "started");
   const kept = keepCertificates({ ...context, settings, kubeConfig, signal: stopping.signal });
+  kept.catch(context.fail);
+  context.log.info({ opsPort: context.opsPort, namespace: settings.namespace }, "started");
   return async () => {
     stopping.abort();
     await kept;
@@ -44,11 +45,17 @@ export interface KeepOptions extends Pick<ServeContext, "log" | "registry" | "se
   readonly keys?: () => Keys;
 }
 
-/** Keeps the certificates until the signal; a step that was begun is brought to its end. Never rejects. */
-export async function keepCertificates(options: KeepOptions): Promise<void> {
-  const { kubeConfig, settings, log, registry, setReadiness, signal, pollMs = POLL_MS, retryMs = RETRY_MS } = options;
-  const metrics = createCertsMetrics(registry);
-  const reconciler = createReconciler(options, metrics);
+/**
+ * Keeps the certificates until the signal, and resolves. A step that was begun is finished.
+ * @throws at once if the kubeconfig names no cluster.
+ */
+export function keepCertificates(options: KeepOptions): Promise<void> {
+  const metrics = createCertsMetrics(options.registry);
+  return runRounds(options, createReconciler(options, metrics), metrics);
+}
+
+async function runRounds(options: KeepOptions, reconciler: Reconciler, metrics: CertsMetrics): Promise<void> {
+  const { kubeConfig, settings, log, setReadiness, signal, pollMs = POLL_MS, retryMs = RETRY_MS } = options;
   let lastSuccess = -Infinity;
   let lastFailure = "no look at the cluster yet";
   setReadiness(() =>

@@ -47,5 +47,9 @@ async function startAdmission(
     },
   });
   onEnd(watch.close);
-  return server.drain;
+  return (windowMs, deadlineMs) => {
+    // A certificate that comes now changes nothing any more.
+    watch.close();
+    return server.drain(windowMs, deadlineMs);
+  };
 }

@@ -30,6 +30,8 @@ export interface OpsServer {
   readonly close: () => void;
 }
 
+const IDLE_TIMEOUT_MS = 10_000;
+
 const LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 10_000,
@@ -59,6 +61,9 @@ export async function startOpsServer(options: OpsServerOptions): Promise<OpsServ
       send(response, answer);
     });
   });
+  // One request for each connection, and none that isn't read or written for long.
+  server.maxRequestsPerSocket = 1;
+  server.setTimeout(IDLE_TIMEOUT_MS);
   server.on("connection", createConnections(MAX_CONNECTIONS).opened);
   const port = await listen(server, options.host, options.port);
   return {

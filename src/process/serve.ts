@@ -26,6 +26,8 @@ export interface ServeContext {
    * called first.
    */
   readonly onEnd: (close: () => void) => void;
+  /** Ends the process with an error that nobody awaits. */
+  readonly fail: (error: unknown) => void;
 }
 
 /**
@@ -55,6 +57,8 @@ export async function serve(
   let readiness = (): Readiness => ({ ready: false, reason: "starting" });
   let isDraining = false;
   const termination = untilTermination();
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => undefined); // it may come when nobody waits for it any more
   const closers = [termination.dispose];
   try {
     const ops = await startOpsServer({ host, port: opsPort, registry, readiness: () => readiness() });
@@ -67,9 +71,10 @@ export async function serve(
         if (!isDraining) readiness = read;
       },
       onEnd: (close) => closers.push(close),
+      fail: failure.reject,
     });
 
-    const signal = await termination.first;
+    const signal = await Promise.race([termination.first, failure.promise]);
     log.info({ signal, drainSeconds }, "draining");
     isDraining = true;
     readiness = () => ({ ready: false, reason: `draining after ${signal}` });

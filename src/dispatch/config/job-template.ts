@@ -54,7 +54,10 @@ export function readTemplate(
   const field = source.templateFile === undefined ? "template" : "templateFile";
   if (source.template !== undefined && source.templateFile !== undefined)
     report("give template or templateFile, not both", [field]);
-  const raw = source.templateFile === undefined ? source.template : parseFile(source.templateFile, readFile, report);
+  const raw =
+    source.templateFile === undefined
+      ? (source.template ?? undefined) // YAML's empty value is null
+      : parseFile(source.templateFile, readFile, report);
   if (raw === undefined) return DEFAULT_TEMPLATE;
   const parsed = jobTemplate.safeParse(raw);
   if (!parsed.success) {

@@ -43,7 +43,10 @@ export interface MirrorOptions {
 export class JobMirror {
   readonly #api: Pick<JobsApi, "list" | "watch">;
   readonly #options: MirrorOptions;
+  /** By name. */
   readonly #jobs = new Map<string, JobView>();
+  /** The names of the Jobs for each Buildkite job, by its UUID. */
+  readonly #names = new Map<string, Set<string>>();
   readonly #abort = new AbortController();
   #running = false;
   #synced = false;
@@ -63,9 +66,9 @@ export class JobMirror {
     return this.#jobs.values();
   }
 
-  /** The Job with this name, if it's known. */
-  view(name: string): JobView | undefined {
-    return this.#jobs.get(name);
+  /** The Jobs for one Buildkite job, without a look at the others. */
+  viewsOf(buildkiteJobId: string): JobView[] {
+    return [...(this.#names.get(buildkiteJobId) ?? [])].flatMap((name) => this.#jobs.get(name) ?? []);
   }
 
   /** Adds a Job that was just created, so that it counts before the watch reports it. */
@@ -112,22 +115,32 @@ export class JobMirror {
       signal,
     );
     // What was added while the list was on its way stays: the watch decides about it.
-    for (const name of before) if (!seen.has(name)) this.#jobs.delete(name);
+    for (const name of before) if (!seen.has(name)) this.#delete(name);
     this.#synced = true;
     // When the watch ends, there's a new list. That removes Jobs that were added after their
     // deletion had been reported, and helps if the version is too old (410 Gone).
     for await (const event of this.#api.watch(namespace, version, signal)) {
       if (event.type === "ERROR") return;
-      if (event.type === "DELETED") this.#jobs.delete(event.object.metadata.name);
+      if (event.type === "DELETED") this.#delete(event.object.metadata.name);
       else this.#put(event.object);
     }
+  }
+
+  #delete(name: string): void {
+    const { buildkiteJobId = "" } = this.#jobs.get(name) ?? {};
+    const names = this.#names.get(buildkiteJobId);
+    names?.delete(name);
+    if (names?.size === 0) this.#names.delete(buildkiteJobId);
+    this.#jobs.delete(name);
   }
 
   #put(job: StoredJob): void {
     const before = this.#jobs.get(job.metadata.name);
     const view = toView(job, before);
     if (!view) return;
+    if (before !== undefined && before.buildkiteJobId !== view.buildkiteJobId) this.#delete(view.name);
     this.#jobs.set(view.name, view);
+    this.#names.set(view.buildkiteJobId, (this.#names.get(view.buildkiteJobId) ?? new Set()).add(view.name));
     if (view.phase === "finished" && before?.phase !== "finished") this.#options.onFinished(view);
   }
 }

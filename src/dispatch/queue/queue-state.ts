@@ -7,7 +7,6 @@ import type { Logger } from "../../process/log.ts";
 import type { QueueConfig } from "../config/dispatch-config.ts";
 import type { JobMirror, JobView } from "../jobs/job-mirror.ts";
 import { toLabelValue } from "../jobs/label-value.ts";
-import { agentJobName } from "../jobs/plan-agent-job.ts";
 import type { StoredJob } from "../jobs/jobs-api.ts";
 import type { QueueMetrics } from "./metrics.ts";
 
@@ -57,9 +56,9 @@ export class QueueState {
 
   /** Whether this Buildkite job has a Job whose Pod isn't ready yet. */
   hasPendingJob(buildkiteJobId: string): boolean {
-    for (let attempt = 1; attempt <= this.#context.queue.maxAttempts; attempt++)
-      if (this.#mirror.view(agentJobName(buildkiteJobId, attempt))?.phase === "pending") return true;
-    return false;
+    return this.#mirror
+      .viewsOf(buildkiteJobId)
+      .some(({ queue, phase }) => queue === this.#label && phase === "pending");
   }
 
   /**

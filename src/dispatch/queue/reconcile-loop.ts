@@ -72,6 +72,7 @@ export class ReconcileLoop {
       return undefined;
     } catch (error) {
       this.#failures++;
+      this.#lastOutcome = "left-over";
       metrics.passed("failed");
       log.warn({ ...describeError(error), failures: this.#failures }, "a reconcile pass failed");
       return error;

@@ -7,7 +7,8 @@ import { isOver, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts
 import { StacksError, type StacksApi } from "../buildkite/stacks-api.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import type { JobsApi } from "../jobs/jobs-api.ts";
-import type { JobEnsurer } from "./ensure-job.ts";
+import type { JobEnsurer, WantedJob } from "./ensure-job.ts";
+import type { EnsureOutcomeKind } from "./metrics.ts";
 import { planAcquireMode } from "./plan-acquire-mode.ts";
 import { planQueueMode } from "./plan-queue-mode.ts";
 import { inOrder, type PlannedJob } from "./plan-reconcile.ts";
@@ -158,18 +159,27 @@ export class ReconcilePass {
 
   /** Ensures what's planned, in this order, as far as there's room and the queue isn't paused. */
   async #ensureAll(planned: readonly PlannedJob[], postponed: number): Promise<PassOutcome> {
-    const { state, ensurer } = this.#parts;
+    const { state } = this.#parts;
     const routed = planned.flatMap(({ buildkiteJob, attempt }) => {
       const route = routeInQueue(this.#context.queue, buildkiteJob);
       return route.kind === "queue" ? [{ buildkiteJob, attempt, template: route.template }] : [];
     });
     const now = state.paused ? [] : routed.slice(0, Math.max(0, Math.min(AT_ONCE, state.room())));
-    // Waits for all of them, even if one fails.
-    const outcomes = await Promise.allSettled(now.map((one) => ensurer.ensure(one, "reconcile", BUDGET_MS)));
-    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
-    const unavailable = outcomes.filter((one) => one.status === "fulfilled" && one.value === "unavailable").length;
+    const outcomes = await Promise.all(now.map((one) => this.#ensure(one)));
+    const unavailable = outcomes.filter((outcome) => outcome === "unavailable").length;
     if (unavailable > 0) throw new OutsideError(`${unavailable} of ${now.length} Jobs could not be created`);
     return postponed > 0 || now.length < routed.length ? "left-over" : "done";
+  }
+
+  /** A bug keeps no other job from its Job. */
+  async #ensure(wanted: WantedJob): Promise<EnsureOutcomeKind> {
+    try {
+      return await this.#parts.ensurer.ensure(wanted, "reconcile", BUDGET_MS);
+    } catch (error) {
+      const about = { buildkiteJob: wanted.buildkiteJob.id, err: error };
+      this.#context.log.error(about, "bug: please report this error");
+      return "unavailable";
+    }
   }
 
   /** Deletes Jobs. If one can't be deleted, it still deletes the others. */

@@ -106,3 +106,25 @@ test("a client that resets its connection does no harm", async () => {
   socket.resetAndDestroy();
   expect((await get("/healthz")).status).toBe(200);
 });
+
+test("requests that are sent in one go get one answer, so that a connection costs one scrape", async () => {
+  const registry = createRegistry();
+  let scrapes = 0;
+  const metrics = registry.metrics.bind(registry);
+  registry.metrics = () => {
+    scrapes += 1;
+    return metrics();
+  };
+  const counting = await startOpsServer({ host: "127.0.0.1", port: 0, registry, readiness: () => readiness });
+  const socket = connect(counting.port, "127.0.0.1");
+  const ended = new Promise((resolve) =>
+    socket
+      .on("error", () => undefined)
+      .resume()
+      .on("close", resolve),
+  );
+  socket.write("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".repeat(500));
+  await ended;
+  expect(scrapes).toBe(1);
+  counting.close();
+});

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { DEFAULT_TEMPLATE } from "../../../../src/dispatch/config/default-template.ts";
 import { parseConfig, type ConfigResult } from "../../../../src/dispatch/config/parse-config.ts";
 
 const FILES: Readonly<Record<string, string>> = {
@@ -124,4 +125,9 @@ test("says where the YAML is broken", () => {
 
 test("never shows a secret in a problem", () => {
   expect(problemsOf("webhook: { secrets: [hunter2, { file: 7, password: hunter2 }] }").join()).not.toContain("hunter2");
+});
+
+test("a template that's left empty is the default one", () => {
+  const result = parse("webhook: { secrets: [{ env: WEBHOOK_TOKEN }] }\nqueues: [{ name: kubernetes, template: }]");
+  expect(result).toMatchObject({ config: { queues: [{ templates: [{ job: DEFAULT_TEMPLATE }] }] } });
 });

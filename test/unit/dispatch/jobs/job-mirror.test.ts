@@ -53,3 +53,16 @@ test("watches that end at once aren't restarted without a pause", async () => {
   expect(api.lists).toBeGreaterThan(1);
   expect(api.lists).toBeLessThan(6);
 });
+
+test("finds the Jobs for one Buildkite job, for as long as they're there", async () => {
+  const second: StoredJob = { metadata: { ...job.metadata, name: "a-2", uid: "2" } };
+  const other: StoredJob = { metadata: { ...job.metadata, name: "c", uid: "3", labels: { [JOB_LABEL]: "d" } } };
+  const added = [job, second, other].map((object) => ({ type: "ADDED", object }) as const);
+  const mirror = mirrorOf(new EndingWatches(...added, { type: "DELETED", object: job }), 600_000);
+  const run = mirror.run();
+  await expect.poll(() => mirror.viewsOf("b").map(({ name }) => name)).toEqual(["a-2"]);
+  expect(mirror.viewsOf("d").map(({ name }) => name)).toEqual(["c"]);
+  expect(mirror.viewsOf("e")).toEqual([]);
+  mirror.stop();
+  await run;
+});

@@ -82,6 +82,16 @@ test("carries on after a failed pass, and says so", async () => {
   expect(logged().match(/a reconcile pass failed/g)).toHaveLength(2);
 });
 
+test("a Job that finishes after a pass that failed makes it look again: that pass left jobs over", async () => {
+  const { loop, passes, ended } = loopOf((count) => {
+    if (count === 1) throw new Error("3 of 3 Jobs could not be created");
+    if (count === 2) loop.onJobFinished(finished);
+    return "done";
+  });
+  await expect.poll(ended).toBe(3);
+  expect(passes()).toBe(3);
+});
+
 test("stops at once, even during a pause that Buildkite asked for", async () => {
   const { loop, passes } = loopOf(() => {
     throw new StacksError("GET /x", 503, NEVER_MS);
