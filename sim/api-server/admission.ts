@@ -1,6 +1,6 @@
 /**
- * How the small API server asks mutating webhooks: an AdmissionReview over TLS, its patch applied,
- * its refusal as the real one words it.
+ * How the small API server asks mutating webhooks: it sends an AdmissionReview over TLS, applies
+ * the patch, and words a refusal as the real one does.
  */
 import { randomUUID } from "node:crypto";
 import { request } from "node:https";
@@ -8,7 +8,7 @@ import fastJsonPatch, { type Operation } from "fast-json-patch";
 import { StatusError, type JobObject } from "./store.ts";
 import { messageOf } from "../../src/process/errors.ts";
 
-/** One entry of a MutatingWebhookConfiguration, as far as it is used here. */
+/** The parts of a MutatingWebhookConfiguration's entry that are used here. */
 export interface AdmissionWebhook {
   readonly name: string;
   readonly url: string;
@@ -29,8 +29,8 @@ interface AdmissionResponse {
 }
 
 /**
- * Sends a Job that is to be created through every webhook that selects it, in order. Throws
- * StatusError where one refuses.
+ * Sends a new Job through every webhook that selects it, in order, and resolves to the patched Job.
+ * @throws StatusError if one refuses.
  */
 export async function admit(
   webhooks: readonly AdmissionWebhook[],
@@ -56,7 +56,7 @@ export async function admit(
   return { job: admitted, warnings };
 }
 
-/** One review. Undefined: no usable answer, and the failure policy lets that pass. */
+/** One review. Undefined if there's no usable answer, and the failure policy ignores that. */
 async function call(webhook: AdmissionWebhook, job: JobObject): Promise<AdmissionResponse | undefined> {
   const uid = randomUUID();
   const resource = { group: "batch", version: "v1", resource: "jobs" };

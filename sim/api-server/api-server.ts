@@ -1,8 +1,8 @@
 /**
- * A small Kubernetes API server for Jobs, in this process: create, get, list, watch and delete with
- * the status codes, Status bodies and watch events of the real one, mutating webhooks over TLS, and
- * faults on demand. What it leaves out: authentication, other kinds, update, field selectors, and
- * running anything: tests and the demo move a Job's status by `setStatus`.
+ * A small Kubernetes API server for Jobs, in this process. It has create, get, list, watch and
+ * delete with the status codes, Status bodies and watch events of the real one, mutating webhooks
+ * over TLS, and faults on demand. It has no authentication, other kinds, update or field selectors,
+ * and runs nothing: tests and the demo set a Job's status with `setStatus`.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/
  */
 import { randomUUID } from "node:crypto";
@@ -16,7 +16,7 @@ export { StatusError } from "./store.ts";
 export type { JobObject, JobStatusObject } from "./store.ts";
 export type { AdmissionWebhook } from "./admission.ts";
 
-/** What a fault sees of a request. `name` is the Job's, where the path or the body has one. */
+/** What a fault sees of a request. `name` is the Job's, if the path or the body has one. */
 export interface ApiRequest {
   readonly verb: "create" | "get" | "list" | "watch" | "delete";
   readonly namespace: string;
@@ -24,8 +24,8 @@ export interface ApiRequest {
 }
 
 /**
- * What goes wrong instead. `delay` only makes it slow; `lost-answer` carries the request out and
- * then drops the connection.
+ * What goes wrong instead. `delay` only makes the answer slow; `lost-answer` carries out the
+ * request, then drops the connection.
  */
 export type Fault =
   | { readonly kind: "status"; readonly code: number; readonly message?: string; readonly retryAfterSeconds?: number }
@@ -35,8 +35,8 @@ export type Fault =
 
 export interface ApiServerOptions {
   /**
-   * Serve HTTPS with this certificate (PEM). Without: plain HTTP, which client-node only takes with
-   * `skipTLSVerify`.
+   * Serves HTTPS with this certificate (PEM). Without one, it's plain HTTP, which client-node
+   * accepts only with `skipTLSVerify`.
    */
   readonly tls?: { readonly key: string; readonly cert: string; readonly ca: string };
   readonly webhooks?: readonly AdmissionWebhook[];
@@ -48,15 +48,15 @@ export interface ApiServer {
   readonly kubeconfig: string;
   /** Asked before every request; set it to break things. */
   fault: (request: ApiRequest) => Fault | undefined;
-  /** Every Job that is there now, in the order of creation. */
+  /** Every Job that exists now, in the order of creation. */
   jobs(): JobObject[];
   /** How many Jobs were ever created under this name. */
   timesCreated(name: string): number;
   /** How many connections were ever made. */
   connections(): number;
   /**
-   * Merges into a Job's status, as the Job controller would, and tells the watches. False: there is
-   * no such Job.
+   * Merges `status` into a Job's status, as the Job controller would, and tells the watches. False
+   * if there's no such Job.
    */
   setStatus(namespace: string, name: string, status: JobStatusObject): boolean;
   /** Removes a Job as the TTL controller would. */
@@ -65,7 +65,10 @@ export interface ApiServer {
   onCreate: (job: JobObject) => void;
   /** Called with every Job that a client deleted. */
   onDelete: (job: JobObject) => void;
-  /** Ends every open watch; with `forget`, their next resourceVersion is too old (410 Gone). */
+  /**
+   * Ends every open watch. With `forget`, the next resourceVersion that they ask for is too old
+   * (410 Gone).
+   */
   dropWatches(forget?: boolean): void;
   close(): Promise<void>;
 }
@@ -171,7 +174,7 @@ function verbOf(method: string, name: string | undefined, watch: boolean): ApiRe
   throw new StatusError(405, "MethodNotAllowed", `the server does not allow ${method} here`);
 }
 
-/** The shape that everything behind the door relies on; the rest of a Job is not looked at. */
+/** Checks the shape that the code relies on. It doesn't look at the rest of a Job. */
 function toJob(body: unknown): JobObject {
   const job = body as Partial<JobObject> | undefined;
   if (job?.kind !== "Job" || job.metadata === undefined || !Array.isArray(job.spec?.template.spec.containers))
@@ -179,7 +182,7 @@ function toJob(body: unknown): JobObject {
   return job as JobObject;
 }
 
-/** What the API server itself fills in before admission. */
+/** Fills in what the API server itself fills in before admission. */
 function withIdentity(job: JobObject, namespace: string): JobObject {
   const { generateName } = job.metadata;
   const name = job.metadata.name ?? (generateName === undefined ? undefined : generateName + randomUUID().slice(0, 5));

@@ -1,6 +1,6 @@
 /**
- * Short-lived certificates for tests, benches and the demo: a CA and a serving certificate that it
- * signed.
+ * Short-lived certificates for tests, benches and the demo: a CA, and serving certificates that it
+ * signs.
  */
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import forge from "node-forge";
@@ -15,11 +15,13 @@ export interface TestAuthority {
   /** PEM, as in a webhook's caBundle. */
   readonly ca: string;
   /**
-   * A new key and certificate for localhost and 127.0.0.1, valid for `days` from an hour ago on.
+   * Makes a key and a certificate for localhost and 127.0.0.1, valid since an hour ago and for
+   * `days` from now.
    */
   readonly issue: (options?: { readonly days?: number }) => ServingPair;
 }
 
+/** Makes a CA with a new key, valid for a day. */
 export function createTestAuthority(): TestAuthority {
   const caKeys = generateKeys();
   const subject = [{ name: "commonName", value: "curfew test CA" }];
@@ -64,7 +66,7 @@ function createCertificate(
   return certificate;
 }
 
-/** Node's generator: forge's own takes seconds. */
+/** Uses Node's generator, as forge's own takes seconds. */
 function generateKeys(): {
   readonly publicKey: forge.pki.rsa.PublicKey;
   readonly privateKey: forge.pki.rsa.PrivateKey;

@@ -1,13 +1,10 @@
 /**
- * The Jobs of the small API server: names that exist once, resource versions, watches with their
+ * The Jobs of the small API server: unique names, resource versions, and watches with their
  * history.
  */
 import type { ServerResponse } from "node:http";
 
-/**
- * A Job as JSON. client-node's V1Job is a class, and its dates are Dates; on the wire there are
- * neither.
- */
+/** A Job as JSON. client-node's V1Job is a class, and its dates are Dates. JSON has neither. */
 export interface JobObject {
   readonly apiVersion?: string;
   readonly kind?: string;
@@ -59,7 +56,7 @@ export interface JobStatusObject {
   }[];
 }
 
-/** An answer that is no success, with the Status body of the API's conventions. */
+/** An answer that isn't a success, with the Status body of the API's conventions. */
 export class StatusError extends Error {
   readonly code: number;
   readonly reason: string;
@@ -72,6 +69,7 @@ export class StatusError extends Error {
     this.headers = headers;
   }
 
+  /** As a meta/v1 Status. */
   toStatus(): object {
     return {
       kind: "Status",
@@ -96,7 +94,7 @@ interface Watch {
   readonly response: ServerResponse;
 }
 
-/** RFC 1123 subdomain, and the values that a label may have. */
+/** An RFC 1123 subdomain, and the values that a label can have. */
 const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
 
@@ -108,6 +106,10 @@ export class JobStore {
   #version = 1;
   #oldest = 0;
 
+  /**
+   * Stores a Job, which must have a name, and returns it as stored.
+   * @throws StatusError if it's invalid (422), or the name is taken (409).
+   */
   create(job: JobObject): JobObject {
     const { namespace = "", name = "" } = job.metadata;
     const invalid = problemWith(job);
@@ -118,19 +120,21 @@ export class JobStore {
     return this.#put("ADDED", { status: {}, ...job });
   }
 
+  /** @throws StatusError if there's no such Job (404). */
   get(namespace: string, name: string): JobObject {
     const job = this.#jobs.get(`${namespace}/${name}`);
     if (!job) throw new StatusError(404, "NotFound", `jobs.batch "${name}" not found`);
     return job;
   }
 
+  /** All Jobs, in the order of creation. */
   list(): JobObject[] {
     return [...this.#jobs.values()];
   }
 
   /**
-   * One page of a list: `limit` and `continue` as the API has them; the token is the index to go on
-   * from.
+   * One page of a list, with `limit` and `continue` as in the real API. The token is the index to
+   * continue from.
    */
   page(namespace: string, query: URLSearchParams): object {
     const selects = selector(query.get("labelSelector"));
@@ -142,6 +146,7 @@ export class JobStore {
     return { kind: "JobList", apiVersion: "batch/v1", metadata, items: found.slice(start, end) };
   }
 
+  /** Merges `status` into a Job's status. False if there's no such Job. */
   setStatus(namespace: string, name: string, status: JobStatusObject): boolean {
     const job = this.#jobs.get(`${namespace}/${name}`);
     if (!job) return false;
@@ -149,6 +154,10 @@ export class JobStore {
     return true;
   }
 
+  /**
+   * Removes a Job, and returns it.
+   * @throws StatusError if there's no such Job (404), or it has another UID (409).
+   */
   delete(namespace: string, name: string, uid?: string): JobObject {
     const job = this.get(namespace, name);
     if (uid !== undefined && uid !== job.metadata.uid) {
@@ -160,6 +169,10 @@ export class JobStore {
     return job;
   }
 
+  /**
+   * Answers with a watch: first the events since `resourceVersion`, then new ones until the
+   * connection ends.
+   */
   watch(namespace: string, query: URLSearchParams, response: ServerResponse): void {
     const since = Number(query.get("resourceVersion") ?? this.#version);
     const watch: Watch = { namespace, selects: selector(query.get("labelSelector")), response };
@@ -175,6 +188,7 @@ export class JobStore {
     response.on("close", () => this.#watches.delete(watch));
   }
 
+  /** Ends all watches. With `forget`, older resource versions are gone. */
   dropWatches(forget: boolean): void {
     if (forget) {
       this.#events = [];
@@ -208,7 +222,7 @@ function isIn(namespace: string, job: JobObject): boolean {
   return namespace === "" || job.metadata.namespace === namespace;
 }
 
-/** Equality (`a=b`) and existence (`a`) are what this project asks for. */
+/** This project uses only equality (`a=b`) and existence (`a`). */
 function selector(text: string | null): (job: JobObject) => boolean {
   const terms = (text ?? "").split(",").filter((term) => term !== "");
   return (job) =>

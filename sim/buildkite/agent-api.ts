@@ -1,12 +1,14 @@
 /**
  * The fake's agent API: as much as a real buildkite-agent 3 or 4 needs to register, take a job, run
- * it and report how it ended (read from the agent's own fake in agent/fake_api_server_test.go and
- * its API client). The agent asks for its stream of pings first, gets a 404, and polls.
+ * it and report how it ended (learned from the agent's own fake in agent/fake_api_server_test.go,
+ * and from its API client). The agent first asks for its stream of pings, gets a 404, and then
+ * polls.
  */
 import { randomUUID } from "node:crypto";
 import type { BuildkiteJobs, FakeJob } from "./jobs.ts";
 import { answerJson, tokenOf, type FakeCall } from "./http.ts";
 
+/** Answers a call to the agent API. */
 export function serveAgentApi(fake: BuildkiteJobs, call: FakeCall): void {
   const { request, response, url } = call;
   const method = request.method ?? "";
@@ -52,15 +54,15 @@ function register(fake: BuildkiteJobs, token: string, body: Record<string, unkno
   const tags = ((body["meta_data"] ?? []) as readonly unknown[]).map(String);
   const session = `session_${randomUUID()}`;
   fake.agents.set(session, { tags, only: scope.kind === "one" ? scope.id : undefined, connected: false });
-  // All three intervals must be there: the agent makes tickers of them.
+  // All three intervals are required, as the agent makes tickers of them.
   const intervals = { ping_interval: 1, job_status_interval: 1, heartbeat_interval: 60 };
   const { name } = body;
   return [200, { id: randomUUID(), name, access_token: session, endpoint: "", meta_data: tags, ...intervals }];
 }
 
 /**
- * An agent takes a job by its session's token; what it says of it afterwards comes with the job's
- * own.
+ * An agent takes a job with its session's token. What it reports about the job afterwards comes
+ * with the job's own token.
  */
 function answerAboutJob(fake: BuildkiteJobs, call: FakeCall, job: FakeJob, action: string): Answer {
   const { id } = job;
@@ -79,7 +81,7 @@ function answerAboutJob(fake: BuildkiteJobs, call: FakeCall, job: FakeJob, actio
     case "GET ":
       return [200, { state: job.state === "canceled" ? "canceling" : job.state }];
     case "POST chunks":
-      // What is sent again takes the place of what came before.
+      // A piece that's sent again replaces the first one.
       if (Buffer.isBuffer(call.body)) job.chunks[Number(call.url.searchParams.get("sequence"))] = call.body;
       return [201];
     case "PUT finish": {
@@ -102,7 +104,7 @@ function tokenFor(job: FakeJob): string {
   return `bkaj_${job.id}`;
 }
 
-/** A job as its agent gets it; without these variables its bootstrap refuses to run. */
+/** A job as its agent gets it. Without these variables, the agent's bootstrap refuses to run. */
 function toAgentJob(fake: BuildkiteJobs, job: FakeJob): object {
   const env = {
     BUILDKITE_JOB_ID: job.id,

@@ -1,7 +1,6 @@
 /**
- * Agents without a kubelet: each takes jobs from the fake Buildkite as buildkite-agent would, in a
- * Pod that is only told of its state. {@link simulateAgents} gives one to every Job of the small
- * API server.
+ * Agents without a kubelet. Each takes jobs from the fake Buildkite as buildkite-agent would, in a
+ * Pod that's only a state. {@link simulateAgents} starts one for every Job of the small API server.
  */
 import { setTimeout } from "node:timers/promises";
 import type { ApiServer, JobObject } from "../api-server/api-server.ts";
@@ -15,13 +14,11 @@ export interface AgentsOptions {
   readonly runMs: () => number;
   /** `--disconnect-after-idle-timeout`, scaled. */
   readonly idleMs: number;
-  /** True: this Pod dies before its agent took a job. */
+  /** Whether this Pod dies before its agent takes a job. */
   readonly dies?: () => boolean;
 }
 
-/**
- * What became of the agents: none is there any more in `idle`, `ran`, `refused`, `died`, `deleted`.
- */
+/** How many agents run, and how the others ended. */
 export interface AgentCounts {
   running: number;
   ran: number;
@@ -44,10 +41,11 @@ export interface AgentPod {
 
 export interface Agents {
   readonly counts: AgentCounts;
-  /** An agent begins its life in this Pod. */
+  /** Starts an agent in this Pod. */
   readonly start: (pod: AgentPod) => void;
 }
 
+/** Makes agents that take jobs from `fake`. */
 export function createAgents(fake: FakeBuildkite, options: AgentsOptions): Agents {
   const counts: AgentCounts = { running: 0, ran: 0, idle: 0, refused: 0, died: 0, killed: 0, deleted: 0 };
 
@@ -103,11 +101,14 @@ export function createAgents(fake: FakeBuildkite, options: AgentsOptions): Agent
 }
 
 export interface SimulationOptions extends AgentsOptions {
-  /** After a Job's end: when the TTL controller removes it. Default: never. */
+  /** How long after a Job's end the TTL controller removes it. Default: never. */
   readonly ttlMs?: number;
 }
 
-/** An agent for every Job that is created; moves the Job's status as the Job controller would. */
+/**
+ * Starts an agent for every Job that's created, and sets the Job's status as the Job controller
+ * would.
+ */
 export function simulateAgents(api: ApiServer, fake: FakeBuildkite, options: SimulationOptions): AgentCounts {
   const agents = createAgents(fake, options);
   const gone = new Set<string>();

@@ -26,6 +26,7 @@ export class FakeBuildkite extends BuildkiteJobs {
     return this;
   }
 
+  /** Stops listening, and ends every connection. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();

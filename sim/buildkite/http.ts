@@ -7,10 +7,11 @@ export interface FakeCall {
   readonly response: ServerResponse;
   /** The path without the API's prefix. */
   readonly url: URL;
-  /** JSON, bytes, or undefined where there are none. */
+  /** Parsed JSON, bytes, or undefined if there's no body. */
   readonly body: unknown;
 }
 
+/** Sends an answer, as JSON if it has a body. */
 export function answerJson(
   response: ServerResponse,
   status: number,
@@ -22,8 +23,8 @@ export function answerJson(
 }
 
 /**
- * The body, inflated: parsed where it says that it is JSON, else as it is (an agent's log chunks
- * are gzipped text).
+ * Reads the body and inflates it. If its type is JSON, it's parsed. Otherwise it stays bytes (an
+ * agent's log chunks are gzipped text).
  */
 export async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
@@ -35,6 +36,7 @@ export async function readBody(request: IncomingMessage): Promise<unknown> {
   return isJson ? (JSON.parse(bytes.toString()) as unknown) : bytes;
 }
 
+/** The token in the Authorization header, or "". */
 export function tokenOf({ request }: FakeCall): string {
   return /^Token (\S+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
 }

@@ -49,7 +49,7 @@ export function logOf({ chunks }: FakeJob): string {
 
 export interface FakeBuildkiteOptions {
   readonly agentToken?: string;
-  /** Tells of every call to the Stacks API before it is served; an answer here takes its place. */
+  /** Called before every call to the Stacks API is served. What it returns is sent instead. */
   readonly fault?: (call: string) => { readonly status: number; readonly headers?: Record<string, string> } | undefined;
   readonly now?: () => number;
 }
@@ -101,27 +101,29 @@ export class BuildkiteJobs {
     return created;
   }
 
-  /** A person cancels it. One that runs would be told to its agent first; that is not modelled. */
+  /**
+   * A person cancels it. If it runs, Buildkite would tell its agent first, but that isn't modelled.
+   */
   cancel(id: string): void {
     const job = this.jobs.get(id);
     if (job && job.state !== "finished") job.state = "canceled";
   }
 
   /**
-   * Jobs that wait, as the Stacks API lists them: reserved ones are left out until their
+   * Jobs that wait, as the Stacks API lists them. Reserved ones are left out until their
    * reservations expire.
    */
   scheduled(queue: string): FakeJob[] {
     return [...this.jobs.values()].filter((job) => job.queue === queue && this.stateOf(job) === "scheduled");
   }
 
-  /** A reservation that has expired gives its job back. */
+  /** A job's state. If its reservation has expired, it's scheduled again. */
   stateOf(job: FakeJob): FakeJob["state"] {
     if (job.state === "reserved" && (job.reservation?.until ?? 0) <= this.now()) job.state = "scheduled";
     return job.state;
   }
 
-  /** True: reserved for this stack now, or for longer. */
+  /** Reserves a job for a stack, or extends its reservation. False if it can't. */
   reserve(id: string, stack: string, seconds: number): boolean {
     const job = this.jobs.get(id);
     if (!job) return false;
@@ -132,7 +134,7 @@ export class BuildkiteJobs {
     return true;
   }
 
-  /** A token for a job that this stack has reserved; undefined: not issued. */
+  /** Issues a token for a job. Undefined if this stack hasn't reserved the job. */
   issueToken(id: string, stack: string, seconds: number): string | undefined {
     const job = this.jobs.get(id);
     if (!job || this.stateOf(job) !== "reserved" || job.reservation?.stack !== stack) return undefined;
@@ -143,7 +145,7 @@ export class BuildkiteJobs {
 
   /**
    * What a registration token is good for: any job, one job, or nothing. A job's token ends with
-   * its reservation, if that is earlier.
+   * its reservation, if that's earlier.
    */
   judgeToken(
     token: string,
@@ -156,8 +158,9 @@ export class BuildkiteJobs {
   }
 
   /**
-   * An agent without a job asks. It gets the job of the highest priority that waits longest; none
-   * on a paused queue, and none that is reserved. Tags: the job's rules must all be among them.
+   * An agent without a job asks for one. It gets the job with the highest priority that has waited
+   * longest, but none on a paused queue, and none that's reserved. All the job's rules must be
+   * among `tags`.
    */
   dispatchTo(tags: readonly string[]): FakeJob | undefined {
     if (this.paused) return undefined;
@@ -172,8 +175,8 @@ export class BuildkiteJobs {
   }
 
   /**
-   * An agent asks for this very job. Refused (HTTP 422) unless it waits or is reserved (inferred);
-   * on a paused queue it may (inferred).
+   * An agent asks for this one job. It's refused (HTTP 422) unless the job waits or is reserved
+   * (inferred). A paused queue doesn't matter (inferred).
    */
   acquire(id: string): FakeJob | undefined {
     const job = this.jobs.get(id);
@@ -182,7 +185,7 @@ export class BuildkiteJobs {
     return job;
   }
 
-  /** False, here and below: no agent holds it (any more). */
+  /** An agent starts the job. False, here and below, if no agent holds it (any more). */
   start(id: string): boolean {
     const job = this.jobs.get(id);
     if (job?.state !== "accepted") return false;
@@ -191,6 +194,7 @@ export class BuildkiteJobs {
     return true;
   }
 
+  /** An agent has run the job. */
   finish(id: string, exitStatus: number): boolean {
     const job = this.jobs.get(id);
     if (job?.state !== "accepted" && job?.state !== "running") return false;

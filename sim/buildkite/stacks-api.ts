@@ -4,6 +4,7 @@ import { answerJson, tokenOf, type FakeCall } from "./http.ts";
 
 const LIMIT = 1000;
 
+/** Answers a call to the Stacks API. */
 export function serveStacksApi(fake: BuildkiteJobs, call: FakeCall): void {
   const { request, response, url } = call;
   const [, , stack = "", ...rest] = url.pathname.split("/");
@@ -78,8 +79,7 @@ export function serveStacksApi(fake: BuildkiteJobs, call: FakeCall): void {
 }
 
 /**
- * One page; the cursor is the last job's UUID. It is not a snapshot: jobs come and go between
- * pages.
+ * One page. The cursor is the last job's UUID. It isn't a snapshot: jobs come and go between pages.
  */
 function listing(fake: BuildkiteJobs, query: URLSearchParams): object {
   const limit = Math.min(Number(query.get("limit") ?? 100), LIMIT);
@@ -105,7 +105,7 @@ function toListed({ id, priority, rules, scheduledAt }: FakeJob): object {
   };
 }
 
-/** Only a job that is reserved by the stack (inferred), and only once. */
+/** Finishes a job, but only if the stack has reserved it (inferred), and only once. */
 function finishJob(
   fake: BuildkiteJobs,
   { response }: FakeCall,

@@ -5,7 +5,7 @@
 import { createHmac } from "node:crypto";
 import type { FakeJob } from "./jobs.ts";
 
-/** Only what identifies the job is needed of it. */
+/** A job to tell about. Only its id is required. */
 export type DeliveredJob = Pick<FakeJob, "id"> & Partial<FakeJob>;
 
 /** A payload with the fields that the REST API documents for a job, its build and its pipeline. */
@@ -63,7 +63,7 @@ export interface Delivery {
   readonly body: unknown;
 }
 
-/** Signs and sends a payload; `secret` is the webhook's token. @throws where nobody answers. */
+/** Signs and sends a payload. `secret` is the webhook's token. @throws if nobody answers. */
 export async function deliver(url: string, secret: string, payload: Record<string, unknown>): Promise<Delivery> {
   const body = JSON.stringify(payload);
   const response = await fetch(url, {

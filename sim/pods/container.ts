@@ -1,8 +1,8 @@
 /**
- * A container as a process: PID 1 of a PID and a mount namespace and of a session of its own, as
- * runc makes it, with the capabilities that Kubernetes gives and exactly the environment that it is
- * given. Where the machine allows no namespaces it is a plain process, `isolation.reason` says why,
- * and in CI that is an error.
+ * A container as a process. Like runc's, it's PID 1 of its own PID namespace, mount namespace and
+ * session, with the capabilities that Kubernetes gives it and exactly the given environment. If the
+ * machine allows no namespaces, it's a plain process, and `isolation.reason` says why. In CI that's
+ * an error.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -18,39 +18,40 @@ export interface Mount {
 
 export interface ContainerOptions {
   readonly argv: readonly string[];
-  /** All of the environment; default: PATH alone. */
+  /** The whole environment. Default: only PATH. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Ignored where there are no namespaces. */
+  /** Ignored if there are no namespaces. */
   readonly mounts?: readonly Mount[];
   readonly readOnlyRoot?: boolean;
   /**
-   * How many processes its user may have on this machine, root excepted; default: as many as we
-   * may.
+   * How many processes its user can have on this machine, unless it's root. Default: as many as we
+   * can.
    */
   readonly processes?: number;
   readonly uid?: number;
-  /** Default: those that a container has unless its securityContext says otherwise. */
+  /** Default: those of a container whose securityContext doesn't say otherwise. */
   readonly capabilities?: readonly string[];
   readonly cwd?: string;
   /**
-   * What stdin gives, then its end; `open`: `stdin` of the container; default: none (/dev/null).
+   * What the process reads from stdin before its end. `open`: whatever you write to the container's
+   * `stdin`. Default: /dev/null.
    */
   readonly stdin?: "open" | { readonly text: string };
   /**
-   * A terminal, as `tty: true` and `stdin: true` give; input goes to `stdin`, stderr joins stdout.
-   * Root only.
+   * Gives it a terminal, as `tty: true` and `stdin: true` do. Input goes to `stdin`, and stderr
+   * joins stdout. Root only.
    */
   readonly tty?: boolean;
   /**
-   * Joins this one's PID namespace, as shareProcessNamespace does; that container's PID 1 stands
-   * for the pause container.
+   * Joins this container's PID namespace, as shareProcessNamespace does. Its PID 1 stands for the
+   * pause container.
    */
   readonly inNamespaceOf?: Container;
-  /** Runs as a plain process though namespaces are there. */
+  /** Runs as a plain process even if there are namespaces. */
   readonly plain?: boolean;
 }
 
-/** What a container's processes may do. */
+/** What a container's processes are allowed to do. */
 export type Privileges = Pick<ContainerOptions, "uid" | "capabilities">;
 
 /**
@@ -75,14 +76,15 @@ export interface Exit {
 }
 
 /**
- * How containers are isolated on this machine: `root` or `user` namespaces, or not at all and why.
+ * How containers are isolated on this machine: by `root` or `user` namespaces, or not at all, with
+ * the reason.
  */
 export type Isolation = { readonly kind: "root" | "user" } | { readonly kind: "none"; readonly reason: string };
 
 const namespaceFlags = ["--fork", "--pid", "--mount", "--mount-proc", "--kill-child"];
 
 const detectIsolation = (): Isolation => {
-  if (process.platform !== "linux") return { kind: "none", reason: "namespaces are Linux's" };
+  if (process.platform !== "linux") return { kind: "none", reason: "only Linux has namespaces" };
   const attempts = [
     { kind: "root", flags: namespaceFlags },
     { kind: "user", flags: ["--user", "--map-root-user", ...namespaceFlags] },
@@ -118,7 +120,7 @@ export class Container {
   readonly exited: Promise<Exit>;
   readonly #process: ChildProcess;
   readonly #nested: boolean;
-  /** How many generations PID 1 is below what was spawned. */
+  /** How many generations PID 1 is below the spawned process. */
   readonly #depth: number;
   #exit: Exit | undefined;
   #pid: number | undefined;
@@ -129,8 +131,8 @@ export class Container {
     const [command = "", ...args] = this.#nested ? isolatedArgv(options) : options.argv;
     const input = options.tty === true || options.stdin !== undefined;
     this.#process = spawn(command, args, {
-      // script runs its command by $SHELL, which is not set everywhere, and not a POSIX shell
-      // everywhere.
+      // script runs its command with $SHELL, which isn't set everywhere, or can be something else
+      // than a POSIX shell.
       env: this.#nested ? { ...process.env, SHELL: "/bin/sh" } : (options.env ?? defaultEnvironment),
       stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
       detached: true, // a process group of its own, to be killed as a whole
@@ -168,7 +170,7 @@ export class Container {
     );
     const exit = await at;
     await closed;
-    // util-linux before 2.39 trips over its own report when SIGKILL has ended PID 1.
+    // If SIGKILL ended PID 1, util-linux before 2.39 fails to report that.
     const tripped = "unshare: sigprocmask unblock failed: Invalid argument\n";
     if (this.stderr.endsWith(tripped)) {
       this.stderr = this.stderr.slice(0, -tripped.length);
@@ -195,7 +197,7 @@ export class Container {
     return this.#process.stdin;
   }
 
-  /** PID 1 as this process sees it; undefined before it is there and once it is gone. */
+  /** PID 1 as this process sees it. Undefined before it has started and after it has ended. */
   get pid(): number | undefined {
     this.#pid ??= this.#findPid();
     return this.running ? this.#pid : undefined;
@@ -207,7 +209,7 @@ export class Container {
     return pid;
   }
 
-  /** Sends a signal to PID 1, as kubelet does; false where it is gone. */
+  /** Sends a signal to PID 1, as kubelet does. False if it has ended. */
   kill(signal: NodeJS.Signals | number): boolean {
     const pid = this.pid;
     if (pid === undefined) return false;
@@ -220,7 +222,7 @@ export class Container {
   }
 
   /**
-   * Resolves with the first line of stdout that equals `text`; rejects when it has not come within
+   * Resolves to the first line of stdout that equals `text`. Rejects if it doesn't come within
    * `timeout` milliseconds.
    */
   async saw(text: string, timeout = 10_000): Promise<Line> {
@@ -235,8 +237,8 @@ export class Container {
   }
 
   /**
-   * Kills it and all that is in it, at once and without a word. Its own end has done so already;
-   * its PID may be another's since.
+   * Kills the container and everything in it. Does nothing if it has already ended, as its PID may
+   * now be another process's.
    */
   remove(): void {
     if (this.running) {
@@ -250,14 +252,14 @@ export class Container {
     try {
       if (this.#process.pid !== undefined) process.kill(-this.#process.pid, "SIGKILL");
     } catch {
-      // Nobody is left in it.
+      // No process is left in it.
     }
   }
 }
 
 const defaultEnvironment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
 
-/** The first generation below a process, oldest first; empty where the process is gone. */
+/** The children of a process, oldest first. Empty if the process has ended. */
 export const children = (pid: number): number[] => {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
@@ -272,8 +274,8 @@ export const descendants = (pid: number): number[] => children(pid).flatMap((chi
 const quote = (argument: string): string => `'${argument.replaceAll("'", "'\\''")}'`;
 
 /**
- * Namespaces, then mounts, then the user, then exactly the environment, then the argv: each step
- * executes the next, none stays.
+ * Sets up namespaces, then mounts, then the user, then exactly the environment, then runs the argv.
+ * Each step executes the next, so none of them stays.
  */
 const isolatedArgv = (options: ContainerOptions): string[] => {
   const mounts = (options.mounts ?? []).flatMap(({ source, target = source, readOnly = false }) => [
@@ -303,7 +305,7 @@ const isolatedArgv = (options: ContainerOptions): string[] => {
         ];
   const limit = options.processes === undefined ? [] : ["prlimit", `--nproc=${options.processes}`];
   const inside = [...limit, ...privileges, "env", "-i", ...environment, ...options.argv];
-  // In another's PID namespace its process group is what is killed at its end, in the place of a
+  // In another container's PID namespace, its process group is killed at its end, as it has no
   // cgroup.
   const session = options.tty === true ? ["setsid", "-c", "-w"] : joined === undefined ? ["setsid"] : [];
   const whole = [...enter, "sh", "-c", [...mounts, 'exec "$@"'].join(" && "), "sh", ...session, ...inside];

@@ -1,6 +1,6 @@
 /**
  * Expands `$(NAME)` in an element of `command` or `args` as kubelet does: a known name becomes its
- * value, an unknown reference stays, `$$` becomes `$`. Values are not expanded again. Source:
+ * value, an unknown reference stays, and `$$` becomes `$`. Values aren't expanded again. Source:
  * kubernetes/kubernetes, third_party/forked/golang/expansion/expand.go.
  */
 export const expand = (text: string, environment: Readonly<Record<string, string>>): string =>

@@ -1,8 +1,8 @@
 /**
  * A Pod's containers as processes: what kubelet and a container runtime make of `command`, `args`,
- * `env` and emptyDir volumes. A volume is a folder of its own, and its mount path is put in its
- * place wherever it stands in argv, so that nothing outside has to exist. No probes, no restarts,
- * no init containers.
+ * `env` and emptyDir volumes. A volume is a temporary folder, whose path replaces the mount path
+ * wherever that occurs in argv, so that nothing else has to exist. There are no probes, restarts or
+ * init containers.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import type { ContainerObject, PodSpecObject } from "../api-server/store.ts";
 import { Container, type Mount } from "./container.ts";
 import { expand } from "./expand.ts";
 
-/** What a process needs of an image: its argv, and a folder whose commands come first in PATH. */
+/** What a process needs from an image: its argv, and a folder whose commands come first in PATH. */
 export interface Image {
   readonly entrypoint: readonly string[];
   readonly cmd: readonly string[];
@@ -35,7 +35,7 @@ interface VolumeMount {
 
 /**
  * Starts all containers at once.
- * @throws where an image is not there, as the container could not start.
+ * @throws if there's no such image, as kubelet couldn't start the container.
  */
 export function startPod(spec: PodSpecObject, pull: Pull): Pod {
   const volumes = new Map<string, string>();

@@ -56,6 +56,10 @@ interface Access {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/**
+ * A client for the current cluster of a kubeconfig. It keeps its connections until its credentials
+ * change.
+ */
 export class KubeClient {
   readonly #config: KubeConfig;
   readonly #server: URL;
