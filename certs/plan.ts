@@ -60,7 +60,7 @@ export type Step =
   | { readonly kind: "retire-authorities"; readonly because: StepReason; readonly bundle: Bundle };
 
 /** The next step, or how long to wait before planning again. */
-export type Plan = Step | { readonly kind: "wait"; readonly because: WaitReason; readonly milliseconds: number };
+export type Plan = Step | { readonly kind: "wait"; readonly because: WaitReason; readonly ms: number };
 
 /** Everything that a plan depends on. */
 export interface Situation {
@@ -140,6 +140,6 @@ function reasonToIssue(
   return needsRenewal(leaf, now) ? "certificate-due" : undefined;
 }
 
-function wait(because: WaitReason, milliseconds: number): Plan {
-  return { kind: "wait", because, milliseconds: Math.max(0, milliseconds) };
+function wait(because: WaitReason, ms: number): Plan {
+  return { kind: "wait", because, ms: Math.max(0, ms) };
 }

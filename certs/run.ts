@@ -81,7 +81,7 @@ async function runRounds(options: KeepOptions, reconciler: Reconciler, metrics: 
       const round = await reconciler.round();
       metrics.roundEnded(round);
       lastSuccess = performance.now();
-      waitMs = Math.min(pollMs, round.plan.milliseconds + 1);
+      waitMs = Math.min(pollMs, round.plan.ms + 1);
       if (round.plan.because !== reason) log.info({ reason: round.plan.because }, WAIT_REASONS[round.plan.because]);
       reason = round.plan.because;
     } catch (error) {

@@ -17,7 +17,7 @@ export interface Build {
   /** As it is stored, Curfew's own admission included. */
   readonly job: JobObject;
   /** From the webhook's sending to the dispatcher's answer, the Job's creation included. */
-  readonly milliseconds: number;
+  readonly ms: number;
   /** The agent asks Buildkite for a job. @throws where there is none for it. */
   readonly agentStarted: () => void;
   /** The agent has told how its job ended. */
@@ -45,12 +45,12 @@ export async function startBuild(cluster: Cluster, example: JobObject): Promise<
     const url = `http://127.0.0.1:${dispatcher.port}/webhooks/buildkite`;
     const sent = performance.now();
     const { status, body } = await deliver(url, SECRET, webhookPayload("job.scheduled", waiting));
-    const milliseconds = performance.now() - sent;
+    const ms = performance.now() - sent;
     const job = cluster.jobs().find(({ metadata }) => metadata.labels?.[JOB_LABEL] === waiting.id);
     if (!job) throw new Error(`the dispatcher made no Job: it answered ${status} ${JSON.stringify(body)}`);
     return {
       job,
-      milliseconds,
+      ms,
       agentStarted() {
         if (buildkite.dispatchTo(waiting.rules) !== waiting) throw new Error("Buildkite has no job for the agent");
         buildkite.start(waiting.id);

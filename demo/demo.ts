@@ -33,9 +33,9 @@ export async function runDemo(screen: Screen, signal: AbortSignal): Promise<bool
     const began = performance.now();
     const pairs = ENDINGS.flatMap((ending) => VARIANTS.map((variant) => ({ ending, variant })));
     for (const { ending, variant } of pairs) runs.push(await startRun(cluster, variant, ending));
-    const milliseconds = performance.now() - began;
+    const ms = performance.now() - began;
     runs.push(await startRun(cluster, "build", "exit"));
-    screen.write(introduction(milliseconds));
+    screen.write(introduction(ms));
     await watch(runs, screen, signal);
     if (!signal.aborted) screen.write(summary(runs));
     return runs.every(asPromised);
@@ -45,11 +45,11 @@ export async function runDemo(screen: Screen, signal: AbortSignal): Promise<bool
   }
 }
 
-function introduction(milliseconds: number): string {
+function introduction(ms: number): string {
   const where = isolation.kind === "none" ? "" : " in namespaces";
   return `
 A Job with two containers: a Buildkite agent, and docker:dind beside it. Six such
-Jobs were created in ${duration(milliseconds)}, through a small API server that asks Curfew's
+Jobs were created in ${duration(ms)}, through a small API server that asks Curfew's
 admission server over TLS. Their containers are local processes${where}.
 Scripts stand in for the agent, and for dockerd, which takes 300 ms (▒) to stop.
 A seventh comes of a signed Buildkite webhook, through Curfew's dispatcher.
@@ -89,10 +89,10 @@ async function watch(runs: readonly Run[], screen: Screen, signal: AbortSignal):
 }
 
 /** What became of the Buildkite job so far. */
-function storyOf({ milliseconds, exitStatus }: Build): string {
+function storyOf({ ms, exitStatus }: Build): string {
   const status = exitStatus();
   const end = status === undefined ? "runs the job" : `job finished at Buildkite, exit status ${status}`;
-  return `webhook → Job after ${duration(milliseconds)} → agent → ${end}`;
+  return `webhook → Job after ${duration(ms)} → agent → ${end}`;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

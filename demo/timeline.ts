@@ -53,7 +53,7 @@ export function outcome(run: Run): string {
 }
 
 /** `3 ms`, `3.02 s`. */
-export function duration(milliseconds: number): string {
-  if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(2)} s`;
-  return `${Math.max(Math.round(milliseconds), 1)} ms`;
+export function duration(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
+  return `${Math.max(Math.round(ms), 1)} ms`;
 }

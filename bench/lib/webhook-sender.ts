@@ -38,11 +38,11 @@ export function webhookSender(port: number, secret: string): WebhookSender {
       const start = performance.now();
       socket.write(request);
       const answer = await readAnswer(socket);
-      const milliseconds = performance.now() - start;
+      const ms = performance.now() - start;
       // The dispatcher can end it while nobody waits for an answer.
       idle.push(socket.on("error", () => undefined));
       if (!answer.includes('"created"')) throw new Error(answer);
-      return milliseconds;
+      return ms;
     },
     close() {
       for (const socket of idle) socket.destroy();

@@ -29,7 +29,7 @@ export interface ApiRequest {
  */
 export type Fault =
   | { readonly kind: "status"; readonly code: number; readonly message?: string; readonly retryAfterSeconds?: number }
-  | { readonly kind: "delay"; readonly milliseconds: number }
+  | { readonly kind: "delay"; readonly ms: number }
   | { readonly kind: "hang-up" }
   | { readonly kind: "lost-answer" };
 
@@ -124,7 +124,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
 
     const fault = api.fault({ verb, namespace, name });
     if (fault?.kind === "hang-up") return void request.socket.destroy();
-    if (fault?.kind === "delay") await new Promise((resolve) => setTimeout(resolve, fault.milliseconds));
+    if (fault?.kind === "delay") await new Promise((resolve) => setTimeout(resolve, fault.ms));
     if (fault?.kind === "status") {
       const headers = fault.retryAfterSeconds === undefined ? {} : { "retry-after": String(fault.retryAfterSeconds) };
       throw new StatusError(fault.code, "Fault", fault.message ?? `injected ${fault.code}`, headers);

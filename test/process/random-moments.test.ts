@@ -21,11 +21,11 @@ const killers: Readonly<Record<string, Kill>> = {
   },
 };
 
-const killAt = async (pod: WrappedPod, count: number, milliseconds: number, kill: Kill): Promise<void> => {
+const killAt = async (pod: WrappedPod, count: number, ms: number, kill: Kill): Promise<void> => {
   const name = `main-${count}`;
   const sidecar = pod.sidecar(fixture("daemon", "d", "0"), { mains: name, start: 2, hold: 3, grace: 2 });
   const main = pod.main(sh('trap "exit 9" TERM; sleep .05; sleep 1 & wait'), { name });
-  await sleep(milliseconds);
+  await sleep(ms);
   try {
     kill(main, sidecar);
   } catch {
@@ -34,7 +34,7 @@ const killAt = async (pod: WrappedPod, count: number, milliseconds: number, kill
   const late = sleep(60_000, "hangs", { ref: false });
   const outcome = await Promise.race([Promise.all([main.exited, sidecar.exited]), late]);
   const state = `main ${main.running ? "runs" : "is over"}, sidecar ${sidecar.output.join(", ")}; ${pod.files.join(" ")}`;
-  expect(outcome, `killed after ${milliseconds} ms; ${state}; ${sidecar.stderr}`).not.toBe("hangs");
+  expect(outcome, `killed after ${ms} ms; ${state}; ${sidecar.stderr}`).not.toBe("hangs");
   sidecar.remove();
 };
 
@@ -44,10 +44,10 @@ for (const [who, kill] of Object.entries(killers)) {
     async (pod, context) => {
       const random = randomOf(context);
       const times = long ? 50 : 4;
-      const moments = Array.from({ length: times }, (_, count) => ({ count, milliseconds: random() * 250 }));
+      const moments = Array.from({ length: times }, (_, count) => ({ count, ms: random() * 250 }));
       const workers = Array.from({ length: 3 }, async () => {
         for (let next = moments.pop(); next !== undefined; next = moments.pop()) {
-          await killAt(pod, next.count, next.milliseconds, kill);
+          await killAt(pod, next.count, next.ms, kill);
         }
       });
       await Promise.all(workers);

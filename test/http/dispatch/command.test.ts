@@ -78,7 +78,7 @@ test("serves until SIGTERM, finishes what it began, and exits with 0", async () 
   let creating = false;
   api.fault = () => {
     creating = true;
-    return { kind: "delay", milliseconds: 300 };
+    return { kind: "delay", ms: 300 };
   };
   const answer = deliver(
     `http://127.0.0.1:${port}/webhooks/buildkite`,

@@ -50,7 +50,7 @@ test("recognizes a Job that was created although the answer got lost", async () 
 test.each<[string, Fault]>([
   ["is down", { kind: "hang-up" }],
   ["stays busy", { kind: "status", code: 429, retryAfterSeconds: 3600 }],
-  ["is too slow", { kind: "delay", milliseconds: 3000 }],
+  ["is too slow", { kind: "delay", ms: 3000 }],
 ])("answers 503 within its budget if the API server %s", async (_what, fault) => {
   const api = await testApiServer();
   const dispatcher = await testDispatcher(api, testConfig({}, { webhook: { requestBudgetSeconds: 0.2 } }));
@@ -107,7 +107,7 @@ test("finishes the creations in progress when it's told to stop", async () => {
   let creating = 0;
   api.fault = () => {
     creating++;
-    return { kind: "delay", milliseconds: 200 };
+    return { kind: "delay", ms: 200 };
   };
   const answers = Promise.all([1, 2, 3].map(() => dispatcher.send("job.scheduled", { id: randomUUID() })));
   await expect.poll(() => creating).toBe(3);
@@ -147,7 +147,7 @@ test("sends nothing for a Job if the time budget runs out before its turn", asyn
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromString(api.kubeconfig);
   const creator = new JobCreator(new JobsApi(new KubeClient(kubeConfig)), 1);
-  api.fault = () => ({ kind: "delay", milliseconds: 200 });
+  api.fault = () => ({ kind: "delay", ms: 200 });
   const [first, second] = await Promise.all([
     creator.create(agentJob("first"), 5000),
     creator.create(agentJob("second"), 20),
@@ -178,7 +178,7 @@ test.each(["list", "watch"] as const)("doesn't wait forever for a %s that the AP
   const jobs = new JobsApi(new KubeClient(kubeConfig), 50, 0.05);
   const { signal } = new AbortController();
   if (verb === "list") {
-    api.fault = () => ({ kind: "delay", milliseconds: 60_000 });
+    api.fault = () => ({ kind: "delay", ms: 60_000 });
     await expect(jobs.list("buildkite", () => undefined, signal)).rejects.toThrow("no answer within");
     return;
   }

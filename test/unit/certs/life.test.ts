@@ -48,7 +48,7 @@ async function live(
     let wait = poll;
     for (const reconciler of reconcilers) {
       const { plan } = await reconciler.round();
-      wait = Math.min(wait, Math.max(plan.milliseconds, 1_000));
+      wait = Math.min(wait, Math.max(plan.ms, 1_000));
     }
     for (const moment of [0, 1, wait / 2, wait]) {
       const before = world.elapsed;

@@ -47,7 +47,7 @@ function plan(changes: Partial<Stored> = {}): Plan {
   return planCertificates({ ...situation, secret: secret && parseSecret(secret) });
 }
 
-const after = (milliseconds: number): Date => new Date(START.getTime() + milliseconds);
+const after = (ms: number): Date => new Date(START.getTime() + ms);
 const edited = (changes: Partial<SecretTexts>): SecretTexts => ({ ...installed, ...changes });
 const truncate = (pem: string): string => pem.slice(0, pem.length / 2);
 
@@ -229,7 +229,7 @@ test("a certificate names every Service that a webhook calls", () => {
 test("the wait ends when the certificate is due", () => {
   const next = plan();
   // A third of 30 days is left then, and one day is over now.
-  expect(next.kind === "wait" && Math.round(next.milliseconds / 3_600_000)).toBe(19 * 24);
+  expect(next.kind === "wait" && Math.round(next.ms / 3_600_000)).toBe(19 * 24);
 });
 
 test("two processes whose clocks are years apart don't fill the bundle endlessly", () => {
