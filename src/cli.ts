@@ -51,7 +51,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
 
 const HELP = `
 Exit codes:
-    0  success
+  0  success
   1  a Job was refused, or something failed unexpectedly
   2  the command line, the configuration or an input file is wrong
 

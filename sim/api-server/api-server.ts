@@ -178,7 +178,7 @@ function verbOf(method: string, name: string | undefined, watch: boolean): ApiRe
 function toJob(body: unknown): JobObject {
   const job = body as Partial<JobObject> | undefined;
   if (job?.kind !== "Job" || job.metadata === undefined || !Array.isArray(job.spec?.template.spec.containers))
-    throw new StatusError(400, "BadRequest", "the object provided is unrecognized: it is no Job");
+    throw new StatusError(400, "BadRequest", "the object provided is unrecognized: it isn't a Job");
   return job as JobObject;
 }
 

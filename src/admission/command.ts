@@ -8,7 +8,7 @@ import { ADMISSION_SETTINGS } from "./settings.ts";
 export function admissionCommand(): Command {
   const command = new Command("admission").description(
     "Serves the mutating admission webhook: HTTPS for the API server, plain HTTP for probes and metrics.\n" +
-      "The certificate files can appear later and change at any time. On SIGTERM it drains, then exits with 0.",
+      "The certificate files can appear later and change at any time.\nOn SIGTERM it drains, then exits with 0.",
   );
   return runWithSettings(command, ADMISSION_SETTINGS, runAdmission);
 }

@@ -10,9 +10,10 @@ import { DISPATCH_SETTINGS } from "./settings.ts";
 export function dispatchCommand(): Command {
   const command = new Command("dispatch")
     .description(
-      "Turns Buildkite's job.scheduled webhooks into Jobs. The public port takes POST /webhooks/buildkite, the other one has probes\n" +
-        "and metrics, both in plain HTTP. Looks for the cluster in KUBECONFIG, ~/.kube/config and the Pod's service account, in this\n" +
-        "order. On SIGTERM it drains, then exits with 0.",
+      "Turns Buildkite's job.scheduled webhooks into Jobs.\n" +
+        "Plain HTTP: POST /webhooks/buildkite on the public port, probes and metrics on the other.\n" +
+        "It finds the cluster by KUBECONFIG, ~/.kube/config or the Pod's service account, in this order.\n" +
+        "On SIGTERM it drains, then exits with 0.",
     )
     .option("--check", "check the configuration, print the Job that each template makes, and exit", false);
   return runWithSettings(command, DISPATCH_SETTINGS, async (settings, { check }) => {
