@@ -1,4 +1,7 @@
-/** A Buildkite job that waits for an agent: its webhook, and the real dispatcher that makes a Job of it. Buildkite is small and local. */
+/**
+ * A Buildkite job that waits for an agent: its webhook, and the real dispatcher, which makes a Job
+ * from it. Buildkite itself is a small local fake.
+ */
 import { randomUUID } from "node:crypto";
 import { KubeConfig } from "@kubernetes/client-node";
 import { stringify } from "yaml";
@@ -14,19 +17,26 @@ import { FakeBuildkite } from "../sim/buildkite/buildkite.ts";
 import type { Cluster } from "./cluster.ts";
 
 export interface Build {
-  /** As it is stored, Curfew's own admission included. */
+  /** As it's stored, with what Curfew's admission added. */
   readonly job: JobObject;
-  /** From the webhook's sending to the dispatcher's answer, the Job's creation included. */
+  /** From sending the webhook to the dispatcher's answer. This includes the creation of the Job. */
   readonly ms: number;
-  /** The agent asks Buildkite for a job. @throws where there is none for it. */
+  /**
+   * The agent asks Buildkite for a job.
+   * @throws if there's no job for it
+   */
   readonly agentStarted: () => void;
-  /** The agent has told how its job ended. */
+  /** The agent reports how its job ended. */
   readonly agentFinished: (exitStatus: number) => void;
-  /** At Buildkite; undefined until it is finished. */
+  /** The job's, as Buildkite has it. Undefined: the job isn't finished yet. */
   readonly exitStatus: () => number | undefined;
 }
 
-/** `example`: the Job to take as the queue's template. Resolves once the webhook is answered. @throws where no Job came of it. */
+/**
+ * Sends a webhook for one job. `example` is the Job that serves as the queue's template. Resolves
+ * once the webhook is answered.
+ * @throws if the dispatcher made no Job
+ */
 export async function startBuild(cluster: Cluster, example: JobObject): Promise<Build> {
   const template = { metadata: { labels: example.metadata.labels }, spec: example.spec };
   const kubeConfig = new KubeConfig();
@@ -40,7 +50,7 @@ export async function startBuild(cluster: Cluster, example: JobObject): Promise<
     port: 0,
   });
   try {
-    const buildkite = new FakeBuildkite(); // nobody calls it, so it does not listen
+    const buildkite = new FakeBuildkite(); // nobody calls it, so it doesn't listen
     const waiting = buildkite.schedule();
     const url = `http://127.0.0.1:${dispatcher.port}/webhooks/buildkite`;
     const sent = performance.now();

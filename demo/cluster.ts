@@ -1,4 +1,4 @@
-/** What the demo has for a cluster: a small API server, and beside it the real admission server, called over TLS. */
+/** The demo's cluster: a small API server, and the real admission server, which it calls over TLS. */
 import { createAdmissionMetrics } from "../src/admission/metrics.ts";
 import { createPlanner } from "../src/planner/planner.ts";
 import { startAdmissionServer } from "../src/admission/server.ts";
@@ -9,11 +9,14 @@ import { startApiServer, type JobObject } from "../sim/api-server/api-server.ts"
 import { createTestAuthority } from "../sim/api-server/authority.ts";
 
 export interface Cluster {
-  /** Creates a Job, as kubectl does. Resolves with the Job as it was stored, webhooks included. @throws where it is refused. */
+  /**
+   * Creates a Job, as kubectl does. Resolves with the Job as it's stored, after the webhooks.
+   * @throws if the API server refuses it
+   */
   readonly create: (job: JobObject) => Promise<JobObject>;
-  /** What a client of its API server needs. */
+  /** For clients of its API server. */
   readonly kubeconfig: string;
-  /** All Jobs as they are stored. */
+  /** All Jobs as they're stored. */
   readonly jobs: () => readonly JobObject[];
   readonly close: () => Promise<void>;
 }

@@ -5,18 +5,19 @@ import { runDemo } from "./demo.ts";
 export function demoCommand(): Command {
   return new Command("demo")
     .description(
-      "Runs a Job with a sidecar as local processes, plain, with the hack of 2020 and with Curfew; then again\n" +
-        "with main killed. Ten seconds, no cluster, no root; nothing stays behind. Linux.",
+      "Runs a Job with a sidecar as local processes: plain, with the hack of 2020, and with Curfew. Then the\n" +
+        "same again with main killed. It takes ten seconds, needs Linux but no cluster and no root, and leaves\n" +
+        "nothing behind.",
     )
     .action(run);
 }
 
-/** In a narrower terminal lines break, and cannot be drawn over. */
+/** In a narrower terminal, lines wrap, and can't be drawn over. */
 const MIN_COLUMNS = 80;
 
 async function run(): Promise<void> {
   if (process.platform !== "linux") {
-    console.error("curfew demo: the wrappers read /proc, so it needs Linux. In a container it runs on any system.");
+    console.error("curfew demo: it needs Linux, as the wrappers read /proc. On other systems, run it in a container.");
     process.exitCode = 2;
     return;
   }
@@ -35,6 +36,6 @@ async function run(): Promise<void> {
   };
   const asPromised = await runDemo(screen, abort.signal);
   if (asPromised || abort.signal.aborted) return;
-  console.error("curfew demo: this is not what it should show. Please report it, with your system and shell.");
+  console.error("curfew demo: this isn't what the demo should show. Please report it, with your system and shell.");
   process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 /**
- * The demo: the same Job three ways, and main ending two ways, and once more from a Buildkite webhook, all at once; told as a timeline
- * of what was measured.
+ * The demo: the same Job in three variants, each with two ways for main to end, and once more from a
+ * Buildkite webhook. All run at once, and a timeline shows what was measured.
  */
 import { styleText } from "node:util";
 import { isolation } from "../sim/pods/container.ts";
@@ -12,20 +12,23 @@ import { duration, outcome, timeline } from "./timeline.ts";
 const VARIANTS: readonly Variant[] = ["plain", "hack", "curfew"];
 const ENDINGS: readonly Ending[] = ["exit", "kill"];
 const TITLES: Readonly<Record<Ending, string>> = {
-  exit: "Main ends by itself, after two seconds",
-  kill: "Main is killed, as when it runs out of memory",
+  exit: "Main exits by itself after two seconds",
+  kill: "Main is killed, as if it ran out of memory",
 };
 const BUILD_TITLE = "From a Buildkite webhook";
 const FRAME_MS = 100;
 
 export interface Screen {
   readonly write: (text: string) => unknown;
-  /** A terminal that lines can be drawn over in. */
+  /** Whether it's a terminal, where lines can be drawn over. */
   readonly live: boolean;
   readonly columns: number;
 }
 
-/** Runs to its end or until `signal` aborts; leaves no process and no file behind. Resolves with whether all went as it says. */
+/**
+ * Runs the demo, or stops when `signal` aborts. It leaves no process and no file behind. Resolves
+ * with whether all runs ended as the demo claims.
+ */
 export async function runDemo(screen: Screen, signal: AbortSignal): Promise<boolean> {
   const cluster = await startCluster();
   const runs: Run[] = [];
@@ -48,15 +51,15 @@ export async function runDemo(screen: Screen, signal: AbortSignal): Promise<bool
 function introduction(ms: number): string {
   const where = isolation.kind === "none" ? "" : " in namespaces";
   return `
-A Job with two containers: a Buildkite agent, and docker:dind beside it. Six such
-Jobs were created in ${duration(ms)}, through a small API server that asks Curfew's
-admission server over TLS. Their containers are local processes${where}.
-Scripts stand in for the agent, and for dockerd, which takes 300 ms (▒) to stop.
-A seventh comes of a signed Buildkite webhook, through Curfew's dispatcher.
+A Job with two containers: a Buildkite agent, and docker:dind next to it. It took
+${duration(ms)} to create six such Jobs through a small API server, which calls
+Curfew's admission server over TLS. Their containers are local processes${where}.
+Scripts stand in for the agent and for dockerd, which takes 300 ms (▒) to stop.
+A seventh Job comes from a signed Buildkite webhook, through Curfew's dispatcher.
 `;
 }
 
-/** Draws over the last frame on a terminal; elsewhere draws once, at the end. */
+/** On a terminal, draws each frame over the last one. Otherwise, draws once, at the end. */
 async function watch(runs: readonly Run[], screen: Screen, signal: AbortSignal): Promise<void> {
   // The longest line is the hack's: two thirds of the bar, then 65 columns of words.
   const bar = Math.max(Math.floor(Math.min((screen.columns - 65) / 0.65, 48) / 8) * 8, 24);
@@ -88,7 +91,7 @@ async function watch(runs: readonly Run[], screen: Screen, signal: AbortSignal):
   draw();
 }
 
-/** What became of the Buildkite job so far. */
+/** What has happened to the Buildkite job so far. */
 function storyOf({ ms, exitStatus }: Build): string {
   const status = exitStatus();
   const end = status === undefined ? "runs the job" : `job finished at Buildkite, exit status ${status}`;
@@ -110,17 +113,17 @@ function summary(runs: readonly Run[]): string {
     return `  ${label.padEnd(18)}${outcomes.map((run) => (run ? outcome(run) : "").padEnd(22)).join("")}`.trimEnd();
   };
   return `
-${styleText("bold", "How long the sidecar goes on before it is told to stop, or ends")}
+${styleText("bold", "How long the sidecar keeps running before it's told to stop, or exits")}
   ${styleText("dim", "".padEnd(18) + "after main's exit".padEnd(22) + "after main was killed")}
 ${row("plain", "plain")}
 ${row("hack", "the hack of 2020")}
 ${styleText("green", row("curfew", "Curfew"))}
 
-See what Curfew would do with a Job of yours: npx curfew explain -f job.yaml
+See what Curfew would do with your own Job: npx curfew explain -f job.yaml
 `;
 }
 
-/** What the demo claims, so that it cannot show something else without a word. */
+/** What the demo claims, so it can't silently show something else. */
 function asPromised(run: Run): boolean {
   const [main, sidecar] = run.lanes();
   const hangs = run.cutOffAt() !== undefined;

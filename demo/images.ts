@@ -1,4 +1,4 @@
-/** The demo's images: scripts with the names of the real commands, which behave like them as far as the end of a Job goes. */
+/** The demo's images: scripts with the names of the real commands. When a Job ends, they behave like the real ones. */
 import { fileURLToPath } from "node:url";
 import type { Image } from "../sim/pods/pod.ts";
 

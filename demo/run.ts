@@ -1,4 +1,4 @@
-/** One Job from its creation to its end, or until it is cut off because it has none. */
+/** One Job from its creation to its end, or until it's cut off because it never ends. */
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { ENABLED_LABEL } from "../src/injection/names.ts";
@@ -9,34 +9,41 @@ import { startBuild, type Build } from "./build.ts";
 import type { Cluster } from "./cluster.ts";
 import { pull } from "./images.ts";
 
-/** plain: the Job without the label; hack: what people wrote by hand in 2020; curfew: the Job with the label; build: from a webhook. */
+/**
+ * plain: the Job without the label. hack: what people wrote by hand in 2020. curfew: the Job with
+ * the label. build: a Job from a webhook.
+ */
 export type Variant = "plain" | "hack" | "curfew" | "build";
 
-/** How main comes to its end: by itself, after two seconds, or killed before that, as by the kernel when memory runs out. */
+/** How main ends: by itself after two seconds, or killed before that, as the kernel does when memory runs out. */
 export type Ending = "exit" | "kill";
 
 /** All times are milliseconds since the Pod's start. */
 export interface Lane {
   readonly container: "agent" | "dind";
   readonly end?: { readonly at: number; readonly code: number };
-  /** When dockerd was told to stop. Whether it had stopped when its container ended. */
+  /** When dockerd was told to stop. */
   readonly termAt?: number;
+  /** Whether dockerd had shut down when its container ended. */
   readonly stopped?: boolean;
 }
 
 export interface Run {
   readonly variant: Variant;
   readonly ending: Ending;
-  /** What is behind variant `build`. */
+  /** Only for variant `build`. */
   readonly build?: Build;
-  /** As it is now. */
+  /** The lanes so far. */
   readonly lanes: () => readonly Lane[];
   readonly elapsed: () => number;
-  /** When main was killed, or wrote its last line. Its exit is seen a little later, at times after what it led to. */
+  /**
+   * When main was killed, or wrote its last line. Its exit is noticed a little later, sometimes even
+   * after its consequences.
+   */
   readonly mainEndedAt: () => number | undefined;
-  /** When the last container was killed for want of an end; undefined until then. */
+  /** When the rest was killed because it didn't end. Undefined: it wasn't, or not yet. */
   readonly cutOffAt: () => number | undefined;
-  /** Resolves once nothing of the Pod is left. */
+  /** Resolves once nothing is left of the Pod. */
   readonly finished: Promise<void>;
   readonly remove: () => void;
 }
@@ -44,6 +51,10 @@ export interface Run {
 export const CUT_OFF_MS = 8_000;
 const KILL_MS = 1_000;
 
+/**
+ * Creates the variant's Job and starts its Pod. Call `remove` if `finished` doesn't resolve.
+ * @throws if the Job can't be created
+ */
 export async function startRun(cluster: Cluster, variant: Variant, ending: Ending): Promise<Run> {
   const wanted = await manifest(variant, `${variant}-${ending}`);
   const build = variant === "build" ? await startBuild(cluster, wanted) : undefined;
@@ -63,7 +74,7 @@ export async function startRun(cluster: Cluster, variant: Variant, ending: Endin
   let cutOffAt: number | undefined;
   const ended = Promise.all(exits);
   let killedAt: number | undefined;
-  // Not before its first line: until then there may be no PID 1, or none that holds its FIFO.
+  // Not before its first line: until then, PID 1 might not exist yet, or not hold its FIFO.
   const kill = setInterval(() => {
     const line = agent?.lines[0];
     if (line === undefined || performance.now() - line.at < KILL_MS) return;
@@ -112,7 +123,7 @@ export async function startRun(cluster: Cluster, variant: Variant, ending: Endin
   };
 }
 
-/** From demo/ and, bundled, from dist/ the examples are in the same place; so are the images. */
+/** Relative to demo/, and to dist/ when bundled, the examples and the images are in the same place. */
 async function manifest(variant: Variant, name: string): Promise<JobObject> {
   const file = new URL(`../examples/${variant === "hack" ? "hack-2020" : "buildkite-agent"}.yaml`, import.meta.url);
   const job = parse(await readFile(file, "utf8")) as JobObject;

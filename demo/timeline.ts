@@ -1,4 +1,4 @@
-/** Runs as bars over time, one lane for each container. Pure: what there is to see goes in, lines come out. */
+/** Draws runs as bars over time, one lane for each container. Pure: runs in, lines out. */
 import { styleText } from "node:util";
 import { CUT_OFF_MS, type Lane, type Run, type Variant } from "./run.ts";
 
@@ -10,7 +10,7 @@ const LABELS: Readonly<Record<Variant, readonly [string, string]>> = {
 };
 const LABEL_WIDTH = 18;
 
-/** The runs below each other, with a time axis above; `bar` is the width of the whole time in columns. */
+/** The runs below each other, with a time axis above. `bar` is the width of the whole time, in columns. */
 export function timeline(runs: readonly Run[], bar: number): string[] {
   return [axis(bar), ...runs.flatMap((run) => ["", ...lanes(run, bar)])];
 }
@@ -44,7 +44,7 @@ function note(run: Run, { container, end, termAt, stopped }: Lane): string {
   );
 }
 
-/** What came of each variant and ending, for the table at the end. */
+/** The result of a run, for the table at the end. */
 export function outcome(run: Run): string {
   const sidecar = run.lanes()[1];
   const mainEndedAt = run.mainEndedAt();

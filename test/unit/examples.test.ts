@@ -26,7 +26,7 @@ test.each(files)("examples/%s is patched without a warning if it has the label",
 });
 
 test("the examples' README says the same about each as curfew explain: main, what's stopped, strategy, limits", () => {
-  const rows = rowsUnder(readFileSync(join(folder, "README.md"), "utf8"), "What auto takes");
+  const rows = rowsUnder(readFileSync(join(folder, "README.md"), "utf8"), "What auto chooses");
   const expected = files.map((file) => {
     const { strategy = "", limits, containers } = explained(file);
     const named = (role: string) => containers.filter((each) => each.role === role).map(({ name }) => name);

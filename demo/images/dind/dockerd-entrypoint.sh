@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands in for dockerd: it serves until it is told to stop, and then takes a moment to stop its containers.
+# Stands in for dockerd: serves until it's told to stop, then takes a moment to stop its containers.
 trap 'echo stopping; kill "$!"; sleep 0.3; echo stopped; exit 0' TERM
 echo serving
 while :; do
