@@ -1,4 +1,6 @@
-/** The demo's cluster: a small API server, and the real admission server, which it calls over TLS. */
+/**
+ * The demo's cluster: a small API server, and the real admission server, which it calls over TLS.
+ */
 import { createAdmissionMetrics } from "../src/admission/metrics.ts";
 import { createPlanner } from "../src/planner/planner.ts";
 import { startAdmissionServer } from "../src/admission/server.ts";

@@ -1,6 +1,6 @@
 /**
- * The demo: the same Job in three variants, each with two ways for main to end, and once more from a
- * Buildkite webhook. All run at once, and a timeline shows what was measured.
+ * The demo: the same Job in three variants, each with two ways for main to end, and once more from
+ * a Buildkite webhook. All run at once, and a timeline shows what was measured.
  */
 import { styleText } from "node:util";
 import { isolation } from "../sim/pods/container.ts";

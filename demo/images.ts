@@ -1,4 +1,7 @@
-/** The demo's images: scripts with the names of the real commands. When a Job ends, they behave like the real ones. */
+/**
+ * The demo's images: scripts with the names of the real commands. When a Job ends, they behave like
+ * the real ones.
+ */
 import { fileURLToPath } from "node:url";
 import type { Image } from "../sim/pods/pod.ts";
 

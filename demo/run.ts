@@ -15,7 +15,10 @@ import { pull } from "./images.ts";
  */
 export type Variant = "plain" | "hack" | "curfew" | "build";
 
-/** How main ends: by itself after two seconds, or killed before that, as the kernel does when memory runs out. */
+/**
+ * How main ends: by itself after two seconds, or killed before that, as the kernel does when memory
+ * runs out.
+ */
 export type Ending = "exit" | "kill";
 
 /** All times are milliseconds since the Pod's start. */
@@ -37,8 +40,8 @@ export interface Run {
   readonly lanes: () => readonly Lane[];
   readonly elapsed: () => number;
   /**
-   * When main was killed, or wrote its last line. Its exit is noticed a little later, sometimes even
-   * after its consequences.
+   * When main was killed, or wrote its last line. Its exit is noticed a little later, sometimes
+   * even after its consequences.
    */
   readonly mainEndedAt: () => number | undefined;
   /** When the rest was killed because it didn't end. Undefined: it wasn't, or not yet. */
@@ -123,7 +126,9 @@ export async function startRun(cluster: Cluster, variant: Variant, ending: Endin
   };
 }
 
-/** Relative to demo/, and to dist/ when bundled, the examples and the images are in the same place. */
+/**
+ * Relative to demo/, and to dist/ when bundled, the examples and the images are in the same place.
+ */
 async function manifest(variant: Variant, name: string): Promise<JobObject> {
   const file = new URL(`../examples/${variant === "hack" ? "hack-2020" : "buildkite-agent"}.yaml`, import.meta.url);
   const job = parse(await readFile(file, "utf8")) as JobObject;

@@ -10,7 +10,10 @@ const LABELS: Readonly<Record<Variant, readonly [string, string]>> = {
 };
 const LABEL_WIDTH = 18;
 
-/** The runs below each other, with a time axis above. `bar` is the width of the whole time, in columns. */
+/**
+ * The runs below each other, with a time axis above. `bar` is the width of the whole time, in
+ * columns.
+ */
 export function timeline(runs: readonly Run[], bar: number): string[] {
   return [axis(bar), ...runs.flatMap((run) => ["", ...lanes(run, bar)])];
 }

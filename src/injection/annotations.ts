@@ -22,7 +22,10 @@ const NOTES_PREFIX = "curfew.sh/buildkite-";
 
 export const DEFAULT_START_TIMEOUT_SECONDS = 3600;
 
-/** The largest int32, which Kubernetes uses for most seconds. Shells that count in 32 bits can handle it, too. */
+/**
+ * The largest int32, which Kubernetes uses for most seconds. Shells that count in 32 bits can
+ * handle it, too.
+ */
 const MAX_SECONDS = 2 ** 31 - 1;
 
 export interface JobSettings {
@@ -42,13 +45,19 @@ export interface ParsedAnnotations {
   /** False: the Job has none of Curfew's annotations, so the settings are the defaults. */
   readonly hasAny: boolean;
   readonly settings: JobSettings;
-  /** Sentences about invalid values. If there are any, the settings are incomplete and must not be used. */
+  /**
+   * Sentences about invalid values. If there are any, the settings are incomplete and must not be
+   * used.
+   */
   readonly problems: readonly string[];
   /** Sentences about annotations that have no effect. */
   readonly warnings: readonly string[];
 }
 
-/** Parses all of Curfew's annotations. Never throws: mistakes are in `problems`. */
+/**
+ * Parses all of Curfew's annotations. Never throws: mistakes are in `problems`, as sentences. Times
+ * are in seconds.
+ */
 export function parseAnnotations(annotations: Readonly<Record<string, string>> | null | undefined): ParsedAnnotations {
   // Most Jobs have only the label.
   return annotations && Object.keys(annotations).some(isCurfewAnnotation) ? parseAll(annotations) : NO_ANNOTATIONS;
@@ -190,7 +199,10 @@ function nearestKey(key: string): string | undefined {
   return prefix === undefined ? nearest(key, Object.keys(JOB_ANNOTATIONS)) : prefix + key.slice(slash);
 }
 
-/** Whether an annotation is in Curfew's domain, known or not. The dispatcher's notes aren't settings. */
+/**
+ * Whether an annotation is in Curfew's domain, known or not. The dispatcher's notes aren't
+ * settings.
+ */
 export function isCurfewAnnotation(key: string): boolean {
   return (key.startsWith("curfew.sh/") && !key.startsWith(NOTES_PREFIX)) || key.includes(".curfew.sh/");
 }

@@ -1,4 +1,7 @@
-/** What a container runs, as Kubernetes puts it together: `command` replaces ENTRYPOINT and CMD, `args` alone replaces CMD. */
+/**
+ * What a container runs, put together as Kubernetes does: `command` replaces ENTRYPOINT and CMD,
+ * `args` alone replaces CMD.
+ */
 import type { JobSettings } from "./annotations.ts";
 import type { Container } from "./job.ts";
 import type { KnownImage } from "./images/known-images.ts";
@@ -8,14 +11,19 @@ export type ArgvSource = "manifest" | "annotation" | "known-image" | "wrapped" |
 
 export interface Argv {
   readonly elements: readonly string[];
-  /** How many leading elements are not from the manifest's `args`. */
+  /** How many leading elements aren't from the manifest's `args`. */
   readonly leading: number;
-  /** Whether those are from the manifest's `command`, rather than the annotation or the image. */
+  /**
+   * Whether these are from the manifest's `command`, rather than from the annotation or the image.
+   */
   readonly fromManifest: boolean;
   readonly source: ArgvSource;
 }
 
-/** Undefined: nobody knows without asking a registry, which Curfew never does. */
+/**
+ * What a container runs. Undefined: only a registry could tell, and Curfew never asks one. `known`
+ * is what's known about the image.
+ */
 export function argvOf(container: Container, settings: JobSettings, known: KnownImage | undefined): Argv | undefined {
   const args = container.args ?? [];
   if (container.command && container.command.length > 0) return argv(container.command, args, true, "manifest");
@@ -27,7 +35,7 @@ export function argvOf(container: Container, settings: JobSettings, known: Known
   return argv([...known.entrypoint, ...known.cmd].map(unexpanded), [], false, "known-image");
 }
 
-/** Kubernetes expands $(NAME) in what a manifest says, but not in an image's own argv. */
+/** Escapes `$`, as Kubernetes expands $(NAME) in a manifest's argv, but not in an image's. */
 function unexpanded(element: string): string {
   return element.includes("$") ? element.replaceAll("$", "$$$$") : element;
 }
@@ -36,9 +44,12 @@ function argv(leading: readonly string[], args: readonly string[], fromManifest:
   return { elements: [...leading, ...args], leading: leading.length, fromManifest, source };
 }
 
-/** Names of shells that run the wrapper as it is tested. */
+/** Names of the shells that the wrapper is tested with. */
 const SHELL_NAMES = new Set(["sh", "bash", "dash", "ash"]);
 
+/**
+ * A shell in an image, by its absolute path or name. `evident`: something shows that it's there.
+ */
 export type Shell = { readonly path: string; readonly evident: boolean } | undefined;
 
 /** Programs whose arguments run in another container, on another machine, or under another root. */
@@ -48,13 +59,19 @@ const RUN_ELSEWHERE = new Set([
   "systemd-nspawn", "limactl", "apptainer", "singularity", "chroot", "nsenter", "ssh", "ansible", "aws", "flyctl", "srun", "mpirun",
 ]);
 
-/** A shell by its name or absolute path. A relative path would be looked up in workingDir, which proves nothing here. */
+/**
+ * Whether it's a shell, by its name or absolute path. A relative path proves nothing, as the kernel
+ * looks it up in workingDir.
+ */
 function isShell(element: string): boolean {
   const name = basename(element);
   return SHELL_NAMES.has(name) && (element === name || element.startsWith("/"));
 }
 
-/** The shell that a launcher is given to run, as in `dumb-init -- sh -c SCRIPT`, or `env` in whatever way. */
+/**
+ * The shell that a launcher runs, as in `dumb-init -- sh -c SCRIPT`, or after `env` with any
+ * options.
+ */
 function launchedShell(elements: readonly string[]): string | undefined {
   for (let index = 1; index < elements.length; index += 1) {
     const before = elements[index - 1] ?? "";
@@ -62,19 +79,22 @@ function launchedShell(elements: readonly string[]): string | undefined {
     const launcher = basename(before);
     if (RUN_ELSEWHERE.has(launcher)) return undefined;
     if (!isShell(element)) continue;
-    // Behind an option it may be the option's value, as in `psql -U ash -c QUERY`.
+    // After an option it can be the option's value, as in `psql -U ash -c QUERY`.
     const mayBeValue = before.startsWith("-") && before !== "--" && !before.includes("=");
     if (launcher === "env" || (elements[index + 1] === "-c" && !mayBeValue)) return element;
   }
   return undefined;
 }
 
-/** What follows the last slash. */
+/** The part after the last slash. */
 export function basename(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** The shell for a container's wrapper. Undefined: the image is known to have none. */
+/**
+ * The shell for a container's wrapper. Undefined: the image is known to have none. If nothing shows
+ * that there's one, it's /bin/sh, and not evident. `elements` is the container's argv.
+ */
 export function shellOf(
   container: Container,
   elements: readonly string[],

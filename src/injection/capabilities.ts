@@ -2,9 +2,11 @@
 import type { Container, PodSpec } from "./job.ts";
 
 /**
- * The wrapper may not signal an app that has changed its user, as gosu, su-exec and setpriv do: that takes the capability KILL (kill(2)),
- * and to change it takes root and SETUID. Containers have both unless they are dropped. Who isn't root may change by a program that is
- * setuid, which no manifest shows.
+ * Whether the app can change its user, as gosu, su-exec and setpriv do, so that the wrapper can't
+ * signal it any more. Signalling another user's process takes the capability KILL (kill(2)), and
+ * changing the user takes root and SETUID. Containers have both capabilities unless they're
+ * dropped. A container that isn't root could change its user with a setuid program, but no manifest
+ * shows that.
  */
 export function cannotSignal({ securityContext: ofPod }: PodSpec, { securityContext }: Container): boolean {
   const { add, drop } = securityContext?.capabilities ?? {};

@@ -1,4 +1,4 @@
-/** Chooses between trap and native, by the table in limits.ts alone, and plans the patch. */
+/** Chooses between trap and native, only by the table in limits.ts, and plans the patch. */
 import type { EarlierPass } from "./earlier-pass.ts";
 import { leave, refuse } from "./leave-or-refuse.ts";
 import { LIMITS, SEVERITIES } from "./limits.ts";
@@ -12,8 +12,8 @@ import { containerNames, containerPlans, type Survey } from "./survey.ts";
 import { sharedVolume, trapLimits, trapPatch, type SharedVolume } from "./trap.ts";
 
 /**
- * Plans a Job that has sidecars to stop. An earlier pass counts before the Job's own strategy, and
- * that before the operator's. `auto` collects both strategies' limits, but those of native only if
+ * Plans a Job that has sidecars to stop. An earlier pass's strategy comes first, then the Job's
+ * own, then the operator's. `auto` collects both strategies' limits, but those of native only if
  * trap meets any.
  */
 export function chooseStrategy(
@@ -57,7 +57,10 @@ function rolesToRecord({ mains, sidecars }: Survey, { strategy, native }: Earlie
   return { mains: containerNames(mains), sidecars: [...new Set([...moved, ...containerNames(sidecars)])] };
 }
 
-/** If both may lose the same, it's native: its limits say what may happen, trap's mostly what will. */
+/**
+ * If both could do the same harm, it's native: its limits say what might happen, trap's mostly what
+ * will.
+ */
 function lessHarmful(trap: readonly MetLimit[], native: readonly MetLimit[]): Strategy {
   if (trap.length === 0 || severityOf(trap) < severityOf(native)) return "trap";
   return "native";

@@ -15,7 +15,10 @@ export interface EarlierPass {
   readonly native: EarlierNative | undefined;
 }
 
-/** Finds what an earlier pass left. `brokenWrapper` is a container whose wrapper lacks its arguments. */
+/**
+ * Finds what an earlier pass left. `brokenWrapper` is a container whose wrapper lacks its
+ * arguments.
+ */
 export function findEarlierPass(job: Job): EarlierPass | { readonly brokenWrapper: Container } {
   const unwrapped: (Unwrapped | undefined)[] = [];
   let isWrapped = false;

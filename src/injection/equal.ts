@@ -1,15 +1,15 @@
 /**
  * Compares JSON values as Kubernetes does. It's written by hand because node:util's
- * isDeepStrictEqual tells null from an absent field, and because the planner imports nothing of
- * Node's, so it runs in a browser, too (docs/decisions/0016-kept-by-hand.md).
+ * isDeepStrictEqual distinguishes null from an absent field, and because the planner imports
+ * nothing from Node, so it also runs in a browser (docs/decisions/0016-kept-by-hand.md).
  */
 
 /** Deeper than any Kubernetes object, and far from the end of the stack. */
 const MAX_DEPTH = 200;
 
 /**
- * Whether two JSON values mean the same to Kubernetes, to which null means absent. Values that are
- * nested too deeply count as different. `except` is a field of the values themselves that's ignored.
+ * Whether two JSON values mean the same to Kubernetes, where null means absent. Values that are
+ * nested too deeply count as different. `except` is a top-level field to ignore.
  */
 export function equal(one: unknown, other: unknown, except?: string): boolean {
   return equalFrom(0, one, other, except);

@@ -1,8 +1,8 @@
 /**
- * What shows that a container is a sidecar if no annotation says so. Without evidence Curfew stops no
- * container, so each row must be true of every container that it matches. The planner,
- * `curfew explain`, refusals and metrics read this table, and a test compares docs/reference.md with
- * it. docs/decisions/0007-evidence-is-narrow.md says what was left out, and why.
+ * What shows that a container is a sidecar if no annotation says so. Without evidence Curfew stops
+ * no container, so each row must be true of every container that it matches. The planner, `curfew
+ * explain`, refusals and metrics read this table, and a test compares docs/reference.md with it.
+ * docs/decisions/0007-evidence-is-narrow.md says what was left out, and why.
  */
 import { basename } from "./argv.ts";
 import type { Container } from "./job.ts";
@@ -13,17 +13,25 @@ interface Evidence {
   readonly because: string;
   /** The exact rule, with near misses that it doesn't match. For the docs. */
   readonly exactly: string;
-  /** Whether the evidence is the container's name. It doesn't count if it's also the Job's name, as that says what the work is. */
+  /**
+   * Whether the evidence is the container's name. It doesn't count if it's also the Job's name, as
+   * that says what the work is.
+   */
   readonly byName: boolean;
   readonly shows: (container: Container, known: KnownImage | undefined) => boolean;
 }
 
-/** Anything but a letter or a digit ends a word. Numbers at the end, as in `proxy-2`, don't count. */
+/**
+ * Anything but a letter or a digit ends a word. Numbers at the end, as in `proxy-2`, don't count.
+ */
 const ENDS_IN_PROXY = /proxy[a-z\d]*(?:[^a-z\d]\d+)*$/;
 const ENDS_IN_SIDECAR = /(?:^|[^a-z\d])sidecar(?:[^a-z\d]\d+)*$/;
 const HAS_DIND = /(?:^|[^a-z\d])dind(?:$|[^a-z\d])/;
 
-/** Words that say what the container does to a proxy or a sidecar, rather than that it is one: `wait-for-proxy`. */
+/**
+ * Words that say what the container does to a proxy or a sidecar, rather than that it is one:
+ * `wait-for-proxy`.
+ */
 // prettier-ignore
 const VERBS = [
   "apply", "backup", "build", "check", "clean", "cleanup", "configure", "copy", "create", "delete", "deploy", "disable", "drain",
@@ -70,8 +78,9 @@ export type EvidenceId = keyof typeof EVIDENCE;
 const ROWS = Object.entries(EVIDENCE).map(([id, row]) => ({ id: id as EvidenceId, ...(row as Evidence) }));
 
 /**
- * The first row that shows that a container is a sidecar. Undefined: nothing does. `known` is what's
- * known about its image. `ownNames` are the names of its Job, and of the CronJob that made the Job.
+ * The first row that shows that a container is a sidecar. Undefined: nothing does. `known` is
+ * what's known about its image. `ownNames` are the names of its Job, and of the CronJob that made
+ * the Job.
  */
 export function sidecarEvidence(
   container: Container,
@@ -86,7 +95,10 @@ export function sidecarEvidence(
   return undefined;
 }
 
-/** Whether it runs the program that makes its image a sidecar, rather than another one in the same image. */
+/**
+ * Whether it runs the program that makes its image a sidecar, rather than another one in the same
+ * image.
+ */
 function runsDaemon({ command, args }: Container, { daemon }: KnownImage): boolean {
   if (daemon === undefined || !command || command.length === 0) return true;
   const argv = [...command, ...(args ?? [])];

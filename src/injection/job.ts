@@ -1,6 +1,6 @@
 /**
- * The parts of a batch/v1 Job that a plan reads. The objects are the caller's own, never copied: fields that are not named here
- * are not looked at, so future ones survive.
+ * The parts of a batch/v1 Job that a plan reads. The objects are the caller's own, never copies.
+ * Fields that aren't named here are never touched, so future ones survive.
  */
 import {
   anything,
@@ -17,7 +17,7 @@ import {
 type Maybe<T> = T | null | undefined;
 
 export interface Metadata {
-  /** Read by {@link namesOf} only, which trusts none of the three. */
+  /** Only {@link namesOf} reads these three, and it checks their types. */
   readonly name?: unknown;
   readonly generateName?: unknown;
   readonly ownerReferences?: unknown;
@@ -33,12 +33,12 @@ export interface VolumeMount {
   readonly subPathExpr?: Maybe<string>;
 }
 
-/** A rule of KEP-5307: what to do when this container exits so. */
+/** A rule of KEP-5307: what to do if this container exits with these codes. */
 export interface RestartRule {
   readonly exitCodes?: Maybe<{ readonly operator?: Maybe<string>; readonly values?: Maybe<readonly number[]> }>;
 }
 
-/** Of a container; a Pod's has the first two. */
+/** A container's. A Pod's has only the first two fields. */
 export interface SecurityContext {
   readonly runAsUser?: Maybe<number>;
   readonly runAsNonRoot?: Maybe<boolean>;
@@ -90,20 +90,24 @@ export interface Job {
   readonly metadata?: Maybe<Metadata>;
   readonly spec: {
     readonly template: { readonly metadata?: Maybe<Metadata>; readonly spec: PodSpec };
-    /** Read in updates. */
+    /** Only updates read it. */
     readonly suspend?: Maybe<boolean>;
     readonly podFailurePolicy?: Maybe<{ readonly rules?: Maybe<readonly PodFailurePolicyRule[]> }>;
   };
 }
 
 /**
- * More wrapped containers than etcd could store in one Job (1.5 MB; 5 KB for each), and far more than any Pod has. Without a limit a Job
- * of 3 MB, which the API server would refuse in the end, asks for a patch of 300 MB.
+ * More wrapped sidecars than etcd could store in one Job (1.5 MB, at 6 KB each), and far more
+ * containers than any Pod has. Without a limit, a Job of 3 MB, which the API server would refuse in
+ * the end, would need a patch of 300 MB.
  */
 const MAX_CONTAINERS = 256;
-/** Volumes of a Pod, and mounts of a container. */
+/** For the volumes of a Pod, and for the mounts of a container. */
 const MAX_VOLUMES = 1024;
-/** RFC 1123's label: the API server takes no longer one. A sidecar's wrapper holds the names of all mains. */
+/**
+ * An RFC 1123 label: the API server accepts none that's longer. Every sidecar's wrapper holds the
+ * names of all mains.
+ */
 const containerName = textOfAtMost(63);
 
 const strings = optional(listOf(string));
@@ -171,7 +175,7 @@ const job = objectWith({
   }),
 });
 
-/** The value as a Job, or where it is none: a JSON Pointer and what should be there. */
+/** The value as a Job, or what's wrong with it: a JSON Pointer and what should be there. */
 export function parseJob(value: unknown): { readonly job: Job } | { readonly problem: string } {
   const problem = job(value);
   return problem === undefined
@@ -179,7 +183,10 @@ export function parseJob(value: unknown): { readonly job: Job } | { readonly pro
     : { problem: problem.startsWith(" ") ? `it${problem}` : problem };
 }
 
-/** A CronJob's `spec.jobTemplate`, which has the shape of a Job. */
+/**
+ * A CronJob's `spec.jobTemplate`, which has the shape of a Job, or what's wrong, as in {@link
+ * parseJob}.
+ */
 export function parseCronJob(value: unknown): { readonly jobTemplate: Job } | { readonly problem: string } {
   const problem = objectWith({ spec: objectWith({ jobTemplate: job }) })(value);
   return problem === undefined
@@ -188,8 +195,9 @@ export function parseCronJob(value: unknown): { readonly jobTemplate: Job } | { 
 }
 
 /**
- * What a Job is called: its name, what its name is made of where the API server makes one (it has none yet when it's reviewed), and
- * the name of the CronJob that made it, of which its own is made.
+ * A Job's names: its name; the prefix, if the API server generates the name (the Job has none yet
+ * when it's reviewed); and the name of the CronJob that made it, as the Job's name is made from
+ * that.
  */
 export function namesOf({ name, generateName, ownerReferences }: Metadata): readonly string[] {
   const names = typeof name === "string" ? [name] : [];
@@ -201,21 +209,25 @@ export function namesOf({ name, generateName, ownerReferences }: Metadata): read
   return names;
 }
 
-/** An init container that runs beside the main ones and is restarted (KEP-753). */
+/** Whether an init container runs next to the main containers and is restarted (KEP-753). */
 export function isNativeSidecar(initContainer: Container): boolean {
   return initContainer.restartPolicy === "Always";
 }
 
-/** Kubernetes' default where the template does not say (batch/v1 defaults). */
+/**
+ * The Pod's grace period in seconds, or Kubernetes' default if the template doesn't set one
+ * (batch/v1 defaults).
+ */
 export function gracePeriodOf(spec: PodSpec): number {
   return Math.max(spec.terminationGracePeriodSeconds ?? 30, 0);
 }
 
+/** Whether the Pod can only run on Windows. */
 export function isWindows(spec: PodSpec): boolean {
   return spec.os?.name === "windows" || spec.nodeSelector?.["kubernetes.io/os"] === "windows";
 }
 
-/** Whether this container comes back after it has ended with 0, by rules of its own (KEP-5307). */
+/** Whether this container's own policy or rules restart it after it exits with 0 (KEP-5307). */
 export function restartsAfterSuccess(container: Container): boolean {
   if (container.restartPolicy === "Always") return true;
   return (container.restartPolicyRules ?? []).some(({ exitCodes }) => {

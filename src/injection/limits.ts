@@ -1,15 +1,15 @@
 /**
- * What a strategy can't do, or not without harm. The choice of strategy depends on this table alone.
- * The planner, `curfew explain`, refusals and metrics read it, and a test compares docs/reference.md
- * with it.
+ * What a strategy can't do, or not without harm. The choice of strategy depends on this table
+ * alone. The planner, `curfew explain`, refusals and metrics read it, and a test compares
+ * docs/reference.md with it.
  */
 import type { Strategy } from "./names.ts";
 
 /**
  * What a Job can lose, from the least to the most. `end`: the orderly end of a container. `result`:
- * its result, such as an exit code, or work is done twice. `job`: the whole Job, as it can't start or
- * never ends. `hard` rules the strategy out. The others are soft: `auto` weighs them, and a Job that
- * asks for the strategy by name, or has no other choice, gets a warning.
+ * its result, such as an exit code, or work is done twice. `job`: the whole Job, as it can't start
+ * or never ends. `hard` rules the strategy out. The others are soft: `auto` weighs them, and a Job
+ * that asks for the strategy by name, or has no other choice, gets a warning.
  */
 export const SEVERITIES = ["end", "result", "job", "hard"] as const;
 export type Severity = (typeof SEVERITIES)[number];

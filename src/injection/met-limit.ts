@@ -15,7 +15,7 @@ export interface MetLimit {
 /** Limits of one kind that several containers meet. */
 type Group = readonly MetLimit[];
 
-/** A limit as this container meets it; without a container, as the whole Job does. */
+/** A limit that this container meets, or without one the whole Job. */
 export function metLimit(limit: LimitId, container?: Container): MetLimit {
   return container ? { limit, container: container.name, image: container.image ?? "" } : { limit };
 }
@@ -27,7 +27,7 @@ export function byLimit(limits: readonly MetLimit[]): readonly (readonly [LimitI
 
 const MAX_NAMES = 4;
 
-/** What people read of a limit and those that meet it: `"a" (image), "b" (image): Sentence.` */
+/** The text for a limit and the containers that meet it: `"a" (image), "b" (image): Sentence.` */
 export function sentenceOf(limit: LimitId, group: Group, { images = false } = {}): string {
   const names = group.flatMap(({ container, image = "" }) => {
     if (container === undefined) return [];
@@ -39,12 +39,15 @@ export function sentenceOf(limit: LimitId, group: Group, { images = false } = {}
   return `${names.slice(0, MAX_NAMES).join(", ")}${more}: ${sentence}`;
 }
 
-/** One sentence for each limit, short enough for a warning, which the API server cuts at 256 characters. */
+/**
+ * One sentence for each limit, short enough for a warning, which the API server cuts at 256
+ * characters.
+ */
 export function sentencesOf(limits: readonly MetLimit[]): readonly string[] {
   return byLimit(limits).map(([limit, group]) => sentenceOf(limit, group));
 }
 
-/** The limit's way out, with the container's name in it where only one meets the limit. */
+/** The limit's way out, with the container's name in it if only one container meets the limit. */
 export function wayOutOf(limit: LimitId, [first, ...others]: Group): string {
   const { container } = (others.length === 0 ? first : undefined) ?? {};
   return LIMITS[limit].wayOut.replace("CONTAINER", () => (container === undefined ? "CONTAINER" : showName(container)));

@@ -1,7 +1,10 @@
-/** Names that are part of Curfew's interface: its label, its annotations, its strategies, and the path of its volume. */
+/**
+ * Names that are part of Curfew's interface: its label, its annotations, its strategies, and the
+ * path of its volume.
+ */
 
 /**
- * The label that opts a Job in. It's on the Job itself, or in a CronJob on
+ * The label that opts a Job in. It goes on the Job itself, or in a CronJob on
  * `spec.jobTemplate.metadata`. Its value must be "true".
  */
 export const ENABLED_LABEL = "curfew.sh/enabled";
@@ -18,7 +21,7 @@ export const GRACE_PERIOD_PREFIX = "grace-period-seconds.curfew.sh/";
 export const SHELL_PREFIX = "shell.curfew.sh/";
 
 /**
- * Written on every opted-in Job that is let through, and on its Pod template: `trap`, `native` or
+ * The marker on every opted-in Job that's admitted, and on its Pod template: `trap`, `native` or
  * `none` (record.ts).
  */
 export const INJECTED_ANNOTATION = "curfew.sh/injected";

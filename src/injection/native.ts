@@ -1,4 +1,7 @@
-/** Strategy native: sidecars become restartable init containers (KEP-753), which kubelet ends when the main containers have ended. */
+/**
+ * Strategy native: sidecars become restartable init containers (KEP-753), which kubelet stops when
+ * the main containers have ended.
+ */
 import { equal } from "./equal.ts";
 import { sidecarEvidence } from "./evidence.ts";
 import type { Container, PodFailurePolicyRule, PodSpec } from "./job.ts";
@@ -10,6 +13,7 @@ import type { Survey, SurveyedContainer } from "./survey.ts";
 /** batch/v1, PodFailurePolicy.rules: "A maximum of 20 rules". */
 const MAX_RULES = 20;
 
+/** The limits that native meets in this Job. */
 export function nativeLimits(survey: Survey, { nativeSidecars = true }: PlanOptions): readonly MetLimit[] {
   const limits: MetLimit[] = nativeSidecars ? [] : [metLimit("old-nodes")];
   const rules = survey.job.spec.podFailurePolicy?.rules ?? [];
@@ -21,7 +25,8 @@ export function nativeLimits(survey: Survey, { nativeSidecars = true }: PlanOpti
     if (awaited.has(container.name)) limits.push(metLimit("birth-deps", container));
     if (holdsMainBack(survey, sidecar)) limits.push(metLimit("holds-main-back", container));
     if (counted === "all" || counted.has(container.name)) limits.push(metLimit("failure-counts", container));
-    // Whom curfew.sh/sidecars names runs until it's stopped: that is what the annotation says.
+    // A container that curfew.sh/sidecars names runs until it's stopped: that's what the annotation
+    // means.
     if (roleSource === "not-in-main" && sidecarEvidence(container, known, survey.names) === undefined)
       limits.push(metLimit("may-end-by-itself", container));
     if (survey.settings.gracePeriods.has(container.name)) limits.push(metLimit("grace-period", container));
@@ -32,8 +37,9 @@ export function nativeLimits(survey: Survey, { nativeSidecars = true }: PlanOpti
 }
 
 /**
- * Moves each sidecar behind the init containers that are there, in order, so that nothing of it is serialised again. One that is there
- * already was added a second time (`addedTwice`), and goes.
+ * Moves each sidecar after the existing init containers, in order. As it's a move, nothing of the
+ * sidecar is in the patch. If an init container has its name already, the sidecar was added a
+ * second time (`addedTwice`), and is removed.
  */
 export function nativePatch(survey: Survey): readonly PatchOperation[] {
   const { base, job, spec, sidecars } = survey;
@@ -42,7 +48,7 @@ export function nativePatch(survey: Survey): readonly PatchOperation[] {
   let end = spec.initContainers?.length ?? 0;
   const patch: PatchOperation[] = spec.initContainers ? [] : [add(`${podSpec}/initContainers`, [])];
   for (const [gone, { container, index }] of sidecars.entries()) {
-    // Each one that has left moves those behind it up.
+    // Each one that left has moved the ones after it up.
     const from = `${podSpec}/containers/${index - gone}`;
     if (there.has(container.name)) {
       patch.push({ op: "remove", path: from });
@@ -63,8 +69,9 @@ export function nativePatch(survey: Survey): readonly PatchOperation[] {
 }
 
 /**
- * A rule on exit codes without a container's name also sees those of init containers, so a sidecar's 137 or 143 could fire it
- * (batch/v1, PodFailurePolicyOnExitCodesRequirement.containerName). Such a rule becomes one for each container that remains.
+ * A rule on exit codes without a container's name also looks at init containers, so a sidecar's 137
+ * or 143 could match it (batch/v1, PodFailurePolicyOnExitCodesRequirement.containerName). Such a
+ * rule becomes one rule for each container that remains.
  */
 function nameContainers(
   path: string,
@@ -89,7 +96,7 @@ function nameContainers(
   return patch;
 }
 
-/** Whether `named` is what `nameContainers` made of the rules, whatever the names. */
+/** Whether `named` is what `nameContainers` makes from `rules`, with any names. */
 export function areNamedRules(named: readonly PodFailurePolicyRule[], rules: readonly PodFailurePolicyRule[]): boolean {
   const split = rules.filter(countsSidecars).length;
   const copies = (named.length - rules.length) / split + 1;
@@ -118,8 +125,10 @@ function countedNames(rules: readonly PodFailurePolicyRule[]): ReadonlySet<strin
 }
 
 /**
- * Kubelet starts containers in their order, and each only when the postStart hook of the one before has ended: so a main container
- * behind the sidecar waits for its hook already. Nothing waits for a startupProbe, unless it's a native sidecar's (KEP-753).
+ * Whether main would wait for the sidecar only under native. Kubelet starts containers in their
+ * order, each after the postStart hook of the one before has ended. So a main container after the
+ * sidecar already waits for its hook. Nothing waits for a startupProbe unless it's a native
+ * sidecar's (KEP-753).
  */
 function holdsMainBack({ mains }: Survey, { container, index }: SurveyedContainer): boolean {
   if (container.startupProbe != null) return true;
@@ -127,13 +136,14 @@ function holdsMainBack({ mains }: Survey, { container, index }: SurveyedContaine
 }
 
 /**
- * The containers that others wait for by kubexit, which looks for them in the Pod's `containerStatuses`; native sidecars are in
- * `initContainerStatuses` (github.com/karlkfi/kubexit, KUBEXIT_BIRTH_DEPS).
+ * The containers that others wait for with kubexit. It looks for them in the Pod's
+ * `containerStatuses`, but native sidecars are in `initContainerStatuses`
+ * (github.com/karlkfi/kubexit, KUBEXIT_BIRTH_DEPS).
  */
 function birthDependencies({ containers }: PodSpec): ReadonlySet<string> {
   const names = new Set<string>();
   for (const { env } of containers) {
-    // Nothing else reads a container's environment, so its shape isn't checked before.
+    // Nothing else reads a container's environment, so nothing has checked its shape yet.
     if (!Array.isArray(env)) continue;
     for (const variable of env as readonly ({ readonly name?: unknown; readonly value?: unknown } | null)[]) {
       if (variable?.name !== "KUBEXIT_BIRTH_DEPS" || typeof variable.value !== "string") continue;
@@ -147,7 +157,7 @@ function countsSidecars({ onExitCodes }: PodFailurePolicyRule): boolean {
   return onExitCodes != null && onExitCodes.containerName == null;
 }
 
-/** The containers whose exit codes a rule saw before, and shall see. */
+/** The containers whose exit codes a rule looked at before the patch, and still should. */
 function remainingNames({ containers, spec }: Survey): readonly string[] {
   const remaining = containers.filter(({ role }) => role !== "sidecar").map(({ container }) => container);
   return [...remaining, ...(spec.initContainers ?? [])].map(({ name }) => name);

@@ -1,4 +1,7 @@
-/** Reads the label before anything else, so a Job that hasn't opted in is left alone whatever its shape. */
+/**
+ * Reads the label before anything else, so a Job that hasn't opted in is left alone whatever its
+ * shape.
+ */
 import { leave, refuse } from "./leave-or-refuse.ts";
 import { ENABLED_LABEL } from "./names.ts";
 import type { LeavePlan, PlanOptions, RefusePlan } from "./plan.ts";
@@ -9,7 +12,10 @@ interface Labelled {
   readonly metadata?: { readonly labels?: Readonly<Record<string, unknown>> | null } | null;
 }
 
-/** Undefined: the Job has opted in, or isn't even an object, which is refused rather than ignored. */
+/**
+ * Undefined: the Job has opted in. Or it isn't even an object, and then it's refused later rather
+ * than ignored.
+ */
 export function leaveUnlabelled(job: unknown, { all = false }: PlanOptions): LeavePlan | undefined {
   if (all || typeof job !== "object" || job === null) return undefined;
   const label = (job as Labelled).metadata?.labels?.[ENABLED_LABEL];

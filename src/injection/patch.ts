@@ -1,4 +1,7 @@
-/** Minimal JSON Patches (RFC 6902) by hand: `add` also replaces a member, and creates what is missing or null on the way. */
+/**
+ * Minimal JSON Patches (RFC 6902), written by hand. They also create lists and maps that are
+ * missing or null.
+ */
 import type { Metadata } from "./job.ts";
 import type { PatchOperation } from "./plan.ts";
 
@@ -7,16 +10,20 @@ export function escapeToken(name: string): string {
   return name.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
+/** Adds a member, or replaces it if it exists. */
 export function add(path: string, value: unknown): PatchOperation {
   return { op: "add", path, value };
 }
 
-/** Appends to the list at `path`, which is made where it is missing. */
+/** Appends to the list at `path`, or creates the list if it's missing. */
 export function append(path: string, list: readonly unknown[] | null | undefined, value: unknown): PatchOperation {
   return list ? add(`${path}/-`, value) : add(path, [value]);
 }
 
-/** Writes annotations into the metadata at `path`; no operation for those that say so already. */
+/**
+ * Writes annotations into the metadata at `path`, without operations for those that have the value
+ * already.
+ */
 export function annotate(
   path: string,
   metadata: Metadata | null | undefined,

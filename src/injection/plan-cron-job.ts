@@ -6,8 +6,10 @@ import { planWorkload } from "./plan-workload.ts";
 import { misplacedAnnotations } from "./settings-advice.ts";
 
 /**
- * Plans the Jobs that a batch/v1 CronJob will create, by the label and annotations of its `jobTemplate`. The patch is for the
- * CronJob: `curfew inject` applies it, admission tells only the warnings and refusals.
+ * Plans the Jobs that a batch/v1 CronJob will create, by the label and annotations of its
+ * `jobTemplate`. The patch is for the CronJob: `curfew inject` applies it, but admission only
+ * returns the warnings and refusals. Never throws for what a CronJob holds: a malformed one is
+ * refused.
  */
 export function planCronJob(cronJob: unknown, options: PlanOptions = {}): Plan {
   const template = (cronJob as { spec?: { jobTemplate?: unknown } | null } | null | undefined)?.spec?.jobTemplate;
@@ -20,7 +22,7 @@ export function planCronJob(cronJob: unknown, options: PlanOptions = {}): Plan {
   return { ...plan, warnings: [...plan.warnings, ...misplacedAnnotations(metadata?.annotations, "CronJob")] };
 }
 
-/** The place where people put it first. */
+/** A warning about the label in the place where people put it first. */
 function misplacedLabel(cronJob: unknown): string[] {
   const { metadata } = cronJob as { readonly metadata?: { readonly labels?: Record<string, unknown> | null } | null };
   return metadata?.labels?.[ENABLED_LABEL] === "true"

@@ -4,8 +4,9 @@ import type { Plan, PlanOptions } from "./plan.ts";
 import { planWorkload } from "./plan-workload.ts";
 
 /**
- * Decides what to do with a batch/v1 Job: the one entry for admission, `curfew inject` and `curfew explain`. Never throws for what
- * a Job holds: what is no Job is refused, with the place that is wrong.
+ * Decides what to do with a batch/v1 Job. It's the only entry for admission, `curfew inject` and
+ * `curfew explain`. Never throws for what a Job holds: a value that isn't a Job is refused, and the
+ * message says where it's wrong.
  */
 export function planJob(job: unknown, options: PlanOptions = {}): Plan {
   const unlabelled = leaveUnlabelled(job, options);

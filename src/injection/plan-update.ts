@@ -1,8 +1,8 @@
 /**
  * A Job's template is immutable. Once it's patched, applying the same manifest again would fail, as
- * the manifest doesn't hold what was injected. So if an update sends what the original manifest had,
- * Curfew puts back what the old object has. The API server judges everything else. Nothing is planned
- * again, so this works across versions of the wrapper.
+ * the manifest doesn't hold what was injected. So if an update sends what the original manifest
+ * had, Curfew puts back what the old object has. The API server judges everything else. Nothing is
+ * planned again, so this works across versions of the wrapper.
  */
 import { isCurfewAnnotation } from "./annotations.ts";
 import { equal } from "./equal.ts";
@@ -23,8 +23,8 @@ export interface UpdatePlan {
 const POD_SPEC = "/spec/template/spec";
 
 /**
- * Plans the update of a batch/v1 Job from `oldJob` to `newJob`. Never throws: an object that isn't a
- * Job gets no patch, and the API server says what's wrong with it.
+ * Plans the update of a batch/v1 Job from `oldJob` to `newJob`. Never throws: an object that isn't
+ * a Job gets no patch, and the API server says what's wrong with it.
  */
 export function planUpdate(oldJob: unknown, newJob: unknown): UpdatePlan {
   const before = parseJob(oldJob);
@@ -77,9 +77,9 @@ function restoreWrapped(before: Job, after: Job): readonly PatchOperation[] {
 }
 
 /**
- * Handles sidecars that became init containers, but that the manifest still has among its containers.
- * A changed one goes to the same place. Then the API server judges the change, and accepts what can
- * change while a Job is suspended (KEP-5440: resources).
+ * Handles sidecars that became init containers, but that the manifest still has among its
+ * containers. A changed one goes to the same place. Then the API server judges the change, and
+ * accepts what can change while a Job is suspended (KEP-5440: resources).
  */
 function restoreMoved(before: Job, after: Job): UpdatePlan {
   const oldSpec = before.spec.template.spec;

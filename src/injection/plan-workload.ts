@@ -15,7 +15,7 @@ import { containerNames, containerPlans, surveyJob } from "./survey.ts";
 
 /**
  * Plans a Job. `base` is its JSON Pointer in the object that the patch is for: empty, or
- * `/spec/jobTemplate`. `names` are the Job's names, and that of the CronJob that makes it.
+ * `/spec/jobTemplate`. `names` are the Job's names, and the name of the CronJob that makes it.
  */
 export function planWorkload(base: string, job: Job, names: readonly string[], options: PlanOptions): Plan {
   const { template } = job.spec;
@@ -52,7 +52,9 @@ interface Workload {
   readonly warnings: readonly string[];
 }
 
-/** Leaves a Job that has nothing to stop: an earlier pass saw to it, or there never was anything. */
+/**
+ * Leaves a Job that has nothing to stop: an earlier pass handled it, or there never was anything.
+ */
 function leaveAsIs(
   { base, job, earlier: { native }, warnings }: Workload,
   reason: LeaveReason,

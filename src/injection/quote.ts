@@ -1,29 +1,32 @@
-/** Other people's text in Curfew's sentences: short, on one line, and without what a terminal would act on. */
+/**
+ * Quotes other people's text in Curfew's sentences: short, on one line, and with nothing that
+ * controls a terminal.
+ */
 
 const MAX_LENGTH = 100;
 const MAX_LISTED = 10;
 
-/** In quotes, cut to `maxLength` characters; unless told, to a length that any container's name fits. */
+/** In quotes, cut to `maxLength` characters. Any container's name fits the default. */
 export function quote(text: string, maxLength = MAX_LENGTH): string {
   return escapeControls(JSON.stringify(text.length > maxLength ? `${text.slice(0, maxLength)}…` : text));
 }
 
-/** Names as a sentence lists them: `"a", "b" and "c"`, the first ten of them. */
+/** Names as in a sentence: `"a", "b" and "c"`. At most ten of them. */
 export function listQuoted(names: readonly string[]): string {
   const items = names.slice(0, MAX_LISTED).map((name) => quote(name));
   if (names.length > MAX_LISTED) items.push(`${names.length - MAX_LISTED} more`);
   return items.join(", ").replace(/, ([^,]*)$/, " and $1");
 }
 
-/** Without quotes, cut to the last characters, which tell most of an image. */
+/** Without quotes, cut to the last characters, as these say most about an image. */
 export function showImage(image: string): string {
   return escapeControls(image.length > MAX_LENGTH ? `…${image.slice(-MAX_LENGTH)}` : image);
 }
 
-/** The API server's answer should stay readable, whatever a Job's names are. */
+/** Characters. The API server's answer should stay readable, whatever a Job's names are. */
 const MAX_MESSAGE_LENGTH = 3_000;
 
-/** A message that was made of other people's text, cut to a length that a terminal can hold. */
+/** Cuts a message that contains other people's text to a length that fits a terminal. */
 export function shorten(message: string): string {
   return message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH - 2)}….` : message;
 }
@@ -33,7 +36,10 @@ export function showName(name: string): string {
   return quote(name).slice(1, -1);
 }
 
-/** Control and format characters (what turns the writing direction, too), line separators, halves of surrogate pairs. */
+/**
+ * Escapes control and format characters (including those that change the writing direction), line
+ * separators, and halves of surrogate pairs.
+ */
 function escapeControls(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
     const code = (character.codePointAt(0) ?? 0).toString(16);

@@ -1,6 +1,6 @@
 /**
- * Why a Job is left alone or refused: kebab-case constants for logs and metrics, one sentence each for people. docs/reference.md
- * lists them; a test compares.
+ * Why a Job is left alone or refused: kebab-case constants for logs and metrics, each with a
+ * sentence for people. docs/reference.md lists them, and a test compares.
  */
 export const LEAVE_REASONS = {
   "not-enabled": 'The Job isn\'t labelled curfew.sh/enabled: "true".',

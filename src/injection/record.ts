@@ -1,6 +1,7 @@
 /**
- * What a plan writes on the Job and on its Pod template: what was done, and the roles that it rests on. Policies prove the Job and its
- * Pods by it, container by container, and a later pass goes on from there.
+ * What a plan writes on the Job and on its Pod template: what was done, and the roles behind it.
+ * Policies check the Job and its Pods against it, container by container, and a later pass
+ * continues from it.
  */
 import { INJECTED_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION } from "./names.ts";
 import { isNativeSidecar, type Job } from "./job.ts";
@@ -13,10 +14,13 @@ export interface RecordedRoles {
   readonly sidecars: readonly string[];
 }
 
-/** The annotations that a plan writes on the Pod template; the first is written on the Job, too. */
+/** The annotations that a plan writes on the Pod template. The first one goes on the Job, too. */
 export const RECORD_ANNOTATIONS = [INJECTED_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION] as const;
 
-/** Records what was done. `roles` is absent where there's only one container. No operation for what is recorded already. */
+/**
+ * The patch that records what was done. `base` is as in `planWorkload`. `roles` is absent if
+ * there's only one container. There's no operation for what's recorded already.
+ */
 export function recordPatch(
   base: string,
   job: Job,
@@ -32,18 +36,21 @@ export function recordPatch(
   ];
 }
 
-/** What an earlier pass recorded of a Job that it made native. */
+/** What an earlier pass recorded about a Job that it made native. */
 export interface EarlierNative {
   readonly mains: ReadonlySet<string>;
   readonly sidecars: ReadonlySet<string>;
   /**
-   * One of the sidecars has lost its `restartPolicy: Always`, and would never let the Pod start: so do webhooks that decode Pods with
-   * types older than Kubernetes 1.28.
+   * One of the sidecars has lost its `restartPolicy: Always`, so the Pod would never start.
+   * Webhooks that decode Pods with types older than Kubernetes 1.28 do this.
    */
   readonly isStripped: boolean;
 }
 
-/** Undefined: the record isn't there, or the Job isn't as it says. So annotations that were copied or written by hand prove nothing. */
+/**
+ * The record of an earlier pass that made the Job native. Undefined: there's no record, or the Job
+ * doesn't match it. So annotations that were copied or written by hand prove nothing.
+ */
 export function earlierNative({ spec: { template } }: Job): EarlierNative | undefined {
   const annotations = template.metadata?.annotations;
   if (annotations?.[INJECTED_ANNOTATION] !== "native") return undefined;

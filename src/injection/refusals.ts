@@ -1,4 +1,6 @@
-/** What a refused Job's author reads: what's in the way, container by container, and how to fix it. */
+/**
+ * What a refused Job's author reads: what's in the way, container by container, and how to fix it.
+ */
 import { IGNORE_ANNOTATION, SIDECARS_ANNOTATION, STRATEGY_ANNOTATION, type Strategy } from "./names.ts";
 import type { Container } from "./job.ts";
 import { LIMITS } from "./limits.ts";
@@ -8,7 +10,10 @@ import { quote } from "./quote.ts";
 /** Enough to act on, and few enough that the API server's answer stays readable. */
 const MAX_SHOWN = 8;
 
-/** Ways out that don't depend on the limits. `other` is a strategy that wasn't asked for but would work. */
+/**
+ * Ways out that don't depend on the limits. `other` is a strategy that wasn't asked for but would
+ * work.
+ */
 export function generalWaysOut(limits: readonly MetLimit[], other: Strategy | undefined): readonly string[] {
   const ways = other === undefined ? [] : [`set ${STRATEGY_ANNOTATION}: ${other}, which works for this Job`];
   if (limits.some(({ container }) => container !== undefined))
@@ -46,7 +51,10 @@ export const STRIPPED_SIDECARS =
   "restartPolicy: Always is missing from the sidecars that Curfew moved to initContainers. Another webhook or tool removed it, and the " +
   `Job would hang before main starts. Update that webhook, or set ${STRATEGY_ANNOTATION}: trap.`;
 
-/** The message about a container that was added twice: by a webhook that looks only at `containers`, so it misses the one that Curfew moved. */
+/**
+ * The message about a container that was added twice: by a webhook that looks only at `containers`,
+ * so it misses the one that Curfew moved.
+ */
 export function addedTwice({ name }: Container): string {
   return (
     `${quote(name)} is there twice: Curfew moved it to initContainers, and then another webhook added it to containers again, in a different ` +

@@ -1,4 +1,7 @@
-/** What a Job's author reads if roles can't be found: which containers are in doubt, and the annotations to paste. */
+/**
+ * What a Job's author reads if roles can't be found: which containers are in doubt, and the
+ * annotations to paste.
+ */
 import { ENABLED_LABEL, IGNORE_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION } from "./names.ts";
 import { listQuoted, quote } from "./quote.ts";
 import { ROLE_SOURCES, type RoleAssignment } from "./role.ts";

@@ -4,7 +4,10 @@ import type { Container } from "./job.ts";
 
 export type Role = "main" | "sidecar" | "ignored";
 
-/** How a container got its role, or why it has none, in words that complete "because". docs/reference.md lists them; a test compares. */
+/**
+ * How a container got its role, or why it has none, in words that complete "because".
+ * docs/reference.md lists them; a test compares.
+ */
 export const ROLE_SOURCES = {
   "main-annotation": "curfew.sh/main names it",
   "sidecars-annotation": "curfew.sh/sidecars names it",

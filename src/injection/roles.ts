@@ -1,4 +1,7 @@
-/** Which containers a Job is about (main), which Curfew stops after them (sidecar), and which it doesn't touch (ignored). */
+/**
+ * Finds which containers do the Job's work (main), which Curfew stops after them (sidecar), and
+ * which it doesn't touch (ignored).
+ */
 import type { JobSettings } from "./annotations.ts";
 import { sidecarEvidence } from "./evidence.ts";
 import type { Container } from "./job.ts";
@@ -18,16 +21,19 @@ export type Roles =
       readonly assignments: readonly RoleAssignment[];
     };
 
-/** kubectl's own annotation for the container that `kubectl logs` and `exec` take, on the Pod template. */
+/**
+ * kubectl's own annotation, on the Pod template, for the container that `kubectl logs` and `exec`
+ * use by default.
+ */
 export const DEFAULT_CONTAINER_ANNOTATION = "kubectl.kubernetes.io/default-container";
 
-/** What roles are found from. */
+/** What determines the roles, besides the Job's annotations. */
 export interface RoleClues {
   readonly containers: readonly Container[];
-  /** For each container, what an earlier pass made of it. */
+  /** For each container, what it was before an earlier pass wrapped it. */
   readonly unwrapped: readonly (Unwrapped | undefined)[];
   readonly earlier: EarlierNative | undefined;
-  /** For each container, what is known of its image. */
+  /** For each container, what's known about its image. */
   readonly known: readonly (KnownImage | undefined)[];
   /** The value of {@link DEFAULT_CONTAINER_ANNOTATION}. */
   readonly defaultContainer: string | undefined;
@@ -36,8 +42,9 @@ export interface RoleClues {
 }
 
 /**
- * Finds each container's role by itself; if then one alone has none, and no other is main, that one is main. Nothing becomes a sidecar
- * but by its author's word or by evidence (evidence.ts). `settings` must have passed `settingsProblems`.
+ * Finds each container's role separately. If then exactly one has none, and no other is main, that
+ * one is main. A container becomes a sidecar only if its author says so, or by evidence
+ * (evidence.ts). `settings` must have passed `settingsProblems`.
  */
 export function assignRoles(clues: RoleClues, settings: JobSettings): Roles {
   const assignments = clues.containers.map((container, index) => assign(clues, settings, container, index));

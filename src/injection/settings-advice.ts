@@ -7,8 +7,8 @@ import { RECORD_ANNOTATIONS } from "./record.ts";
 import type { Survey } from "./survey.ts";
 
 /**
- * Warns about annotations in the wrong place. Curfew reads those next to its label: not those of the
- * Pod template or of a CronJob. `annotations` can be of any shape.
+ * Warns about annotations in the wrong place. Curfew reads those next to its label: not those of
+ * the Pod template or of a CronJob. `annotations` can be of any shape.
  */
 export function misplacedAnnotations(annotations: unknown, bearer: "Pod template" | "CronJob"): readonly string[] {
   if (typeof annotations !== "object" || annotations === null) return [];

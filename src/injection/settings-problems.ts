@@ -1,4 +1,7 @@
-/** Mistakes in annotations: values that can't be read, and settings that contradict the Job or each other. All of them at once. */
+/**
+ * Mistakes in annotations: values that can't be read, and settings that contradict the Job or each
+ * other. All of them at once.
+ */
 import type { JobSettings, ParsedAnnotations } from "./annotations.ts";
 import { isNativeSidecar, type Job } from "./job.ts";
 import {

@@ -1,11 +1,14 @@
 /**
- * Checks of JSON values. They're written by hand because they run on every review: they copy
+ * Checks JSON values. The checks are written by hand because they run on every review: they copy
  * nothing, and build no path until something is wrong. zod copies what it parses, and the admission
  * bundle would have to load it (docs/decisions/0016-kept-by-hand.md).
  */
 import { quote } from "./quote.ts";
 
-/** Undefined if the value fits. Otherwise the rest of its JSON Pointer, and what's wrong there: `/name must be a string`. */
+/**
+ * Undefined if the value fits. Otherwise the rest of its JSON Pointer, and what's wrong there:
+ * `/name must be a string`.
+ */
 export type Check = (value: unknown) => string | undefined;
 
 export const anything: Check = () => undefined;

@@ -1,4 +1,4 @@
-/** What a plan needs to know of a Job, gathered once. Both strategies and `explain` read it. */
+/** What a plan needs to know about a Job, collected once. Both strategies and `explain` read it. */
 import { argvOf, shellOf, type Argv, type Shell } from "./argv.ts";
 import type { JobSettings } from "./annotations.ts";
 import { gracePeriodOf, type Container, type Job, type PodSpec } from "./job.ts";
@@ -27,7 +27,10 @@ export interface SurveyedContainer {
 }
 
 export interface Survey {
-  /** JSON Pointer of the Job in the object that's patched: empty, or a CronJob's `/spec/jobTemplate`. */
+  /**
+   * JSON Pointer to the Job in the object that's patched: empty, or a CronJob's
+   * `/spec/jobTemplate`.
+   */
   readonly base: string;
   readonly job: Job;
   readonly spec: PodSpec;
@@ -44,7 +47,7 @@ export interface SurveyInput extends Pick<Survey, "base" | "job" | "names" | "se
   readonly lookUp: ImageLookup;
 }
 
-/** The roles can't be found. */
+/** Some roles can't be found. */
 export interface SurveyRefusal {
   readonly reason: RefuseReason;
   readonly message: string;
@@ -92,6 +95,7 @@ function wrappedArgv({ argv, command, args }: Unwrapped): Argv {
   return { elements: argv, leading, fromManifest: command !== undefined, source: "wrapped" };
 }
 
+/** The containers' names, in the same order. */
 export function containerNames(surveyed: readonly SurveyedContainer[]): readonly string[] {
   return surveyed.map(({ container }) => container.name);
 }
@@ -113,7 +117,10 @@ export function containerPlans(survey: Survey, strategy?: Strategy): readonly Co
   });
 }
 
-/** The same if some have no role. `unwrapped` and `known` are as in `RoleClues` (roles.ts). */
+/**
+ * The same for a Job in which some containers have no role. `unwrapped` and `known` are as in
+ * `RoleClues` (roles.ts).
+ */
 function unassignedContainerPlans(
   assignments: readonly RoleAssignment[],
   unwrapped: readonly (Unwrapped | undefined)[],

@@ -1,4 +1,7 @@
-/** Strategy trap: a shared emptyDir, and a wrapper around the main containers and the sidecars (docs/wrappers.md). */
+/**
+ * Strategy trap: a shared emptyDir, and a wrapper around the main containers and the sidecars
+ * (docs/wrappers.md).
+ */
 import { cannotSignal } from "./capabilities.ts";
 import {
   gracePeriodOf,
@@ -18,18 +21,25 @@ import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "./wrapper/scripts.generated.ts";
 import { sidecarGracePeriod, type Survey, type SurveyedContainer } from "./survey.ts";
 import { wrap, type Wrapped } from "./wrapper/wrapper.ts";
 
-/** The name of 2020's volume; ours is another where something else bears it. */
+/**
+ * The name of the volume in the hack of 2020. If something else has it, Curfew uses another name.
+ */
 const VOLUME_NAME = "tmp-pod";
 
 /**
- * Memory, as the cluster autoscaler doesn't count that as local storage, and a full disk doesn't touch it. It holds FIFOs and a few
- * bytes. On a disk without a limit, since kubelet evicts a Pod that exceeds one.
+ * In memory by default, as the cluster autoscaler doesn't count that as local storage, and a full
+ * disk doesn't affect it. It holds FIFOs and a few bytes. On a disk it has no limit, as kubelet
+ * evicts a Pod that exceeds one.
  */
 const EMPTY_DIRS = { memory: { medium: "Memory", sizeLimit: "1Mi" }, disk: {} };
 
-/** A held TERM is let through this long before the Pod's grace period ends, when kubelet sends KILL. */
+/**
+ * A TERM that's held back is passed on this long before the Pod's grace period ends, when kubelet
+ * sends KILL.
+ */
 const HOLD_MARGIN_SECONDS = 2;
 
+/** The limits that trap meets in this Job. */
 export function trapLimits(survey: Survey, shared: SharedVolume): readonly MetLimit[] {
   const limits: MetLimit[] = isWindows(survey.spec) ? [metLimit("windows")] : [];
   const policies = restartPoliciesOfMains(survey);
@@ -42,7 +52,7 @@ export function trapLimits(survey: Survey, shared: SharedVolume): readonly MetLi
     else if (isInitSystem(argv.elements)) limits.push(metLimit("needs-pid-1", container));
     else if (signalsItself(argv.elements)) limits.push(metLimit("signals-itself", container));
     if (!shell) limits.push(metLimit("no-shell", container));
-    // What would run isn't known, so whether that shows a shell isn't either.
+    // If it isn't known what would run, it isn't known either whether that shows a shell.
     else if (argv && !shell.evident) limits.push(metLimit("shell-not-evident", container));
     if (cannotSignal(survey.spec, container)) limits.push(metLimit("cannot-signal", container));
     if (container.tty === true) limits.push(metLimit("tty", container));
@@ -55,7 +65,7 @@ export function trapLimits(survey: Survey, shared: SharedVolume): readonly MetLi
   return limits;
 }
 
-/** Only what is not there yet, so that a second pass over a patched Job gives nothing. */
+/** Adds only what isn't there yet, so a second pass over a patched Job gives an empty patch. */
 export function trapPatch(
   survey: Survey,
   { existing, problems }: SharedVolume,
@@ -84,7 +94,10 @@ export function trapPatch(
   return patch;
 }
 
-/** Undefined: it is wrapped so already, perhaps with an older script of the same contract, which keeps its promises. */
+/**
+ * Undefined: it's already wrapped like this, perhaps with an older script of the same contract,
+ * which works the same.
+ */
 function wrapContainer(surveyed: SurveyedContainer, settingsOf: WrapperSettings): Wrapped | undefined {
   const { container, role, argv, shell, original } = surveyed;
   if (!argv || !shell || original?.current === false) return undefined;
@@ -95,7 +108,10 @@ function wrapContainer(surveyed: SurveyedContainer, settingsOf: WrapperSettings)
   return same ? undefined : wrapped;
 }
 
-/** A sidecar ends by TERM; main gets whatever a shell can catch, which no shell can of the real-time signals (KEP-4960). */
+/**
+ * The wrapper stops a sidecar with TERM. It passes main every signal that a shell can catch, and no
+ * shell can catch real-time signals (KEP-4960).
+ */
 function isOfNoUse(stopSignal: string | null | undefined, role: Role): boolean {
   if (stopSignal == null) return false;
   return role === "main" ? stopSignal.startsWith("SIGRT") : stopSignal !== "SIGTERM";
@@ -103,7 +119,10 @@ function isOfNoUse(stopSignal: string | null | undefined, role: Role): boolean {
 
 type WrapperSettings = (surveyed: SurveyedContainer) => readonly string[];
 
-/** What a wrapper's arguments begin with (wrapper.ts). What all sidecars have in common is found once. */
+/**
+ * The settings at the start of a wrapper's arguments (wrapper.ts). What all sidecars share is
+ * computed once.
+ */
 function wrapperSettings(survey: Survey): WrapperSettings {
   const { spec, mains, settings } = survey;
   const names = mains.map(({ container }) => container.name).join(" ");
@@ -117,27 +136,35 @@ function wrapperSettings(survey: Survey): WrapperSettings {
       : ["sidecar", MOUNT_PATH, names, policy, String(sidecarGracePeriod(survey, name)), hold, start];
 }
 
-/** A container's own policy comes before the Pod's (KEP-5307). */
+/** The restart policies of the mains. A container's own policy overrides the Pod's (KEP-5307). */
 function restartPoliciesOfMains({ mains, spec }: Survey): readonly (string | null | undefined)[] {
   return mains.map(({ container }) => container.restartPolicy ?? spec.restartPolicy);
 }
 
-/** Those of any container may restart mains in place, or all containers (KEP-5307, KEP-5532). */
+/**
+ * Whether any container has restart rules. They can restart mains in place, or all containers
+ * (KEP-5307, KEP-5532).
+ */
 function hasRestartRules({ spec }: Survey): boolean {
   return spec.containers.some(({ restartPolicyRules }) => (restartPolicyRules ?? []).length > 0);
 }
 
 export interface SharedVolume {
-  /** The emptyDir that is mounted at the path already: by an earlier pass, or by somebody who applied the hack by hand. */
+  /**
+   * The emptyDir that's already mounted at the path: by an earlier pass, or by somebody who applied
+   * the hack by hand.
+   */
   readonly existing: string | undefined;
   /** The containers that have something else there. */
   readonly problems: ReadonlySet<Container>;
 }
 
+/** Looks for what's already mounted at the wrapper's path, above it or below it. */
 export function sharedVolume({ spec, containers }: Survey): SharedVolume {
   const problems = new Set<Container>();
   let existing: string | undefined;
-  // An ignored container may wait for `done` by hand; what else it mounts there is in nobody's way.
+  // An ignored container can wait for `done` by hand. Anything else that it mounts there does no
+  // harm.
   const ignored = containers.filter(isIgnored);
   const ignoredLast = ignored.length === 0 ? containers : [...containers.filter((one) => !isIgnored(one)), ...ignored];
   for (const surveyed of ignoredLast) {
@@ -146,7 +173,7 @@ export function sharedVolume({ spec, containers }: Survey): SharedVolume {
       const path = resolve(mount.mountPath);
       if (!`${path}/`.startsWith(`${MOUNT_PATH}/`) && !`${MOUNT_PATH}/`.startsWith(`${path}/`)) continue;
       const volume = (spec.volumes ?? []).find(({ name }) => name === mount.name);
-      // The policy beside the webhook, in CEL, cannot read a path with `..`.
+      // The policy that backs up the webhook is in CEL, and can't resolve a path with `..`.
       const named = path === MOUNT_PATH && !mount.mountPath.includes("..");
       const usable = named && volume && isEmptyDir(volume) && !mount.subPath && !mount.subPathExpr;
       const writable = role !== "main" || mount.readOnly !== true;
@@ -161,7 +188,10 @@ function isIgnored({ role }: SurveyedContainer): boolean {
   return role === "ignored";
 }
 
-/** A volume without any source is an emptyDir, too (kubernetes/kubernetes, pkg/apis/core/v1/defaults.go, SetDefaults_Volume). */
+/**
+ * A volume without a source is an emptyDir, too (kubernetes/kubernetes,
+ * pkg/apis/core/v1/defaults.go, SetDefaults_Volume).
+ */
 function isEmptyDir(volume: Volume): boolean {
   return volume.emptyDir != null || Object.entries(volume).every(([field, value]) => field === "name" || value == null);
 }
@@ -170,7 +200,10 @@ function isAtMountPath({ mountPath }: VolumeMount): boolean {
   return resolve(mountPath) === MOUNT_PATH;
 }
 
-/** As the kernel reads a path: `/usr//share/./pod/` is /usr/share/pod. The root is the empty string. */
+/**
+ * Resolves a path as the kernel does: `/usr//share/./pod/` is /usr/share/pod. The root is the empty
+ * string.
+ */
 function resolve(path: string): string {
   if (IS_RESOLVED.test(path)) return path;
   const names: string[] = [];
@@ -181,7 +214,7 @@ function resolve(path: string): string {
   return names.join("");
 }
 
-/** Nothing in it that {@link resolve} would change, as in nearly every mount. */
+/** Matches a path that {@link resolve} wouldn't change, like that of nearly every mount. */
 const IS_RESOLVED = /^(?:\/[^/.][^/]*)+$/;
 
 function freeName(volumes: readonly Volume[]): string {

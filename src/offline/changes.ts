@@ -1,4 +1,7 @@
-/** What a patch changes in a Job, in phrases. Found by comparison, so it doesn't depend on how the patch does it. */
+/**
+ * What a patch changes in a Job, in phrases. Found by comparison, so it doesn't depend on how the
+ * patch does it.
+ */
 import { isDeepStrictEqual } from "node:util";
 import jsonpatch from "fast-json-patch";
 import type { PatchOperation } from "../injection/plan.ts";
@@ -25,8 +28,8 @@ interface JobParts {
 }
 
 /**
- * One phrase for each thing that `patch` changes in a Job; none for an empty patch. `pointer` is the
- * Job's place in the manifest, as a JSON Pointer.
+ * One phrase for each thing that `patch` changes in a Job; none for an empty patch. `pointer` is
+ * the Job's place in the manifest, as a JSON Pointer.
  * @throws if the patch doesn't fit the manifest
  */
 export function changesOf(manifest: unknown, patch: readonly PatchOperation[], pointer: string): string[] {

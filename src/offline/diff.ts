@@ -12,8 +12,8 @@ export interface Hunk {
 }
 
 /**
- * What `patch` changes in the manifest's text. JSON is formatted first. The wrappers' scripts become
- * one line each, as they're the same in every Job and much longer than the rest.
+ * What `patch` changes in the manifest's text. JSON is formatted first. The wrappers' scripts
+ * become one line each, as they're the same in every Job and much longer than the rest.
  * @throws if the patch doesn't fit the manifest
  */
 export function diffManifest(manifest: Manifest, patch: readonly PatchOperation[]): Hunk[] {
@@ -28,7 +28,10 @@ export function diffManifest(manifest: Manifest, patch: readonly PatchOperation[
   return hunks.map(({ oldStart, lines }) => ({ line: oldStart, lines }));
 }
 
-/** A copy of `value` with the script of every wrapper in it (src/injection/wrapper/wrapper.ts) replaced by a placeholder. */
+/**
+ * A copy of `value` with the script of every wrapper in it (src/injection/wrapper/wrapper.ts)
+ * replaced by a placeholder.
+ */
 function abridge(value: unknown): unknown {
   if (Array.isArray(value)) {
     const [, option, script, name] = value as unknown[];

@@ -43,7 +43,9 @@ export function editYaml(text: string, patch: readonly PatchOperation[]): Edited
   return { text: (start + renderYaml(intended)).replaceAll("\n", lineEndOf(text)), inPlace: false };
 }
 
-/** Undefined: some step broke the document, for example by removing an anchor that's used elsewhere. */
+/**
+ * Undefined: some step broke the document, for example by removing an anchor that's used elsewhere.
+ */
 function editInPlace(text: string, patch: readonly PatchOperation[]): { text: string; value: unknown } | undefined {
   try {
     const edited = patch.reduce(applyOperation, text);
@@ -62,7 +64,10 @@ export function applyPatch(value: unknown, patch: readonly PatchOperation[]): un
   return jsonpatch.applyPatch(value, structuredClone(patch) as jsonpatch.Operation[], true, false).newDocument;
 }
 
-/** `move` and `copy` keep an item's lines as they are: a placeholder goes to the new place, and the lines replace it. */
+/**
+ * `move` and `copy` keep an item's lines as they are: a placeholder goes to the new place, and the
+ * lines replace it.
+ */
 function applyOperation(text: string, operation: PatchOperation): string {
   if (operation.op === "add" || operation.op === "remove") return applyToText(text, operation);
   const { from, path } = operation;
@@ -78,7 +83,9 @@ function applyOperation(text: string, operation: PatchOperation): string {
   );
 }
 
-/** An item of a block sequence as it's written, with the comments above it, without the indentation. */
+/**
+ * An item of a block sequence as it's written, with the comments above it, without the indentation.
+ */
 function linesOfItem(text: string, root: unknown, path: readonly string[]): string | undefined {
   const parent = path
     .slice(0, -1)
@@ -103,7 +110,9 @@ interface Edit {
   readonly indentSequences: boolean;
 }
 
-/** Applies one operation in place if possible. Otherwise it rewrites the smallest value around it. */
+/**
+ * Applies one operation in place if possible. Otherwise it rewrites the smallest value around it.
+ */
 function applyToText(text: string, operation: Extract<PatchOperation, { op: "add" | "remove" }>): string {
   const document = parseDocument(text, KUBERNETES_YAML);
   const patched = applyPatch(document.toJS(), [operation]);
@@ -113,7 +122,10 @@ function applyToText(text: string, operation: Extract<PatchOperation, { op: "add
   return editBlock(edit, root, segmentsOf(operation.path), patched) ?? text;
 }
 
-/** `value` is what the block means after the edit. Undefined: the caller must rewrite what holds the block. */
+/**
+ * `value` is what the block means after the edit. Undefined: the caller must rewrite what holds the
+ * block.
+ */
 function editBlock(edit: Edit, block: Block, path: readonly string[], value: unknown): string | undefined {
   return isMap(block) ? editMap(edit, block, path, value) : editSequence(edit, block, path, value);
 }

@@ -1,4 +1,7 @@
-/** Explanations for a terminal. Colours come from node:util's styleText, which leaves them out if they aren't wanted. */
+/**
+ * Explanations for a terminal. Colours come from node:util's styleText, which leaves them out if
+ * they aren't wanted.
+ */
 import { stripVTControlCharacters, styleText } from "node:util";
 import { showName } from "../injection/quote.ts";
 import type { Hunk } from "./diff.ts";
@@ -116,7 +119,10 @@ function diffLines({ line, lines }: Hunk): string[] {
   ];
 }
 
-/** Lines of at most `width` columns, broken at spaces. Styles don't count, as long as they don't span a break. */
+/**
+ * Lines of at most `width` columns, broken at spaces. Styles don't count, as long as they don't
+ * span a break.
+ */
 function fold(text: string, width: number, indent = 2): string[] {
   const lines: string[] = [];
   let line = "";

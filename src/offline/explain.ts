@@ -16,7 +16,10 @@ export interface Explanation {
   readonly kind: PlannedJob["kind"];
   readonly namespace?: string;
   readonly name: string;
-  /** Whether it has the label with the value true. If not, the rest can be what it would get with the label. */
+  /**
+   * Whether it has the label with the value true. If not, the rest can be what it would get with
+   * the label.
+   */
   readonly labelled: boolean;
   readonly outcome: Plan["kind"];
   /** Only for a patch. */

@@ -5,10 +5,15 @@ export interface FoundJob {
   readonly kind: "Job" | "CronJob";
   readonly name: string;
   readonly namespace?: string;
-  /** The Job or CronJob, of any shape, and its place in the manifest: a JSON Pointer (RFC 6901), empty for the root. */
+  /**
+   * The Job or CronJob, of any shape, and its place in the manifest: a JSON Pointer (RFC 6901),
+   * empty for the root.
+   */
   readonly object: unknown;
   readonly pointer: string;
-  /** JSON Pointer of what's shaped like a Job: the Job itself, or a CronJob's `spec.jobTemplate`. */
+  /**
+   * JSON Pointer of what's shaped like a Job: the Job itself, or a CronJob's `spec.jobTemplate`.
+   */
   readonly jobPointer: string;
   /** Whether the label opts it in or out. Undefined: there's no label. */
   readonly label: boolean | undefined;

@@ -1,4 +1,7 @@
-/** One line for standard error that says what `curfew inject` did, as its output doesn't show which Jobs it skipped. */
+/**
+ * One line for standard error that says what `curfew inject` did, as its output doesn't show which
+ * Jobs it skipped.
+ */
 import type { PlannedJob } from "./plan-manifests.ts";
 
 type JobOutcome = "patched" | "injected already" | "without sidecars" | "unlabelled" | "opted out" | "refused";

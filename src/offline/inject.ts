@@ -1,4 +1,7 @@
-/** `curfew inject`: reads manifests, and writes them with every opted-in Job patched, or nothing if a Job is refused. */
+/**
+ * `curfew inject`: reads manifests, and writes them with every opted-in Job patched, or nothing if
+ * a Job is refused.
+ */
 import { applyPatch, editYaml } from "./edit-yaml.ts";
 import { groupLimits, refusalOf } from "./limits-text.ts";
 import { BYTE_ORDER_MARK, manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";

@@ -43,7 +43,10 @@ export function explainLimit(met: MetLimit): ExplainedLimit {
   };
 }
 
-/** Says each limit once, however many containers meet it. Limits that the same containers meet are in one group. */
+/**
+ * Says each limit once, however many containers meet it. Limits that the same containers meet are
+ * in one group.
+ */
 export function groupLimits(limits: readonly MetLimit[]): LimitGroup[] {
   const groups = new Map<string, LimitText[]>();
   for (const [limit, group] of byLimit(limits)) {

@@ -1,4 +1,6 @@
-/** Manifests as text and as values. A file is a sequence of documents, and of the text between them. */
+/**
+ * Manifests as text and as values. A file is a sequence of documents, and of the text between them.
+ */
 import { LineCounter, parseAllDocuments, type Document } from "yaml";
 import { KUBERNETES_YAML } from "./yaml-dialect.ts";
 
@@ -15,7 +17,10 @@ export interface Manifest {
 export interface ManifestFile {
   readonly name: string;
   readonly format: "yaml" | "json";
-  /** The file's documents in their order, and as strings the text between them. Joined, they're the file. */
+  /**
+   * The file's documents in their order, and as strings the text between them. Joined, they're the
+   * file.
+   */
   readonly pieces: readonly (Manifest | string)[];
 }
 

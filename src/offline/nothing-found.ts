@@ -1,4 +1,7 @@
-/** If there's no Job or CronJob: what there was instead, and why nothing is done. Most likely somebody expected otherwise. */
+/**
+ * If there's no Job or CronJob: what there was instead, and why nothing is done. Most likely
+ * somebody expected otherwise.
+ */
 import { nearest } from "../injection/nearest.ts";
 import { ENABLED_LABEL } from "../injection/names.ts";
 import { showName } from "../injection/quote.ts";

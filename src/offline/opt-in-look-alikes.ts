@@ -10,7 +10,10 @@ export interface LookAlike {
   readonly message: string;
 }
 
-/** The look-alikes of the label on a Job without it. The planner itself warns about the label on a CronJob. */
+/**
+ * The look-alikes of the label on a Job without it. The planner itself warns about the label on a
+ * CronJob.
+ */
 export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
   const job = kind === "Job" ? [] : ["spec", "jobTemplate"];
   const right = [...job, "metadata", "labels"];
@@ -36,7 +39,10 @@ export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
 /** Curfew's domain as somebody might remember it, or no domain at all. */
 const CURFEWS = /^[^/]*curfew[^/]*\/|^curfew([-_.]?(sh)?[-_.]?enabled?)?$/i;
 
-/** Only values that are meant to enable. A value that says no has the effect that its author expects. */
+/**
+ * Only values that are meant to enable. A value that says no has the effect that its author
+ * expects.
+ */
 function looksAlike(key: string, value: unknown): boolean {
   if (value !== true && !(typeof value === "string" && /^(true|yes|on|enabled?)$/i.test(value))) return false;
   return CURFEWS.test(key) || nearest(key, [ENABLED_LABEL]) !== undefined;

@@ -9,7 +9,9 @@ import { optInLookAlikes } from "./opt-in-look-alikes.ts";
 export interface PlannedJob extends FoundJob {
   readonly manifest: Manifest;
   readonly plan: Plan;
-  /** True: the webhook would leave the Job alone, and `plan` is what it would get with the label. */
+  /**
+   * True: the webhook would leave the Job alone, and `plan` is what it would get with the label.
+   */
   readonly isPreview: boolean;
   /** The plan's warnings, and warnings about what looks like the label but isn't. */
   readonly warnings: readonly string[];

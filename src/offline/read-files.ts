@@ -1,4 +1,7 @@
-/** The input of the offline subcommands: files, directories and standard input, as with `kubectl -f`. */
+/**
+ * The input of the offline subcommands: files, directories and standard input, as with `kubectl
+ * -f`.
+ */
 import { isUtf8 } from "node:buffer";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";

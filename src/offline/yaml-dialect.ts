@@ -3,8 +3,8 @@ import { Document, isScalar, visit } from "yaml";
 import type { DocumentOptions, ParseOptions, SchemaOptions, Tags } from "yaml";
 
 /**
- * sigs.k8s.io/yaml builds on goyaml.v2: YAML 1.1 (`0644` is octal, `on` is true) with merge keys, but without base-60 numbers, and
- * with dates left as strings.
+ * sigs.k8s.io/yaml builds on goyaml.v2: YAML 1.1 (`0644` is octal, `on` is true) with merge keys,
+ * but without base-60 numbers, and with dates left as strings.
  */
 export const KUBERNETES_YAML: ParseOptions & DocumentOptions & SchemaOptions = {
   version: "1.1",
@@ -13,7 +13,10 @@ export const KUBERNETES_YAML: ParseOptions & DocumentOptions & SchemaOptions = {
   customTags: (tags: Tags) => tags.filter((tag) => typeof tag === "string" || (!isBase60(tag) && !isDate(tag))),
 };
 
-/** Lists of strings up to this many characters are written on one line, as people write `command` and `args`. */
+/**
+ * Lists of strings up to this many characters are written on one line, as people write `command`
+ * and `args`.
+ */
 const MAX_FLOW_LENGTH = 100;
 
 /**

@@ -3,7 +3,10 @@ import { isCollection, isMap, isScalar, isSeq, visit } from "yaml";
 import type { Node, Pair, YAMLMap, YAMLSeq } from "yaml";
 import { columnOf, endOfLine, isIndent, lineStart } from "./yaml-text.ts";
 
-/** A map or sequence in block style, which can be edited line by line. Not one with an anchor, which can also stand for others. */
+/**
+ * A map or sequence in block style, which can be edited line by line. Not one with an anchor, which
+ * can also stand for others.
+ */
 export type Block = YAMLMap<Node, Node | null> | YAMLSeq<Node | null>;
 
 export function isBlock(node: unknown): node is Block {

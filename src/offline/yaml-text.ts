@@ -1,10 +1,16 @@
-/** Cuts and inserts whole lines of YAML text. Offsets are in UTF-16 units, as in the parser's ranges. */
+/**
+ * Cuts and inserts whole lines of YAML text. Offsets are in UTF-16 units, as in the parser's
+ * ranges.
+ */
 
 export const lineStart = (text: string, at: number): number => text.lastIndexOf("\n", at - 1) + 1;
 export const columnOf = (text: string, at: number): number => at - lineStart(text, at);
 export const isIndent = (text: string, at: number): boolean => text.slice(lineStart(text, at), at).trim() === "";
 
-/** The start of the line of `at`, or of the first comment line right above it with the same indentation. */
+/**
+ * The start of the line of `at`, or of the first comment line right above it with the same
+ * indentation.
+ */
 export function startWithComments(text: string, at: number): number {
   const start = lineStart(text, at);
   const above = start === 0 ? 0 : lineStart(text, start - 1);
@@ -14,7 +20,10 @@ export function startWithComments(text: string, at: number): number {
     : start;
 }
 
-/** The start of the line after `at`, or `at` itself if it already is the start of a line (after a block scalar). */
+/**
+ * The start of the line after `at`, or `at` itself if it already is the start of a line (after a
+ * block scalar).
+ */
 export function endOfLine(text: string, at: number): number {
   if (text[at - 1] === "\n") return at;
   const end = text.indexOf("\n", at);

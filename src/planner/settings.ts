@@ -1,4 +1,7 @@
-/** What an operator decides about plans. The webhook, `curfew inject` and `curfew explain` have the same flags and variables. */
+/**
+ * What an operator decides about plans. The webhook, `curfew inject` and `curfew explain` have the
+ * same flags and variables.
+ */
 import { readFile } from "node:fs/promises";
 import { oneOf, parseBoolean, type Parsed, type SettingsTable } from "../process/settings.ts";
 import { parseKnownImages, type KnownImage } from "../injection/images/known-images.ts";

@@ -1,8 +1,11 @@
-/** Finds the row of known images for an image reference (distribution/reference: [HOST/]REPOSITORY[:TAG][@DIGEST]). */
+/**
+ * Finds the known image for an image reference (distribution/reference:
+ * [HOST/]REPOSITORY[:TAG][@DIGEST]).
+ */
 import { equal } from "../equal.ts";
 import { KNOWN_IMAGES, type KnownImage } from "./known-images.ts";
 
-/** The row for an image reference, if there is one. */
+/** The row for an image reference. Undefined: there's none. */
 export type ImageLookup = (image: string) => KnownImage | undefined;
 
 const lookups = new WeakMap<readonly KnownImage[], ImageLookup>();
@@ -11,7 +14,10 @@ const noRows: readonly KnownImage[] = [];
 const MAX_REMEMBERED = 1_000;
 const MAX_REMEMBERED_LENGTH = 256;
 
-/** The look-up with the operator's rows before the built-in ones; compiled once for a list, as it serves each review. */
+/**
+ * A look-up with the operator's rows before the built-in ones. Each list is compiled only once, as
+ * every review uses it.
+ */
 export function imageLookup(operatorRows: readonly KnownImage[] = noRows): ImageLookup {
   let lookUp = lookups.get(operatorRows);
   if (!lookUp) lookups.set(operatorRows, (lookUp = compileAll(operatorRows)));
@@ -20,7 +26,8 @@ export function imageLookup(operatorRows: readonly KnownImage[] = noRows): Image
 
 function compileAll(operatorRows: readonly KnownImage[]): ImageLookup {
   const rows = [...operatorRows, ...KNOWN_IMAGES].map(compile);
-  // Most rows ask for one name: an image is compared with those for its own and the few for any.
+  // Most rows are for one name. So an image is compared only with the rows for its name, and the
+  // few for any name.
   const forAny = rows.filter(({ lastName }) => lastName.includes("*"));
   const forName = new Map(
     rows.map(({ lastName }) => [lastName, rows.filter((row) => row.lastName === lastName || forAny.includes(row))]),
@@ -43,7 +50,10 @@ function compileAll(operatorRows: readonly KnownImage[]): ImageLookup {
   });
 }
 
-/** A cluster's Jobs name the same images over and over. Bounded in number and length, as anybody may name others. */
+/**
+ * Caches results, as a cluster's Jobs name the same images over and over. It's bounded in number
+ * and length, as anybody can name others.
+ */
 function remember(lookUp: ImageLookup): ImageLookup {
   const found = new Map<string, KnownImage | undefined>();
   return (image) => {
@@ -57,7 +67,7 @@ function remember(lookUp: ImageLookup): ImageLookup {
   };
 }
 
-/** What both rows say. */
+/** What both rows agree on. */
 function common(one: KnownImage, other: KnownImage): KnownImage {
   return {
     image: other.image,
@@ -70,15 +80,21 @@ function common(one: KnownImage, other: KnownImage): KnownImage {
 }
 
 interface Reference {
-  /** The repository as it is written, with a registry's host if it has one. */
+  /** The repository as it's written, with a registry's host if it has one. */
   readonly written: readonly string[];
-  /** Without the host; in `library`, as at Docker Hub, where it is of one component. */
+  /**
+   * The repository without the host. If it has only one component, it's in `library`, as on Docker
+   * Hub.
+   */
   readonly components: readonly string[];
-  /** Undefined where there is none. */
+  /** Undefined: there's none. */
   readonly tag: string | undefined;
 }
 
-/** A tag follows the last colon, if no slash does: another colon is before a registry's port. */
+/**
+ * The tag follows the last colon, unless a slash comes after that: then the colon is before a
+ * registry's port.
+ */
 function split(name: string): Reference {
   const colon = name.lastIndexOf(":");
   const hasTag = colon > name.lastIndexOf("/");

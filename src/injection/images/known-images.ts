@@ -1,48 +1,57 @@
 /**
- * Images whose argv, shell or usual role Curfew knows without asking a registry. A row's facts come from the image's Dockerfile,
- * named beside it; what differs between an image's versions is left out. The first row that matches is taken, the operator's own
- * before these.
+ * Images whose argv, shell or usual role Curfew knows without asking a registry. A row's facts come
+ * from the image's Dockerfile, which the comment above it names. What differs between an image's
+ * versions is left out. The first row that matches counts. The operator's own rows come before
+ * these.
  */
 import { listOf, objectWith, optional, string, type Check } from "../shape.ts";
 
 export interface KnownImage {
   /**
-   * The last components of the repository, so that mirrors match, or all of it; and a tag: `docker:*dind*`, `buildkite/agent`.
-   * `*` stands for any characters but `/`. Without a tag any matches; an image without one has `latest`. A digest alone may stand
-   * for any tag: then only what all rows for the repository say is known.
-   * A repository of one component is in `library/`, as at Docker Hub, so `library/node` is not everybody's `node`.
+   * The last components of the repository, so that mirrors match, or the whole repository; and
+   * optionally a tag: `docker:*dind*`, `buildkite/agent`. `*` stands for any characters but `/`.
+   * A row without a tag matches any tag. An image without a tag has `latest`. An image with only a
+   * digest can have any tag, so Curfew knows only what all rows for the repository agree on.
+   * A repository with one component is in `library/`, as on Docker Hub, so `library/node` doesn't
+   * match everybody's `node`.
    */
   readonly image: string;
-  /** ENTRYPOINT; absent: not known, so the argv is known only where the manifest has `command`. */
+  /** ENTRYPOINT. Absent: not known, so the argv is known only if the manifest has `command`. */
   readonly entrypoint?: readonly string[] | undefined;
+  /** CMD. Absent: not known. */
   readonly cmd?: readonly string[] | undefined;
-  /** Path of a POSIX shell; false: the image has none; absent: not known. */
+  /** Path of a POSIX shell. False: the image has none. Absent: not known. */
   readonly shell?: string | false | undefined;
-  /** sidecar: hardly ever the container that a Job is about; main: hardly ever another. */
+  /** sidecar: it hardly ever does a Job's work. main: it hardly ever does anything else. */
   readonly role?: "sidecar" | "main" | undefined;
   /**
-   * The program that makes a sidecar of the image, where the image has others that do a Job's work, too. Where the manifest sets a
-   * command, `role: sidecar` holds only if that runs this, directly or in a script.
+   * The program that makes the image a sidecar, if the image also has programs that do a Job's
+   * work. If the manifest sets a command, `role: sidecar` counts only if the command runs this
+   * program, directly or in a script.
    */
   readonly daemon?: string | undefined;
 }
 
 const sh = "/bin/sh";
 
-/** One row for each of an image's tags that has a shell, then one for all others, which have none. */
+/**
+ * One row for each of an image's tags that have a shell, then one for all others, which have none.
+ */
 function shellOnlyIn(tags: readonly string[], row: KnownImage): readonly KnownImage[] {
   return [...tags.map((tag) => ({ ...row, image: `${row.image}:*${tag}*`, shell: sh })), { ...row, shell: false }];
 }
 
-/** Base images: their rows say only that there is a shell. */
+/** Base images. Their rows say only that there's a shell. */
 const BASES = [
   "alpine amazonlinux bash buildpack-deps busybox centos debian eclipse-temurin fedora golang gradle mariadb maven mongo",
   "mysql node openjdk oraclelinux perl php postgres python redis rockylinux ruby rust ubuntu",
 ];
 
 /**
- * From any registry, and where it is one word, any organization. Who exports metrics for ever is known by its maker or by
- * `prometheus`, as others export data and end. `actions-runner-dind` is a CI runner with its own daemon, so `dind` is a whole name here.
+ * Rows for any registry, and if the name is one word, for any organization. An exporter counts as
+ * one for metrics, which runs forever, only by its maker or by `prometheus` in its name: others
+ * export data and end. `dind` is a whole name here, as `actions-runner-dind` is a CI runner with
+ * its own daemon.
  */
 const ROLE_BY_NAME: readonly KnownImage[] = [
   { image: "dind", role: "sidecar", daemon: "dockerd" },
@@ -75,12 +84,15 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   },
   // docker-library/docker, */cli/Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["sh"]
   { image: "docker:*cli*", entrypoint: ["docker-entrypoint.sh"], cmd: ["sh"], shell: sh },
-  // The same project's other tags, `latest` too, are the client before 23.0 and the daemon since (docker-library/docker#369)
+  // The same project's other tags, including `latest`, are the client before 23.0, and the daemon
+  // since (docker-library/docker#369)
   { image: "docker", shell: sh },
-  // buildkite/agent, packaging/docker/*/Dockerfile: ENTRYPOINT ["buildkite-agent-entrypoint"], CMD ["start"]; not in its sidecar
+  // buildkite/agent, packaging/docker/*/Dockerfile: ENTRYPOINT ["buildkite-agent-entrypoint"], CMD
+  // ["start"]; not in its sidecar image
   { image: "buildkite/agent:*sidecar*", shell: sh, role: "sidecar" },
   { image: "buildkite/agent", entrypoint: ["buildkite-agent-entrypoint"], cmd: ["start"], shell: sh },
-  // GoogleCloudPlatform/cloud-sql-proxy, Dockerfile and Dockerfile.*: ENTRYPOINT ["/cloud-sql-proxy"]; the default is distroless
+  // GoogleCloudPlatform/cloud-sql-proxy, Dockerfile and Dockerfile.*: ENTRYPOINT
+  // ["/cloud-sql-proxy"]; the default is distroless
   ...shellOnlyIn(["alpine", "bookworm", "bullseye", "buster"], {
     image: "cloud-sql-proxy",
     entrypoint: ["/cloud-sql-proxy"],
@@ -105,11 +117,12 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
     shell: sh,
     role: "sidecar",
   },
-  // Without a shell by what they are; only debug tags of distroless have busybox, which is not at /bin/sh
+  // Distroless means no shell. Only debug tags of distroless have busybox, which isn't at /bin/sh
   { image: "distroless/*:*debug*", shell: "/busybox/sh" },
   { image: "distroless/*", shell: false },
   { image: "*distroless*", shell: false },
-  // fluent/fluentd-docker-image, v*/{alpine,debian}/Dockerfile, from v1.3 on; v1.2 and older have no tini
+  // fluent/fluentd-docker-image, v*/{alpine,debian}/Dockerfile, from v1.3 on; v1.2 and older have
+  // no tini
   { image: "fluent/fluentd:*windows*", shell: false, role: "sidecar" },
   ...["v1.16", "v1.17", "v1.18", "v1.19"].map((version): KnownImage => ({
     image: `fluent/fluentd:${version}*`,
@@ -118,7 +131,8 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
     shell: sh,
     role: "sidecar",
   })),
-  // fluent/fluent-bit, dockerfiles/Dockerfile: distroless but for -debug; ENTRYPOINT and CMD differ between versions
+  // fluent/fluent-bit, dockerfiles/Dockerfile: distroless except -debug; ENTRYPOINT and CMD differ
+  // between versions
   { image: "fluent/fluent-bit:*debug*", shell: sh, role: "sidecar" },
   { image: "fluent/fluent-bit", shell: false, role: "sidecar" },
   { image: "fluentd", shell: sh, role: "sidecar" },
@@ -127,10 +141,12 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   { image: "timberio/vector:*debian*", entrypoint: ["/usr/bin/vector"], cmd: [], shell: sh, role: "sidecar" },
   { image: "timberio/vector:*distroless*", shell: false, role: "sidecar" },
   { image: "timberio/vector", role: "sidecar" },
-  // open-telemetry/opentelemetry-collector-releases: FROM scratch; ENTRYPOINT and CMD differ between versions
+  // open-telemetry/opentelemetry-collector-releases: FROM scratch; ENTRYPOINT and CMD differ
+  // between versions
   { image: "opentelemetry-collector*", shell: false, role: "sidecar" },
-  // moby/buildkit, Dockerfile: ENTRYPOINT ["buildkitd"], rootless ENTRYPOINT ["rootlesskit", "buildkitd"]. Its examples/kubernetes
-  // run buildctl-daemonless.sh in the same image as a Job's main container
+  // moby/buildkit, Dockerfile: ENTRYPOINT ["buildkitd"], rootless ENTRYPOINT ["rootlesskit",
+  // "buildkitd"]. In its examples/kubernetes, the same image runs buildctl-daemonless.sh as a Job's
+  // main container
   {
     image: "moby/buildkit:*rootless*",
     entrypoint: ["rootlesskit", "buildkitd"],
@@ -140,13 +156,16 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
     daemon: "buildkitd",
   },
   { image: "moby/buildkit", entrypoint: ["buildkitd"], cmd: [], shell: sh, role: "sidecar", daemon: "buildkitd" },
-  // hashicorp/vault, Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["server", "-dev"]. No role: Jobs set Vault up with it, too
+  // hashicorp/vault, Dockerfile: ENTRYPOINT ["docker-entrypoint.sh"], CMD ["server", "-dev"]. No
+  // role: Jobs also use it to set up Vault
   { image: "hashicorp/vault", entrypoint: ["docker-entrypoint.sh"], cmd: ["server", "-dev"], shell: sh },
-  // kubernetes/git-sync, Dockerfile.in: ENTRYPOINT ["/git-sync"]. No role: with --one-time, or GITSYNC_ONE_TIME, it ends
+  // kubernetes/git-sync, Dockerfile.in: ENTRYPOINT ["/git-sync"]. No role: with --one-time or
+  // GITSYNC_ONE_TIME it ends
   { image: "git-sync", entrypoint: ["/git-sync"], cmd: [] },
   // qdm12/gluetun, Dockerfile: ENTRYPOINT ["/gluetun-entrypoint"], from alpine
   { image: "gluetun", entrypoint: ["/gluetun-entrypoint"], cmd: [], shell: sh, role: "sidecar" },
-  // SeleniumHQ/docker-selenium, {Base,Video}/Dockerfile: no ENTRYPOINT, CMD ["/opt/bin/entry_point.sh"], from ubuntu
+  // SeleniumHQ/docker-selenium, {Base,Video}/Dockerfile: no ENTRYPOINT, CMD
+  // ["/opt/bin/entry_point.sh"], from ubuntu
   { image: "selenium/video", entrypoint: [], cmd: ["/opt/bin/entry_point.sh"], shell: sh, role: "sidecar" },
   {
     image: "selenium/standalone-*",
@@ -157,9 +176,11 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
     daemon: "entry_point.sh",
   },
   { image: "selenium/node-*", entrypoint: [], cmd: ["/opt/bin/entry_point.sh"], shell: sh },
-  // Kong/docker-kong, */Dockerfile: ENTRYPOINT ["/docker-entrypoint.sh"], CMD ["kong", "docker-start"]
+  // Kong/docker-kong, */Dockerfile: ENTRYPOINT ["/docker-entrypoint.sh"], CMD ["kong",
+  // "docker-start"]
   { image: "library/kong", entrypoint: ["/docker-entrypoint.sh"], cmd: ["kong", "docker-start"], shell: sh },
-  // apache/airflow, Dockerfile: ENTRYPOINT ["/usr/bin/dumb-init", "--", "/entrypoint"], CMD [], from debian
+  // apache/airflow, Dockerfile: ENTRYPOINT ["/usr/bin/dumb-init", "--", "/entrypoint"], CMD [],
+  // from debian
   { image: "apache/airflow", entrypoint: ["/usr/bin/dumb-init", "--", "/entrypoint"], cmd: [], shell: sh },
   // openfga/openfga, Dockerfile: ENTRYPOINT ["/openfga"], from a static base
   { image: "openfga/openfga", entrypoint: ["/openfga"], shell: false },
@@ -174,11 +195,11 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   },
   // sysown/proxysql, docker/images/proxysql
   { image: "proxysql/proxysql:*debian*", shell: "/bin/bash", role: "sidecar", daemon: "proxysql" },
-  // Proxies of service meshes and the like, where somebody added them to the Job itself
+  // Proxies of service meshes and the like, if somebody added them to the Job itself
   { image: "istio/proxyv2", role: "sidecar" },
   { image: "linkerd/proxy", role: "sidecar" },
   { image: "daprd", shell: false, role: "sidecar" },
-  // Daemons that many build an image of their own for: of those nothing but the role is known
+  // Daemons for which many people build their own image: only the role is known
   ...ROLE_BY_NAME,
   ...BASES.join(" ")
     .split(" ")
@@ -202,7 +223,10 @@ const row: Check = objectWith({
   daemon: optional(string),
 });
 
-/** The operator's own rows, from a configuration file. The problem names the row and field by JSON Pointer. */
+/**
+ * Checks the operator's own rows, from a configuration file. Never throws: `problem` names the row
+ * and field by JSON Pointer.
+ */
 export function parseKnownImages(
   value: unknown,
 ): { readonly rows: readonly KnownImage[] } | { readonly problem: string } {

@@ -4,18 +4,21 @@
  *     command: [SHELL, "-c", SCRIPT, "curfew"]
  *     args:    [VERSION, SPLIT, COUNT, …COUNT settings…, …the original argv…]
  *
- * `command` of this form is how every version recognises a wrapped container. SPLIT tells where the original argv came from: `N`:
- * the first N elements are from `command`, the rest from `args`; `-N`: the first N are from neither (the image's, or the
- * annotation's), the rest from `args`; `-`: all are from neither. COUNT lets a version that does not know the settings find the
- * original argv all the same.
+ * Every version recognises a wrapped container by a `command` of this form. SPLIT says where the
+ * original argv came from. `N`: the first N elements are from `command`, the rest from `args`.
+ * `-N`: the first N are from neither (but from the image or the annotation), the rest from `args`.
+ * `-`: all are from neither. With COUNT, a version that doesn't know the settings still finds the
+ * original argv.
  *
- * Settings of contract version 1, in order; a script skips those that it does not know:
- *   main:    "main" DIR NAME                                  its own name
- *   sidecar: "sidecar" DIR MAINS POLICY GRACE HOLD START      MAINS: names, space-separated; POLICY: Never, or OnFailure where a main
- *            may be restarted in place; GRACE, HOLD, START: whole seconds (docs/wrappers.md)
+ * Settings of contract version 1, in order. A script skips those that it doesn't know:
+ *   main:    "main" DIR NAME                                NAME: its own name
+ *   sidecar: "sidecar" DIR MAINS POLICY GRACE HOLD START    MAINS: names, space-separated;
+ *            POLICY: Never, or OnFailure if a main can be restarted in place;
+ *            GRACE, HOLD, START: whole seconds (docs/wrappers.md)
  *
- * Environment variables whose names a shell drops (`discovery.type`) need no settings: the scripts hand them on by themselves,
- * whether they came by `env` or `envFrom`, so that no value shows in an argv.
+ * Environment variables whose names a shell drops (`discovery.type`) need no settings: the scripts
+ * pass them on themselves, whether they came from `env` or `envFrom`, so no value shows up in an
+ * argv.
  */
 import type { Argv } from "../argv.ts";
 import type { Container } from "../job.ts";
@@ -28,16 +31,22 @@ export interface Wrapped {
   readonly args: readonly string[];
 }
 
-/** What a container was before it was wrapped, as its author wrote it. */
+/** A container as its author wrote it, before it was wrapped. */
 export interface Unwrapped {
   readonly role: "main" | "sidecar";
-  /** Another contract version's settings mean nothing here; the argv does. */
+  /**
+   * False: it's from another contract version. Its settings mean nothing here, but its argv does.
+   */
   readonly current: boolean;
   readonly command: readonly string[] | undefined;
   readonly args: readonly string[] | undefined;
   readonly argv: readonly string[];
 }
 
+/**
+ * A container's `command` and `args` in wrapped form. `settings` are those above, `argv` is the
+ * original.
+ */
 export function wrap(shell: string, script: string, settings: readonly string[], argv: Argv): Wrapped {
   const args = [CONTRACT_VERSION, splitOf(argv), String(settings.length), ...settings, ...argv.elements];
   return { command: [shell, "-c", script, ARGV0], args };
@@ -49,8 +58,8 @@ function splitOf({ elements, fromManifest, leading }: Argv): string {
 }
 
 /**
- * The original of a wrapped container. Undefined: it is not wrapped. "broken": it bears the wrapper's command, but arguments that
- * no version writes.
+ * The original of a wrapped container. Undefined: it isn't wrapped. "broken": it has the wrapper's
+ * command, but arguments that no version writes.
  */
 export function unwrap({ command, args }: Container): Unwrapped | "broken" | undefined {
   if (command?.length !== 4 || command[1] !== "-c" || command[3] !== ARGV0) return undefined;

@@ -1,11 +1,13 @@
 # Second part: the app.
 
-# Runs it. What a shell starts with & ignores INT and QUIT for ever, and a signal can cost bash's `wait` the exit code. So the app
-# runs in the foreground of a helper, which tells its code. Nobody waits for the helper: the shell between is killed.
+# Runs it. What a shell starts with & always ignores INT and QUIT, and if a signal comes, bash's
+# `wait` can lose the exit code. So the app runs in the foreground of a helper, which reports its
+# code. Nobody waits for the helper: the shell in between is killed.
 start() { # ARGV…
   ( (help "$@"); :) 8>&-
-  exec 2>&5 7>&- # for who writes to /proc/1/fd/2: from here on nothing is said that may fail
-  # The helper's first line is there, or it was killed before; signals that came earlier go behind it.
+  exec 2>&5 7>&- # for programs that write to /proc/1/fd/2; after this, nothing is said that could fail
+  # By now the helper has written its first line, or was killed before that. Signals that came
+  # before that line go to the end.
   _app=''
   while [ ! "$_app" ] && read -r _line <&9; do
     case $_line in
@@ -23,7 +25,7 @@ help() {
     read -r _app _line </proc/self/stat
     echo "app $_app" >&7
     kill -KILL "$_mid"
-    spin '[ ! -e "/proc/$$/fd/7" ]' # until the wrapper has its stderr
+    spin '[ ! -e "/proc/$$/fd/7" ]' # until the wrapper has set its stderr
     exec 2>&5 5>&- 6>&- 7>&- 9<&-
     [ "$_entries" ] || PATH=$_path
     eval "exec $_entries \"\$@\""
@@ -31,14 +33,16 @@ help() {
   echo "exit $?" >&7
 }
 
-# A shell drops environment variables whose names are no identifiers (a ConfigMap's keys, by envFrom), sets some anew, and this one uses
-# names with _ itself. Where there are such, env hands on the whole environment as it was. Sets _entries: its arguments, for eval.
+# A shell drops environment variables whose names aren't identifiers (a ConfigMap's keys, with
+# envFrom), it sets some itself, and this script uses names with _. If there are such variables, env
+# passes on the whole environment as it was. Sets _entries: env's arguments, for eval.
 hand_on() {
   _entries='' _nl='
 '
   IFS=$_nl
   set -f
-  # A newline in a value travels as a character that is in none, whose place in turn is taken by another that is in none.
+  # A newline in a value becomes a character that's in no value. That character itself would become
+  # another one that's in no value.
   for _pair in 2:3 4:5 6:7; do
     _all=$(tr "\\0\\n\\${_pair%:*}" "\\n\\${_pair%:*}\\${_pair#*:}" <"/proc/$$/environ") || { say 'no env or tr: variables with names like a.b are lost'; break; }
     _odd=''
@@ -76,10 +80,12 @@ unmark() { # ENTRY
   _entry=${_entry%.}
 }
 
-# Would PROCESS get SIGNAL if it were PID 1? The kernel spares PID 1 what it neither catches nor blocks. Sets _heeds: yes; no; busy,
-# so probably not; unsure. Caught is certain. Blocked counts only asleep and three times over: a fork blocks everything for a moment.
-# sigwait hides what it waits for, but shows in wchan; a wchan of 0 is one just falling asleep. Of a process with another user or more
-# capabilities nobody sees it: then only the usual inits are taken for such that wait.
+# Would PROCESS get SIGNAL if it were PID 1? The kernel delivers to PID 1 only what it catches or
+# blocks. Sets _heeds: yes; no; busy, so probably no; unsure. If it's caught, that's certain. If
+# it's blocked, that counts only if the process sleeps, and three times in a row, as a fork blocks
+# everything for a moment. sigwait hides what it waits for, but shows in wchan. A wchan of 0 means
+# that the process is just falling asleep. wchan isn't visible if the process has another user or
+# more capabilities: then only the usual inits count as waiting.
 heeds() { # PROCESS SIGNAL
   _heeds=unsure _look=0 _waits=0 _sleeps=0
   while [ "$_heeds" = unsure ] && [ "$_look" -lt 30 ]; do
@@ -105,7 +111,7 @@ heeds() { # PROCESS SIGNAL
 }
 
 send() { # SIGNAL PROCESS…
-  spin '[ "/proc/$$/fd/1" -ef /proc/self/fd/1 ]' # a trap that writes a line borrows it, and the app may write there at once
+  spin '[ "/proc/$$/fd/1" -ef /proc/self/fd/1 ]' # a trap that writes a line borrows it, and the app can write there at once
   kill "$@" && return
   shift
   for _pid; do

@@ -1,25 +1,28 @@
-# Curfew's wrapper, first part: arguments and events. docs/wrappers.md tells how it works and what was tried.
-# Arguments: VERSION SPLIT COUNT, then COUNT settings, then the container's own argv.
+# Curfew's wrapper, first part: arguments and events. docs/wrappers.md says how it works and what
+# was tried. Arguments: VERSION SPLIT COUNT, then COUNT settings, then the container's own argv.
+
 # bash takes options and functions from its environment (SHELLOPTS, BASH_ENV).
 { set +abCefmuvx; unset -f read wait kill echo exec eval trap; } 2>/dev/null
 _count=$3
 shift 3
 _signals='1 2 3 4 5 6 7 8 10 11 12 13 14 15 16 18 20 21 22 23 24 25 26 27 28 29 30 31'
-_poor='' _denied='' _path=$PATH PATH=/usr/bin:/bin:$PATH # the image's own programs may have the names of those used here
+_poor='' _denied='' _path=$PATH PATH=/usr/bin:/bin:$PATH # the image's own programs can have the same names as those used here
 
-# A closed stderr would end dash and busybox here. A shell reports whom it saw killed: of this one only `say` is heard.
+# With a closed stderr, dash and busybox would exit here. A shell reports processes that were
+# killed: from this one, only `say` gets through.
 true >&2 || exec 2>/dev/null
 exec 5>&2 2>/dev/null
 say() { echo "curfew: $*" >&5; }
-# Each line comes after what it's about: a stderr that is full holds up whoever writes to it.
+# Each line comes after what it's about, as a stderr that's full blocks the writer.
 trace() { [ "$CURFEW_TRACE" != 1 ] || say "$*"; }
-deaf() { trap '' $_signals; } # an app may signal its whole process group
+deaf() { trap '' $_signals; } # an app can signal its whole process group
 spin() { # CONDITION
   _n=0
   until eval "$1" || [ "$_n" = 9999 ]; do _n=$((_n + 1)); done
 }
 
-# An anonymous pipe to read from. A here-document is one. Where it is a file (bash before 5.1), the pipe is borrowed from a pipeline.
+# Opens an anonymous pipe to read from. A here-document is one. If it's a file (bash before 5.1),
+# the pipe is borrowed from a pipeline.
 pipe() { # FD
   eval "command exec $1<<END
 ready
@@ -34,13 +37,15 @@ END"
   read -r _line <&"$1"
 }
 pipe 6 # for the exit code
-pipe 9 # for all that happens, a line each
+pipe 9 # for events, one line each
 exec 7>/proc/self/fd/9
 tell() { echo "$*" >/proc/self/fd/9; }
 
-# Traps write lines, and this shell waits: `read` can miss a signal that comes just before it blocks, `wait` can't. A child that is deaf
-# to signals acts on the lines, without a fork: that fails where the Pod has no process left, and then a shell runs its EXIT trap at best.
-# One that was killed, as an app that signals its process group may before it's deaf, is followed by another.
+# Traps write lines, and this shell waits: `read` can miss a signal that comes just before it
+# blocks, `wait` can't. A child that ignores signals acts on the lines. It doesn't fork: if the Pod
+# can't start another process, a fork fails, and then a shell runs its EXIT trap at best. If the
+# child is killed, another one follows: an app that signals its process group can kill it before it
+# ignores signals.
 work() { # BEFORE
   while
     (
@@ -58,7 +63,7 @@ work() { # BEFORE
 }
 loop() {
   while read -r _line <&9; do act; done
-  end 137 # the helper was killed, and with it the pipe ends
+  end 137 # the helper was killed, and that closed the pipe
 }
 end() { # CODE
   echo "$1" >&4

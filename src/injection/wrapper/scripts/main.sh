@@ -2,7 +2,8 @@
 _dir=$2 _name=$3 _code=137
 shift "$_count"
 
-# What sidecars trust: a FIFO that this shell holds, one per run, seen only once held. However we end, the kernel lets go of it.
+# What sidecars rely on: a FIFO that this shell holds open, one per run, which appears only once
+# it's held. However this shell ends, the kernel closes it.
 _run=1
 while [ -e "$_dir/run.$_name.$_run" ]; do _run=$((_run + 1)); done
 _fifo=$_dir/.run.$_name
@@ -11,8 +12,9 @@ if { [ -p "$_fifo" ] || mkfifo -m 666 "$_fifo"; } && command exec 8<>"$_fifo" &&
   true >"$_dir/run.$_name.$_run"
 fi
 
-# How this run ended, as names of empty files, which a full disk still takes; `done` is for what waits for it by hand. `succeeded`
-# comes last, so that it is there only if this shell does end so.
+# Says how this run ended, with the names of empty files, which can be written even if the disk is
+# full. `done` is for the hack by hand, which waits for it. `succeeded` comes last, so it's there
+# only if this shell really ends like that.
 finish() {
   true >"$_dir/done"
   true >"$_dir/ended.$_name.$_run"
@@ -22,10 +24,11 @@ finish() {
 trap finish EXIT
 
 for _signal in $_signals; do trap "tell signal $_signal 1" "$_signal"; done
-# A terminal signals its whole foreground group itself.
+# A terminal itself signals its whole foreground group.
 [ ! -t 0 ] || trap : 2 3 20 28
 
-# The app gets the signals that it would have got as PID 1. A signal is never lost to one that is busy: it is looked at again.
+# The app gets the signals that it would have got as PID 1. If it's busy, the signal isn't lost:
+# it's checked again later.
 act() {
   case $_line in exit*) end "${_line#exit }" ;; esac
   _try=${_line##* } _signal=${_line#signal } _signal=${_signal% *}

@@ -2,22 +2,22 @@
 _dir=$2 _mains=$3 _policy=$4 _grace=$5 _hold=$6 _start=$7 _end='' _tops='' _told=''
 shift "$_count"
 
-# TERM from kubelet, when the Pod is deleted, is held back: a sidecar outlives its mains.
+# If the Pod is deleted, kubelet sends TERM. It's held back, as a sidecar outlives its mains.
 trap 'trap : 2 3 15; tell hold' 2 3 15
 
-# In hundredths of a second since the machine's start; no clock that can be set.
+# In hundredths of a second since the machine started, as that clock can't be set.
 now() {
   read -r _now _rest </proc/uptime
   _now=${_now%.*}${_now#*.}
 }
-# A second, also where no process is left that could sleep.
+# Sleeps for a second, even if the Pod can't start a process for it.
 nap() {
   [ "$_poor" ] || { sleep 1; return; }
   now
   _until=$((_now + 100))
   while [ "$_now" -lt "$_until" ]; do now; done
 }
-# Runs beside the worker, and has it look at the sidecar every second then.
+# Runs FUNCTION next to the worker, and then makes the worker look at the sidecar every second.
 beside() { # FUNCTION
   (
     _do=$1
@@ -34,8 +34,8 @@ look() {
   trap - EXIT
 }
 
-# Follows the mains run by run, and tells when the last has ended, or that one has not come. With a TERM held back it waits only for
-# runs that are there.
+# Follows the mains run by run, and tells the worker when the last one has ended, or if one hasn't
+# started in time. If a TERM is held back, it waits only for runs that have started.
 watch() {
   _how=ended
   for _main in $_mains; do
@@ -50,7 +50,8 @@ watch() {
         _waited=$((_waited + 1))
       done
       trace $_main has started
-      # At its end once nobody holds it. Opened read-write first, as to open a FIFO for reading blocks where main is dead already.
+      # The FIFO is at its end once nobody holds it. It's opened read-write first, as opening a FIFO
+      # only for reading blocks if main is already dead.
       if [ -p "$_file" ]; then exec 8<>"$_file" 4<"$_file" 8>&-; read -r _line <&4
       else until [ -e "$_dir/ended.$_main.$_run" ]; do nap; done; fi
       trace $_main has ended
@@ -63,7 +64,8 @@ hold() {
   tell end 0
 }
 
-# From a process down, the topmost that heed TERM: under a script that does not, the daemons that it started.
+# Finds the topmost processes that heed TERM, from PROCESS down: if it's a script that doesn't, the
+# daemons that it started.
 walk() { # PROCESS
   heeds "$1" 15
   case $_heeds$_young in yes* | unsure) _tops="$_tops $1"; return ;; esac
@@ -73,7 +75,8 @@ walk() { # PROCESS
     read -r _kids <"$_file"
     for _child in $_kids; do walk "$_child"; done
   done
-  # Just forked, a child shows its parent's traps: then the parent has set them since it was looked at.
+  # A child that was just forked shows its parent's traps. So the parent has set them since it was
+  # checked.
   [ "$_tops" = "$2" ] || { heeds "$1" 15; [ "$_heeds" != yes ] || _tops="$2 $1"; }
 }
 alive() {
@@ -85,8 +88,10 @@ alive() {
   false
 }
 
-# TERM to whom heeds it, else to the app; once those are gone, to the script that started them. But a sidecar that has just started,
-# as main was quicker, gets it only where it surely heeds it, not in the midst of its start. The grace period begins with the first.
+# Sends TERM to the processes that heed it, or else to the app. Once those are gone, to the script
+# that started them. But a sidecar that has only just started, as main was quicker, gets it only if
+# it surely heeds it, and not in the middle of its start. The grace period begins with the first
+# TERM.
 terminate() {
   _young=''
   [ "$_now" -ge $((_born + 500)) ] || _young=1
@@ -94,7 +99,8 @@ terminate() {
   [ "$_young$_tops" = 1 ] || { send -TERM ${_tops:-"$_app"}; _told=${_told:-$_now}; trace TERM to ${_tops:-$_app}; }
 }
 
-# By itself, a sidecar ends with its own code. Once the mains have ended: TERM, a look every second, after the grace period KILL, 0.
+# A sidecar that ends by itself ends with its own code. Once the mains have ended: TERM, then a look
+# every second, then KILL after the grace period. The code is 0.
 act() {
   now
   case $_end$_line in
@@ -113,7 +119,7 @@ act() {
       trace app ended: $_line
       alive || end "$_end"
       _app=''
-      exec 7>/proc/self/fd/9 # in the dead helper's place, else the pipe would be at its end
+      exec 7>/proc/self/fd/9 # in place of the dead helper, or the pipe would be at its end
       ;;
     ?look)
       [ ! "$_told" ] || [ $((_now - _told)) -lt $((_grace * 100)) ] || { send -KILL $_app $_tops; trace grace period over: KILL; end "$_end"; }
