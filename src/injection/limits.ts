@@ -87,7 +87,7 @@ export const LIMITS = {
     strategy: "trap",
     severity: "result",
     sentence:
-      "A script in the argv signals itself or its process group, as in kill 0, which only PID 1 survives, and PID 1 is the wrapper. Or it looks for processes by command line or for shells, as in pkill -f, and finds the wrapper, too.",
+      "A script in the argv signals itself or its process group, as in kill 0. Only PID 1 survives that, and under trap the wrapper is PID 1. Or it looks for processes by command line or for shells, as in pkill -f, and finds the wrapper, too.",
     wayOut: "signal only what the script started, as in kill $(jobs -p)",
   },
   "cannot-signal": {
@@ -113,7 +113,7 @@ export const LIMITS = {
   tty: {
     strategy: "trap",
     severity: "end",
-    sentence: "The container has a terminal, and would share it with the wrapper's shell.",
+    sentence: "The container has a terminal, which it shares with the wrapper's shell under trap.",
     wayOut: "remove tty",
   },
   "old-nodes": {

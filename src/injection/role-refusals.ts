@@ -16,7 +16,9 @@ export function rolesAreUnclear(assignments: Assignments): string {
   const isPatched = assignments.some(({ role, source }) => role === "main" && source === "wrapped");
   const doubt = `whether ${listQuoted(unclear)} ${several ? "are sidecars" : "is a sidecar"}.`;
   const main = annotation(MAIN_ANNOTATION, namesOf(assignments, "unclear", "main"));
-  const ending = several ? "If they all end by themselves" : "If it ends by itself";
+  const ending = several
+    ? `If they ${unclear.length === 2 ? "both" : "all"} end by themselves`
+    : "If it ends by itself";
   const sidecars = annotation(SIDECARS_ANNOTATION, namesInOrder(assignments, [...known, ...unclear.slice(-1)]));
   return [
     isPatched
