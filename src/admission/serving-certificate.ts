@@ -80,7 +80,6 @@ export async function watchServingCertificate(
   let last = Promise.resolve();
   const look = (): Promise<void> => (last = last.then(readBoth));
 
-  await look();
   const poll = setInterval(() => void look(), pollMs).unref();
   // A swap causes several events. The files are read once there has been none for a moment.
   let settle: NodeJS.Timeout | undefined;
@@ -91,6 +90,8 @@ export async function watchServingCertificate(
   const watchers = [...new Set([dirname(certPath), dirname(keyPath)])].flatMap((folder) =>
     watchFolder(folder, lookSoon),
   );
+  // Only now, so that no change after this look is missed.
+  await look();
   return {
     close() {
       closed = true;

@@ -85,6 +85,21 @@ describe("certificate files", () => {
     expect(problems).toEqual([]);
   });
 
+  test("are read again if they change while they are read for the first time", async () => {
+    write(first);
+    const watching = await watchServingCertificate({
+      certPath: join(folder, "tls.crt"),
+      keyPath: join(folder, "tls.key"),
+      onCertificate: ({ cert }) => {
+        if (loaded.push(cert) === 1) write(second);
+      },
+      onProblem: (problem) => problems.push(problem),
+      pollMs: 3_600_000,
+    });
+    stop = watching.close;
+    await expect.poll(() => loaded).toEqual([first.cert, second.cert]);
+  });
+
   test("can appear later", async () => {
     await watch();
     expect(problems).toEqual([expect.stringContaining("ENOENT")]);
