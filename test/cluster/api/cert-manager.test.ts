@@ -182,26 +182,31 @@ describe("cert-manager itself", () => {
     return { authority, serving };
   }
 
+  // On a busy machine cert-manager sometimes issues a certificate twice in a row, because it sees its
+  // own Secret late. So the tests wait for the certificate in the Secret, not for a number of them.
+
   it("issues a certificate that the webhook serves with and whose CA the API server trusts", async () => {
-    const seen = await installation.createJobsUntil("ten Jobs are created", ({ jobs }) => jobs >= 10);
+    const isOver = ({ jobs, isServed }: RotationSeen): boolean => jobs >= 10 && isServed;
+    const seen = await installation.createJobsUntil("ten Jobs are created and the certificate is served", isOver, 50);
     expect(seen.failures).toEqual([]);
-    expect([seen.issued.size, seen.trusted.size]).toEqual([1, 1]);
-    expect(seen.presented).toEqual(seen.issued);
   });
 
   it("renews the certificate and its authority while Jobs are created without pause, and none is refused", async () => {
     const firstLook = Promise.withResolvers<undefined>();
-    const isOver = ({ jobs, trusted, issued, presented }: RotationSeen): boolean => {
+    let isRenewed = false;
+    const isOver = ({ jobs, trusted, isServed }: RotationSeen): boolean => {
       if (jobs > 0) firstLook.resolve(undefined);
-      return trusted.size === 2 && issued.size === 2 && [...issued].every((certificate) => presented.has(certificate));
+      return isRenewed && trusted.size >= 2 && isServed;
     };
-    const watching = installation.createJobsUntil("the certificate of the new authority is served", isOver, 50);
-    // A certificate that is replaced before the first look is never seen.
+    const watching = installation.createJobsUntil("the new certificate is trusted and served", isOver, 50);
+    // An authority that is replaced before the first look is never seen.
     await Promise.race([firstLook.promise, watching]);
     const before = await certificates();
     await renew("curfew-ca");
     await expect.poll(async () => (await certificates()).authority).not.toBe(before.authority);
     await renew("curfew-admission");
+    await expect.poll(async () => (await certificates()).serving).not.toBe(before.serving);
+    isRenewed = true;
     const seen = await watching;
     expect(seen.failures).toEqual([]);
 
@@ -213,6 +218,5 @@ describe("cert-manager itself", () => {
         expect(isSignedBy(new X509Certificate(serving), new X509Certificate(authority))).toBe(true);
       }
     }
-    expect(after.serving).not.toBe(before.serving);
   });
 });

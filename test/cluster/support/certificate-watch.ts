@@ -31,6 +31,8 @@ export interface CertificatesSeen {
   readonly trusted: ReadonlySet<string>;
   /** Authorities in `trusted` that no caBundle holds any more. */
   readonly retired: ReadonlySet<string>;
+  /** Whether, at the last look, every handshake showed the certificate that was in the Secret. */
+  readonly isServed: boolean;
   readonly handshakes: number;
   /** Why handshakes failed. */
   readonly failures: readonly string[];
@@ -51,6 +53,7 @@ export function watchCertificates({ namespace, secret, configuration, address }:
   const presented = new Set<string>();
   const trusted = new Set<string>();
   let current = new Set<string>();
+  let isServed = false;
   let handshakes = 0;
   let slowestPodMs = 0;
   const failures: string[] = [];
@@ -62,9 +65,11 @@ export function watchCertificates({ namespace, secret, configuration, address }:
     current = new Set(bundles.flatMap((bundle) => parseBundle(bundle).map(({ fingerprint256 }) => fingerprint256)));
     for (const authority of current) trusted.add(authority);
     if (address === undefined) return;
+    isServed = latest !== undefined && bundles.length > 0;
     for (const bundle of bundles) {
       const { fingerprint, failure } = await handshake(address, namespace, bundle);
       handshakes += 1;
+      if (fingerprint !== latest?.fingerprint256) isServed = false;
       if (failure !== undefined) {
         failures.push(failure);
         continue;
@@ -76,7 +81,16 @@ export function watchCertificates({ namespace, secret, configuration, address }:
   };
   const seen = (): CertificatesSeen => {
     const retired = new Set([...trusted].filter((authority) => !current.has(authority)));
-    return { issued: new Set(issued.keys()), presented, trusted, retired, handshakes, failures, slowestPodMs };
+    return {
+      issued: new Set(issued.keys()),
+      presented,
+      trusted,
+      retired,
+      isServed,
+      handshakes,
+      failures,
+      slowestPodMs,
+    };
   };
   return { look, seen };
 }
