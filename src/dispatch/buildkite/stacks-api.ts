@@ -7,6 +7,7 @@ import { z } from "zod";
 import { retryAfterMs } from "../../http/retry-after.ts";
 import { OutsideError } from "../../process/errors.ts";
 import { abortAfter } from "../../process/deadline.ts";
+import { issued, page, registered, reserved, states } from "./stacks-answers.ts";
 import { standingOf, type BuildkiteJob, type JobStanding } from "./job.ts";
 
 /** A call that failed. `code` is the HTTP status code, or 0 if no answer came. */
@@ -42,30 +43,6 @@ export interface StacksApiOptions {
 
 /** The most UUIDs or jobs in one call. */
 const BATCH = 1000;
-
-const uuid = z.string().transform((text) => text.toLowerCase());
-const page = z.object({
-  jobs: z.array(
-    z.object({
-      id: uuid,
-      priority: z.number().nullish(),
-      agent_query_rules: z.array(z.string()).nullish(),
-      scheduled_at: z.string().nullish(),
-      runnable_at: z.string().nullish(),
-      pipeline: z.object({ slug: z.string().nullish() }).nullish(),
-      build: z.object({ number: z.number().nullish(), branch: z.string().nullish() }).nullish(),
-    }),
-  ),
-  page_info: z.object({ has_next_page: z.boolean().nullish(), end_cursor: z.string().nullish() }).nullish(),
-  // The documentation says dispatch_paused, Buildkite's Go client reads paused.
-  cluster_queue: z.object({ dispatch_paused: z.boolean().nullish(), paused: z.boolean().nullish() }).nullish(),
-});
-const registered = z.object({ cluster_queue_key: z.string().nullish() });
-const reserved = z.object({ reserved: z.array(uuid) });
-const issued = z.object({
-  job_acquisition_tokens: z.array(z.object({ job_uuid: uuid, job_acquisition_token: z.string() })),
-});
-const states = z.object({ states: z.record(uuid, z.string()) });
 
 /**
  * The calls of one queue's stack. Each one rejects with an OutsideError if it fails, mostly a

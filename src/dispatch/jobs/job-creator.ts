@@ -3,7 +3,8 @@
  * once.
  */
 import { setTimeout } from "node:timers/promises";
-import type { CreateOutcome, JobsApi } from "./jobs-api.ts";
+import type { JobsApi } from "./jobs-api.ts";
+import type { CreateOutcome } from "./job-outcomes.ts";
 import type { AgentJob } from "./plan-agent-job.ts";
 
 const FIRST_RETRY_MS = 100;

@@ -5,7 +5,8 @@
  */
 import { setTimeout } from "node:timers/promises";
 import { parseBuildkiteJob, type BuildkiteJob } from "../buildkite/job.ts";
-import type { JobsApi, StoredJob } from "./jobs-api.ts";
+import type { JobsApi } from "./jobs-api.ts";
+import type { StoredJob } from "./stored-job.ts";
 import { ATTEMPT_LABEL, BUILDKITE_JOB_ANNOTATION, JOB_LABEL, QUEUE_LABEL } from "./plan-agent-job.ts";
 
 export interface JobView {

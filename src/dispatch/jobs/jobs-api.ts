@@ -2,56 +2,11 @@
  * Jobs at the Kubernetes API server: how to create one and what the answer means, lists in pages,
  * watches, and how to delete exactly one.
  */
-import { KubeUnreachableError, type KubeClient, type KubeResponse } from "../../kubernetes/client.ts";
-import { JOB_LABEL, type AgentJob } from "./plan-agent-job.ts";
-import { retryAfterMs } from "../../http/retry-after.ts";
-import { statusMessage } from "../../kubernetes/status-message.ts";
+import { KubeUnreachableError, type KubeClient } from "../../kubernetes/client.ts";
 import { messageOf, OutsideError } from "../../process/errors.ts";
-
-/** The parts of a Job from the API server that are read here. */
-export interface StoredJob {
-  readonly metadata: {
-    readonly name: string;
-    readonly uid: string;
-    readonly creationTimestamp: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  readonly status?: {
-    readonly ready?: number;
-    readonly conditions?: readonly {
-      readonly type: string;
-      readonly status: string;
-      readonly lastTransitionTime?: string;
-    }[];
-  };
-}
-
-export type CreateOutcome =
-  | { readonly kind: "created"; readonly job: StoredJob }
-  | { readonly kind: "exists" }
-  /** It may work later. */
-  | {
-      readonly kind: "unavailable";
-      readonly why: "unreachable" | "throttled" | "quota" | "server-error";
-      readonly message: string;
-      readonly retryAfterMs?: number;
-    }
-  /**
-   * The dispatcher itself is set up wrong: it isn't allowed to create Jobs, or the namespace is
-   * missing. No Job can be created.
-   */
-  | { readonly kind: "forbidden"; readonly code: number; readonly message: string }
-  /**
-   * The API server's validation or an admission webhook refuses this Job: its template is wrong.
-   */
-  | { readonly kind: "refused"; readonly code: number; readonly message: string };
-
-export type DeleteOutcome =
-  | { readonly kind: "deleted" }
-  /** It was gone already, or another Job has its name. */
-  | { readonly kind: "gone" }
-  | { readonly kind: "refused"; readonly message: string };
+import { judgeCreation, reasonOf, type CreateOutcome, type DeleteOutcome } from "./job-outcomes.ts";
+import { JOB_LABEL, type AgentJob } from "./plan-agent-job.ts";
+import type { StoredJob } from "./stored-job.ts";
 
 export type WatchEvent =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: StoredJob }
@@ -91,7 +46,7 @@ export class JobsApi {
       });
       const text = await response.text();
       if (response.code >= 200 && response.code < 300) return { kind: "created", job: JSON.parse(text) as StoredJob };
-      return judge(response, reasonOf(text));
+      return judgeCreation(response, reasonOf(text));
     } catch (error) {
       const message = messageOf(error);
       return { kind: "unavailable", why: "unreachable", message };
@@ -187,29 +142,4 @@ export class JobsApi {
 
 function path(namespace: string): string {
   return `/apis/batch/v1/namespaces/${namespace}/jobs`;
-}
-
-/**
- * What a failed creation means. The API server uses one code for many things, so this looks for
- * texts of its plugins: "exceeded quota" (ResourceQuota), "is being terminated"
- * (NamespaceLifecycle), `cannot create resource` (RBAC).
- */
-function judge({ code, headers }: KubeResponse, message: string): CreateOutcome {
-  const pauseMs = retryAfterMs(headers["retry-after"]);
-  const retry = pauseMs === undefined ? {} : { retryAfterMs: pauseMs };
-  if (code === 409 && /already exists/.test(message)) return { kind: "exists" };
-  if (code === 429) return { kind: "unavailable", why: "throttled", message, ...retry };
-  // Any other 409 is a conflict, for example with an update of a quota's status.
-  if (code >= 500 || code === 409 || code === 408)
-    return { kind: "unavailable", why: "server-error", message, ...retry };
-  if (code === 403 && /exceeded quota|is being terminated/.test(message))
-    return { kind: "unavailable", why: "quota", message };
-  if (code === 401 || code === 404 || (code === 403 && /cannot create resource/.test(message)))
-    return { kind: "forbidden", code, message };
-  return { kind: "refused", code, message };
-}
-
-/** A Status's message, or the beginning of whatever a proxy in between sent. */
-function reasonOf(text: string): string {
-  return statusMessage(text) ?? text.slice(0, 200);
 }

@@ -6,7 +6,7 @@ import { describeError, OutsideError } from "../../process/errors.ts";
 import type { BuildkiteJob } from "../buildkite/job.ts";
 import type { TaggedTemplate } from "../config/dispatch-config.ts";
 import type { JobCreator } from "../jobs/job-creator.ts";
-import type { CreateOutcome } from "../jobs/jobs-api.ts";
+import type { CreateOutcome } from "../jobs/job-outcomes.ts";
 import { planAgentJob } from "../jobs/plan-agent-job.ts";
 import type { EnsureOutcomeKind, Source } from "./metrics.ts";
 import type { QueueContext, QueueState } from "./queue-state.ts";

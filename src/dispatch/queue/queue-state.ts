@@ -7,7 +7,7 @@ import type { Logger } from "../../process/log.ts";
 import type { QueueConfig } from "../config/dispatch-config.ts";
 import type { JobMirror, JobView } from "../jobs/job-mirror.ts";
 import { toLabelValue } from "../jobs/label-value.ts";
-import type { StoredJob } from "../jobs/jobs-api.ts";
+import type { StoredJob } from "../jobs/stored-job.ts";
 import type { QueueMetrics } from "./metrics.ts";
 
 /** What all parts of a queue use. */

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { JobMirror } from "../../../../src/dispatch/jobs/job-mirror.ts";
-import type { JobsApi, StoredJob, WatchEvent } from "../../../../src/dispatch/jobs/jobs-api.ts";
+import type { JobsApi, WatchEvent } from "../../../../src/dispatch/jobs/jobs-api.ts";
+import type { StoredJob } from "../../../../src/dispatch/jobs/stored-job.ts";
 import { JOB_LABEL } from "../../../../src/dispatch/jobs/plan-agent-job.ts";
 
 const job: StoredJob = {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CreateOutcome } from "../../../../src/dispatch/jobs/jobs-api.ts";
+import type { CreateOutcome } from "../../../../src/dispatch/jobs/job-outcomes.ts";
 import { JobEnsurer } from "../../../../src/dispatch/queue/ensure-job.ts";
 import { createQueueMetrics } from "../../../../src/dispatch/queue/metrics.ts";
 import { OutsideError } from "../../../../src/process/errors.ts";
