@@ -23,6 +23,7 @@ export interface Cluster {
   readonly close: () => Promise<void>;
 }
 
+/** Starts both servers on free ports of 127.0.0.1. Call `close` to stop them. */
 export async function startCluster(): Promise<Cluster> {
   const authority = createTestAuthority();
   const admission = await startAdmissionServer({

@@ -2,6 +2,10 @@ import { constants } from "node:os";
 import { Command } from "commander";
 import { runDemo } from "./demo.ts";
 
+/**
+ * `curfew demo`. Its exit code is 1 if the demo shows something other than it claims, and 2 if it
+ * can't run.
+ */
 export function demoCommand(): Command {
   return new Command("demo")
     .description(

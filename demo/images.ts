@@ -16,6 +16,7 @@ const IMAGES: Readonly<Record<string, Image>> = {
   "docker:27-dind": { entrypoint: ["dockerd-entrypoint.sh"], cmd: [], commands: commandsOf("dind") },
 };
 
+/** The image for a reference. Undefined: the demo has no such image. */
 export function pull(reference: string): Image | undefined {
   return IMAGES[reference];
 }

@@ -24,11 +24,13 @@ export function optional(check: Check): Check {
   return (value) => (value === undefined || value === null ? undefined : check(value));
 }
 
+/** A string of at most `length` UTF-16 units. */
 export function textOfAtMost(length: number): Check {
   return (value) =>
     typeof value === "string" && value.length > length ? ` has more than ${length} characters` : string(value);
 }
 
+/** A list of at most `atMost` items that all pass `check`. Stops at the first problem. */
 export function listOf(check: Check, atMost = Number.POSITIVE_INFINITY): Check {
   return (value) => {
     if (!Array.isArray(value)) return " must be a list";
@@ -41,6 +43,7 @@ export function listOf(check: Check, atMost = Number.POSITIVE_INFINITY): Check {
   };
 }
 
+/** An object whose `fields` pass their checks. Other fields aren't looked at. */
 export function objectWith(fields: Readonly<Record<string, Check>>): Check {
   const entries = Object.entries(fields);
   return (value) => {

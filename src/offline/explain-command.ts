@@ -25,6 +25,9 @@ Examples:
 /** Columns. Longer lines are hard to read, even on a wide terminal. */
 const MAX_WIDTH = 120;
 
+/**
+ * `curfew explain`. Its exit code is 1 if a Job would be refused, and 2 if the input can't be read.
+ */
 export function explainCommand(): Command {
   return offlineCommand("explain")
     .description("Shows what the webhook would do with the Jobs in manifests, and why.")

@@ -20,6 +20,7 @@ Examples:
   kubectl kustomize overlay | curfew inject | kubectl diff -f -
   curfew inject --output patch job.yaml`;
 
+/** `curfew inject`. Its exit code is 1 if a Job is refused, and 2 if the input can't be read. */
 export function injectCommand(): Command {
   return offlineCommand("inject")
     .description("Prints manifests with every opted-in Job and CronJob patched, as the webhook would patch it.")

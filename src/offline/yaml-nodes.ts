@@ -9,10 +9,15 @@ import { columnOf, endOfLine, isIndent, lineStart } from "./yaml-text.ts";
  */
 export type Block = YAMLMap<Node, Node | null> | YAMLSeq<Node | null>;
 
+/** Whether a node can be edited line by line: it's in block style, has items, and no anchor. */
 export function isBlock(node: unknown): node is Block {
   return isCollection(node) && node.flow !== true && node.anchor === undefined && node.items.length > 0;
 }
 
+/**
+ * The offset of the node's first character.
+ * @throws if the node wasn't parsed from text
+ */
 export function startOf(node: Node): number {
   if (isMap(node) && node.items[0]) return startOf(node.items[0].key as Node);
   if (!node.range) throw new Error("a parsed YAML node has a range");
@@ -26,6 +31,10 @@ export function endOf(node: Node | Pair | null | undefined): number {
   return node?.range?.[1] ?? 0;
 }
 
+/**
+ * The offset of the dash of a block sequence's item.
+ * @throws if there's no such item, or the sequence isn't in block style
+ */
 export function dashOf(sequence: YAMLSeq, index: number): number {
   const token = sequence.srcToken;
   const dash = token && "items" in token && token.items[index]?.start.find(({ type }) => type === "seq-item-ind");

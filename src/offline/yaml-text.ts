@@ -35,6 +35,7 @@ export function lineEndOf(text: string): string {
   return /\r?\n/.exec(text)?.[0] ?? "\n";
 }
 
+/** Inserts whole lines at `at`, the start of a line or the end of the text. */
 export function insertLines(text: string, at: number, lines: string): string {
   const lineEnd = lineEndOf(text);
   const before = text.slice(0, at);
@@ -42,6 +43,7 @@ export function insertLines(text: string, at: number, lines: string): string {
   return start + lines.replaceAll("\n", lineEnd) + text.slice(at);
 }
 
+/** Removes the lines from that of `from` to that of `to`. */
 export function cutLines(text: string, from: number, to: number): string {
   return text.slice(0, lineStart(text, from)) + text.slice(endOfLine(text, to));
 }
