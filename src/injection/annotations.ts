@@ -2,6 +2,7 @@
  * Reads what a Job's annotations ask for. They're hostile input: each has one strict form, and
  * messages cut short what they quote.
  */
+import { parseCommand, parseNames, parseSeconds, parseShell } from "./annotation-values.ts";
 import { nearest } from "./nearest.ts";
 import {
   COMMAND_PREFIX,
@@ -21,12 +22,6 @@ import { quote } from "./quote.ts";
 const NOTES_PREFIX = "curfew.sh/buildkite-";
 
 export const DEFAULT_START_TIMEOUT_SECONDS = 3600;
-
-/**
- * The largest int32, which Kubernetes uses for most seconds. Shells that count in 32 bits can
- * handle it, too.
- */
-const MAX_SECONDS = 2 ** 31 - 1;
 
 export interface JobSettings {
   /** Undefined: the Job doesn't say. The same goes for `sidecars` and `strategy`. */
@@ -205,31 +200,4 @@ function nearestKey(key: string): string | undefined {
  */
 export function isCurfewAnnotation(key: string): boolean {
   return (key.startsWith("curfew.sh/") && !key.startsWith(NOTES_PREFIX)) || key.includes(".curfew.sh/");
-}
-
-/** Without duplicates. */
-function parseNames(value: string): readonly string[] | undefined {
-  const names = value.split(",").map((name) => name.trim());
-  return names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) ? [...new Set(names)] : undefined;
-}
-
-function parseSeconds(value: string): number | undefined {
-  if (!/^\d{1,10}$/.test(value)) return undefined;
-  const seconds = Number(value);
-  return seconds <= MAX_SECONDS ? seconds : undefined;
-}
-
-function parseCommand(value: string): readonly string[] | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(value);
-  } catch {
-    return undefined;
-  }
-  if (!Array.isArray(parsed) || !parsed.every((part): part is string => typeof part === "string")) return undefined;
-  return parsed[0] ? parsed : undefined;
-}
-
-function parseShell(value: string): string | undefined {
-  return /^(\/[\w.+-]+)+$/.test(value) && value.length <= 255 && !/\/\.\.?(\/|$)/.test(value) ? value : undefined;
 }

@@ -9,7 +9,8 @@ import type { Plan, PlanOptions } from "./plan.ts";
 import { recordPatch, type RecordedRoles } from "./record.ts";
 import { generalWaysOut, limitsRefusal } from "./refusals.ts";
 import { containerNames, containerPlans, type Survey } from "./survey.ts";
-import { sharedVolume, trapLimits, trapPatch, type SharedVolume } from "./trap.ts";
+import { trapLimits, trapPatch } from "./trap.ts";
+import { sharedVolume, type SharedVolume } from "./shared-volume.ts";
 
 /**
  * Plans a Job that has sidecars to stop. An earlier pass's strategy comes first, then the Job's

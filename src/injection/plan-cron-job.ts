@@ -1,4 +1,5 @@
-import { namesOf, parseCronJob, type Metadata } from "./job.ts";
+import { namesOf, type Metadata } from "./job.ts";
+import { parseCronJob } from "./parse-job.ts";
 import { leaveUnlabelled, refuseMalformed } from "./opt-in.ts";
 import { ENABLED_LABEL } from "./names.ts";
 import type { Plan, PlanOptions } from "./plan.ts";

@@ -1,4 +1,5 @@
-import { namesOf, parseJob } from "./job.ts";
+import { namesOf } from "./job.ts";
+import { parseJob } from "./parse-job.ts";
 import { leaveUnlabelled, refuseMalformed } from "./opt-in.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
 import { planWorkload } from "./plan-workload.ts";

@@ -6,7 +6,8 @@
  */
 import { isCurfewAnnotation } from "./annotations.ts";
 import { equal } from "./equal.ts";
-import { isNativeSidecar, parseJob, type Container, type Job, type Volume } from "./job.ts";
+import { isNativeSidecar, type Container, type Job, type Volume } from "./job.ts";
+import { parseJob } from "./parse-job.ts";
 import { areNamedRules } from "./native.ts";
 import { add, annotate } from "./patch.ts";
 import { ENABLED_LABEL, INJECTED_ANNOTATION, MOUNT_PATH } from "./names.ts";

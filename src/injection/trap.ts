@@ -3,28 +3,17 @@
  * (docs/wrappers.md).
  */
 import { cannotSignal } from "./capabilities.ts";
-import {
-  gracePeriodOf,
-  isWindows,
-  restartsAfterSuccess,
-  type Container,
-  type Volume,
-  type VolumeMount,
-} from "./job.ts";
+import { gracePeriodOf, isWindows, restartsAfterSuccess } from "./job.ts";
 import { metLimit, type MetLimit } from "./met-limit.ts";
 import { add, append } from "./patch.ts";
 import { isInitSystem, signalsItself } from "./pid-1.ts";
 import { MOUNT_PATH } from "./names.ts";
 import type { PatchOperation, PlanOptions } from "./plan.ts";
 import type { Role } from "./role.ts";
+import { freeName, isAtMountPath, type SharedVolume } from "./shared-volume.ts";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "./wrapper/scripts.generated.ts";
 import { sidecarGracePeriod, type Survey, type SurveyedContainer } from "./survey.ts";
 import { wrap, type Wrapped } from "./wrapper/wrapper.ts";
-
-/**
- * The name of the volume in the hack of 2020. If something else has it, Curfew uses another name.
- */
-const VOLUME_NAME = "tmp-pod";
 
 /**
  * In memory by default, as the cluster autoscaler doesn't count that as local storage, and a full
@@ -147,79 +136,4 @@ function restartPoliciesOfMains({ mains, spec }: Survey): readonly (string | nul
  */
 function hasRestartRules({ spec }: Survey): boolean {
   return spec.containers.some(({ restartPolicyRules }) => (restartPolicyRules ?? []).length > 0);
-}
-
-export interface SharedVolume {
-  /**
-   * The emptyDir that's already mounted at the path: by an earlier pass, or by somebody who applied
-   * the hack by hand.
-   */
-  readonly existing: string | undefined;
-  /** The containers that have something else there. */
-  readonly problems: ReadonlySet<Container>;
-}
-
-/** Looks for what's already mounted at the wrapper's path, above it or below it. */
-export function sharedVolume({ spec, containers }: Survey): SharedVolume {
-  const problems = new Set<Container>();
-  let existing: string | undefined;
-  // An ignored container can wait for `done` by hand. Anything else that it mounts there does no
-  // harm.
-  const ignored = containers.filter(isIgnored);
-  const ignoredLast = ignored.length === 0 ? containers : [...containers.filter((one) => !isIgnored(one)), ...ignored];
-  for (const surveyed of ignoredLast) {
-    const { container, role } = surveyed;
-    for (const mount of container.volumeMounts ?? []) {
-      const path = resolve(mount.mountPath);
-      if (!`${path}/`.startsWith(`${MOUNT_PATH}/`) && !`${MOUNT_PATH}/`.startsWith(`${path}/`)) continue;
-      const volume = (spec.volumes ?? []).find(({ name }) => name === mount.name);
-      // The policy that backs up the webhook is in CEL, and can't resolve a path with `..`.
-      const named = path === MOUNT_PATH && !mount.mountPath.includes("..");
-      const usable = named && volume && isEmptyDir(volume) && !mount.subPath && !mount.subPathExpr;
-      const writable = role !== "main" || mount.readOnly !== true;
-      if (usable && writable && (existing ?? mount.name) === mount.name) existing = mount.name;
-      else if (!isIgnored(surveyed)) problems.add(container);
-    }
-  }
-  return { existing, problems };
-}
-
-function isIgnored({ role }: SurveyedContainer): boolean {
-  return role === "ignored";
-}
-
-/**
- * A volume without a source is an emptyDir, too (kubernetes/kubernetes,
- * pkg/apis/core/v1/defaults.go, SetDefaults_Volume).
- */
-function isEmptyDir(volume: Volume): boolean {
-  return volume.emptyDir != null || Object.entries(volume).every(([field, value]) => field === "name" || value == null);
-}
-
-function isAtMountPath({ mountPath }: VolumeMount): boolean {
-  return resolve(mountPath) === MOUNT_PATH;
-}
-
-/**
- * Resolves a path as the kernel does: `/usr//share/./pod/` is /usr/share/pod. The root is the empty
- * string.
- */
-function resolve(path: string): string {
-  if (IS_RESOLVED.test(path)) return path;
-  const names: string[] = [];
-  for (const name of path.split("/")) {
-    if (name === "..") names.pop();
-    else if (name !== "" && name !== ".") names.push(`/${name}`);
-  }
-  return names.join("");
-}
-
-/** Matches a path that {@link resolve} wouldn't change, like that of nearly every mount. */
-const IS_RESOLVED = /^(?:\/[^/.][^/]*)+$/;
-
-function freeName(volumes: readonly Volume[]): string {
-  const isTaken = (candidate: string): boolean => volumes.some(({ name }) => name === candidate);
-  let name = VOLUME_NAME;
-  for (let number = 2; isTaken(name); number += 1) name = `${VOLUME_NAME}-${number}`;
-  return name;
 }
