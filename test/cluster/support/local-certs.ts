@@ -22,7 +22,7 @@ const root = path.join(import.meta.dirname, "../../..");
  * A certificate is renewed after 12 s with 6 s left, an authority after 16 s with 8 s left. That's
  * how late a busy machine may be, minus the delays.
  */
-const SECONDS = { "certificate-lifetime": 18, "authority-lifetime": 24, "publish-delay": 1, "rollout-delay": 3 };
+const SECONDS = { "certificate-lifetime": 27, "authority-lifetime": 36, "publish-delay": 1, "rollout-delay": 3 };
 /** How often the Secret is copied to the server's files. kubelet takes a minute or two. */
 const KUBELET_MS = 1_000;
 const PAUSE_MS = 20;
