@@ -19,7 +19,7 @@ import { until } from "./until.ts";
 const root = path.join(import.meta.dirname, "../../..");
 
 /**
- * A certificate is renewed after 12 s with 6 s left, an authority after 16 s with 8 s left. That's
+ * A certificate is renewed after 18 s with 9 s left, an authority after 24 s with 12 s left. That's
  * how late a busy machine may be, minus the delays.
  */
 const SECONDS = { "certificate-lifetime": 27, "authority-lifetime": 36, "publish-delay": 1, "rollout-delay": 3 };
