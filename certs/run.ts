@@ -10,10 +10,10 @@ import { Reconciler, type Round } from "./reconcile.ts";
 import type { CertsSettings } from "./settings.ts";
 import { watchBoth } from "./watch.ts";
 
-/** However quiet the watches are, everything is read this often; it also measures what only time can settle. */
+/** How often everything is read, even if the watches report nothing. */
 const POLL_MS = 30_000;
 const RETRY_MS = 3_000;
-/** Without a round that ended well for this long, the Pod says that it isn't ready. */
+/** How long after its last successful round the Pod stops being ready. */
 const STALE_MS = 120_000;
 
 /**
@@ -35,6 +35,7 @@ function startCerts(settings: CertsSettings, kubeConfig: KubeConfig, context: Se
   };
 }
 
+/** What {@link keepCertificates} needs. */
 export interface KeepOptions extends Pick<ServeContext, "log" | "registry" | "setReadiness"> {
   readonly settings: CertsSettings;
   readonly kubeConfig: KubeConfig;
@@ -57,7 +58,7 @@ export function keepCertificates(options: KeepOptions): Promise<void> {
 async function runRounds(options: KeepOptions, reconciler: Reconciler, metrics: CertsMetrics): Promise<void> {
   const { kubeConfig, settings, log, setReadiness, signal, pollMs = POLL_MS, retryMs = RETRY_MS } = options;
   let lastSuccess = -Infinity;
-  let lastFailure = "no look at the cluster yet";
+  let lastFailure = "no round has succeeded yet";
   setReadiness(() =>
     performance.now() - lastSuccess < STALE_MS ? { ready: true } : { ready: false, reason: lastFailure },
   );
@@ -68,7 +69,7 @@ async function runRounds(options: KeepOptions, reconciler: Reconciler, metrics: 
     signal,
     onChange: wakeUp.ring,
     onTrouble: (path, error) => {
-      log.warn({ path, err: error }, "cannot watch; looking regularly instead");
+      log.warn({ path, err: error }, "cannot watch; reading regularly instead");
       wakeUp.ring();
     },
   });

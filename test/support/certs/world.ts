@@ -134,8 +134,8 @@ export class World implements Cluster {
       if (leaf === undefined) return ["a Pod has no certificate"];
       return this.#possibleWebhooks().flatMap(({ name, host, caBundle }) => {
         if (!caBundle.some((authority) => isValid(authority, now) && isSignedBy(leaf, authority)))
-          return [`${name} does not trust what a Pod presents`];
-        if (!isValid(leaf, now)) return [`${name} meets a certificate that is not valid`];
+          return [`${name} doesn't trust what a Pod presents`];
+        if (!isValid(leaf, now)) return [`${name} meets a certificate that isn't valid`];
         return covers(leaf, [host]) ? [] : [`${name} meets a certificate for another name`];
       });
     });
