@@ -34,7 +34,7 @@ export const NAMES_SETTINGS = {
   webhookConfiguration: {
     flag: "--webhook-configuration <name>",
     env: "CURFEW_CERTS_WEBHOOK_CONFIGURATION",
-    help: "MutatingWebhookConfiguration whose caBundles are kept",
+    help: "MutatingWebhookConfiguration to keep caBundles current in",
     fallback: "curfew",
     parse: parseText,
   },
@@ -47,14 +47,14 @@ export const CERTS_SETTINGS = {
   certificateLifetime: {
     flag: "--certificate-lifetime <seconds>",
     env: "CURFEW_CERTS_CERTIFICATE_LIFETIME_SECONDS",
-    help: "of a serving certificate; renewed when a third is left",
+    help: "lifetime of a serving certificate; renewed when a third is left",
     fallback: String(30 * DAY_SECONDS),
     parse: secondsFrom(MIN_LIFETIME_SECONDS, YEAR_SECONDS),
   },
   authorityLifetime: {
     flag: "--authority-lifetime <seconds>",
     env: "CURFEW_CERTS_AUTHORITY_LIFETIME_SECONDS",
-    help: "of the authority that signs it; renewed when a third is left",
+    help: "lifetime of the authority that signs it; renewed when a third is left",
     fallback: String(YEAR_SECONDS),
     parse: secondsFrom(MIN_LIFETIME_SECONDS, 10 * YEAR_SECONDS),
   },

@@ -1,7 +1,6 @@
 /**
  * What's known about a queue: its Jobs, whether it's paused, and how many more Jobs there's room
- * for. It only saves calls: another replica, or this one after a restart, creates the same Jobs
- * without it.
+ * for. None of it is stored: another replica, or this one after a restart, finds it again.
  */
 import type { Logger } from "../../process/log.ts";
 import type { QueueConfig } from "../config/dispatch-config.ts";

@@ -75,7 +75,7 @@ export class WrappedPod {
   /** Resolves once main holds its FIFO. */
   async running(run = 1, name = "main"): Promise<void> {
     const path = join(this.dir, `run.${name}.${run}`);
-    const end = performance.now() + 10_000;
+    const end = performance.now() + 50_000;
     while (!existsSync(path)) {
       if (performance.now() > end) throw new Error(`no ${path}; there are: ${this.files.join(" ")}`);
       await sleep(2);
@@ -100,7 +100,7 @@ export const stoppedAfter = (...mains: readonly string[]): string =>
 
 /** Resolves once a container's stderr holds the text; rejects if it doesn't within ten seconds. */
 export const said = async (container: Container, text: string): Promise<void> => {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 50_000;
   while (!container.stderr.includes(text)) {
     if (performance.now() > end) throw new Error(`no ${JSON.stringify(text)} in ${JSON.stringify(container.stderr)}`);
     await sleep(2);
