@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { admission } from "./admission.ts";
 import { cluster } from "./cluster.ts";
 import { dispatch } from "./dispatch.ts";
+import { runPrograms } from "./lib/programs.ts";
 import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
 import { memory } from "./memory.ts";
 import { scaling } from "./scaling.ts";
@@ -33,39 +34,23 @@ const { values, positionals } = parseArgs({
     help: { type: "boolean", default: false },
   },
 });
-const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
-const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
 
-if (values.help || unknown.length > 0) {
-  for (const name of unknown) console.error(`there's no bench ${name}`);
-  console.error(USAGE);
-  for (const [name, { summary }] of Object.entries(BENCHES)) console.error(`  ${name.padEnd(12)} ${summary}`);
-  process.exitCode = unknown.length > 0 ? 2 : 0;
-} else {
-  await run(names);
-}
-
-async function run(names: readonly string[]): Promise<void> {
-  const results: Record<string, readonly Row[]> = {};
-  for (const name of names) {
-    const bench = BENCHES[name];
-    if (bench === undefined) continue;
-    console.error(`${name}: ${bench.summary}`);
-    const note = (text: string): void => {
-      console.error(`  ${text}`);
-    };
-    const options = { short: values.short, long: values.long, plots: values.plots, note };
-    try {
-      const rows = await bench.run(options);
+const results: Record<string, readonly Row[]> = {};
+const hasRun = await runPrograms(
+  {
+    byName: BENCHES,
+    noun: "bench",
+    usage: USAGE,
+    async run(name, bench, note) {
+      const rows = await bench.run({ short: values.short, long: values.long, plots: values.plots, note });
       results[name] = rows;
       if (!values.json) console.log(formatRows(rows));
-      if (!rows.every(isReached)) process.exitCode = 1;
-    } catch (error) {
-      // The others' figures are still worth having.
-      console.error(error);
-      process.exitCode = 1;
-    }
-  }
+      return rows.every(isReached);
+    },
+  },
+  { names: positionals, help: values.help },
+);
+if (hasRun) {
   const machine = { node: process.version, cpu: cpus()[0]?.model.trim() ?? "unknown", cores: cpus().length };
   if (values.json) console.log(JSON.stringify({ machine, results }, null, 2));
   else console.log(`Node ${machine.node}, ${machine.cores} × ${machine.cpu}`);

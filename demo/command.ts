@@ -9,9 +9,9 @@ import { runDemo } from "./demo.ts";
 export function demoCommand(): Command {
   return new Command("demo")
     .description(
-      "Runs a Job with a sidecar as local processes: plain, with the hack of 2020, and with Curfew. Then the\n" +
-        "same again with main killed. It takes ten seconds, needs Linux but no cluster and no root, and leaves\n" +
-        "nothing behind.",
+      "Runs a Job with a sidecar as local processes: plain, with the hack of 2020, and with Curfew. Then the " +
+        "same again with main killed, and once from a Buildkite webhook. It takes ten seconds, needs Linux but " +
+        "no cluster and no root, and leaves nothing behind.",
     )
     .action(run);
 }

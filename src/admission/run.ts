@@ -18,8 +18,8 @@ async function startAdmission(
   settings: AdmissionSettings,
   { log, registry, opsPort, setReadiness, onEnd }: ServeContext,
 ): Promise<Drain> {
-  const { host, port, strategy, nativeSidecars, volumeMedium, knownImages = [] } = settings;
-  const planner = createPlanner({ strategy, nativeSidecars, volumeMedium, knownImages });
+  const { host, port, strategy, knownImages = [] } = settings;
+  const planner = createPlanner(settings);
   const metrics = createAdmissionMetrics(registry);
   const server = await startAdmissionServer({ host, port, planner, metrics, log });
   onEnd(server.close);

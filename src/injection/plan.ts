@@ -23,7 +23,7 @@ export interface PlanOptions {
   /** For Jobs without `curfew.sh/strategy`. Default: `auto`. */
   readonly strategy?: Strategy | "auto";
   /** Rows that come before the built-in ones. */
-  readonly knownImages?: readonly KnownImage[];
+  readonly knownImages?: readonly KnownImage[] | undefined;
   /**
    * False: some nodes are older than Kubernetes 1.29, and would run native sidecars as ordinary
    * init containers, which never end.

@@ -1,12 +1,12 @@
 import { Option, type Command } from "commander";
-import { reportUsage } from "../process/settings.ts";
+import { printNotes, reportUsage } from "../process/settings.ts";
 import { diffManifest } from "./diff.ts";
 import { explain } from "./explain.ts";
 import { explanationText } from "./explain-text.ts";
 import { manifestsOf } from "./manifests.ts";
 import { nothingFound } from "./nothing-found.ts";
 import { planManifest } from "./plan-manifests.ts";
-import { offlineCommand, prepare, printNotes, type OfflineOptions } from "./offline-command.ts";
+import { offlineCommand, prepare, type OfflineOptions } from "./offline-command.ts";
 
 const HELP = `
 For each Job and CronJob, it shows the strategy and why, each container's role

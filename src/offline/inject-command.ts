@@ -1,9 +1,9 @@
 import { Option, type Command } from "commander";
-import { reportUsage } from "../process/settings.ts";
+import { printNotes, reportUsage } from "../process/settings.ts";
 import { injectSummary } from "./inject-summary.ts";
 import { inject, type OutputFormat } from "./inject.ts";
 import { nothingFound } from "./nothing-found.ts";
-import { offlineCommand, prepare, printNotes, type OfflineOptions } from "./offline-command.ts";
+import { offlineCommand, prepare, type OfflineOptions } from "./offline-command.ts";
 
 const HELP = `
 Only what Curfew adds changes; the rest stays as it is, comments included.
@@ -23,7 +23,7 @@ Examples:
 /** `curfew inject`. Its exit code is 1 if a Job is refused, and 2 if the input can't be read. */
 export function injectCommand(): Command {
   return offlineCommand("inject")
-    .description("Prints manifests with every opted-in Job and CronJob patched, as the webhook would patch it.")
+    .description("Prints manifests with every labelled Job and CronJob patched, as the webhook would patch it.")
     .addOption(new Option("-o, --output <format>", "output format").choices(["yaml", "json", "patch"]))
     .addHelpText("after", HELP)
     .action(run);

@@ -3,7 +3,7 @@
  * cluster's operator has set for the webhook.
  */
 import { Command } from "commander";
-import { addSettings, fullName, parseSettings } from "../process/settings.ts";
+import { addSettings, parseSettings } from "../process/settings.ts";
 import { createPlanner, type Planner } from "../planner/planner.ts";
 import { PLANNER_SETTINGS } from "../planner/settings.ts";
 import type { ManifestFile } from "./manifests.ts";
@@ -34,18 +34,11 @@ export async function prepare(paths: readonly string[], options: OfflineOptions)
   const parsed = await parseSettings(PLANNER_SETTINGS, options);
   const read = await readFiles([...(options.filename ?? []), ...paths]);
   if (parsed.kind === "settings" && read.kind === "read") {
-    const { knownImages = [], ...decided } = parsed.settings;
-    const planner = createPlanner({ ...decided, knownImages });
-    return { kind: "ready", files: read.files, planner };
+    return { kind: "ready", files: read.files, planner: createPlanner(parsed.settings) };
   }
   const problems = [
     ...(parsed.kind === "invalid" ? parsed.problems : []),
     ...(read.kind === "unreadable" ? read.problems : []),
   ];
   return { kind: "unusable", problems };
-}
-
-/** Writes lines for people to standard error, each after the command's name. */
-export function printNotes(command: Command, lines: readonly string[]): void {
-  for (const line of lines) console.error(`${fullName(command)}: ${line}`);
 }

@@ -118,12 +118,17 @@ export function runWithSettings<S extends SettingsTable>(
  * EXIT_USAGE}.
  */
 export function reportUsage(command: Command, problems: readonly string[]): void {
-  for (const problem of problems) console.error(`${fullName(command)}: ${problem}`);
+  printNotes(command, problems);
   process.exitCode = EXIT_USAGE;
 }
 
+/** Writes lines for people to standard error, each after the command's name. */
+export function printNotes(command: Command, lines: readonly string[]): void {
+  for (const line of lines) console.error(`${fullName(command)}: ${line}`);
+}
+
 /** A command as people type it, such as `curfew certs status`. */
-export function fullName(command: Command): string {
+function fullName(command: Command): string {
   return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
 }
 

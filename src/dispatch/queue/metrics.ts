@@ -25,7 +25,8 @@ export interface QueueMetrics {
   readonly passed: (outcome: "done" | "failed") => void;
 }
 
-const WAIT_BUCKETS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
+/** From a job's beginning to wait for an agent, up to half an hour. */
+export const WAIT_BUCKETS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
 
 /**
  * Registers the metrics of the queues.

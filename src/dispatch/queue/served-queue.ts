@@ -3,7 +3,7 @@
  */
 import { StacksApi } from "../buildkite/stacks-api.ts";
 import type { JobStanding } from "../buildkite/job.ts";
-import type { DispatchConfig } from "../config/dispatch-config.ts";
+import type { DispatchConfig, StacksConfig } from "../config/dispatch-config.ts";
 import type { JobCreator } from "../jobs/job-creator.ts";
 import type { JobMirror } from "../jobs/job-mirror.ts";
 import type { JobsApi } from "../jobs/jobs-api.ts";
@@ -11,7 +11,7 @@ import { JobEnsurer, type WantedJob } from "./ensure-job.ts";
 import type { EnsureOutcomeKind } from "./metrics.ts";
 import { QueueState, type QueueContext } from "./queue-state.ts";
 import { ReconcileLoop, type LoopTimes } from "./reconcile-loop.ts";
-import { ReconcilePass } from "./reconcile-pass.ts";
+import { ReconcilePass, type PassParts } from "./reconcile-pass.ts";
 import { Reservations } from "./reservations.ts";
 import { Standings } from "./standings.ts";
 
@@ -51,36 +51,36 @@ export function createServedQueue(
   { jobs, creator, mirror }: JobAccess,
   times: QueueTimes,
 ): ServedQueue {
-  const { queue } = context;
   const state = new QueueState(context, mirror);
-  const base = { config: queue, state };
-  if (config.stacks === undefined) {
-    const ensurer = new JobEnsurer(context, state, creator, undefined);
-    return {
-      ...base,
-      ensure: (wanted, budgetMs) => ensurer.ensure(wanted, "webhook", budgetMs),
-      standingHint: () => Promise.resolve(undefined),
-      wake: () => undefined,
-      loop: undefined,
-    };
-  }
-  // One stack for each queue: Buildkite limits the rate of each stack, and its page shows for each
-  // queue whether it's served.
-  const stackKey = `${config.stacks.stackKey}-${queue.name}`;
-  const { organization } = config;
-  const stacks = new StacksApi({ ...config.stacks, stackKey, queueKey: queue.name, organization });
-  const standings = new Standings(stacks, times.batchGapMs);
-  const reservations = new Reservations(context, stacks, times.batchGapMs);
-  const ensurer = new JobEnsurer(context, state, creator, reservations);
-  const pass = new ReconcilePass(context, { state, standings, reservations, ensurer, stacks, jobs });
-  const loop = new ReconcileLoop(context, () => pass.run(), times);
+  const stack = config.stacks && createStack(context, config.stacks, config.organization, times.batchGapMs);
+  const ensurer = new JobEnsurer(context, state, creator, stack?.reservations);
+  const pass = stack && new ReconcilePass(context, { ...stack, state, ensurer, jobs });
+  const loop = pass && new ReconcileLoop(context, () => pass.run(), times);
   return {
-    ...base,
+    config: context.queue,
+    state,
     ensure: (wanted, budgetMs) => ensurer.ensure(wanted, "webhook", budgetMs),
-    standingHint: (id, budgetMs) => standings.hint(id, budgetMs),
-    wake: () => {
-      loop.wake();
-    },
+    standingHint: async (id, budgetMs) => stack?.standings.hint(id, budgetMs),
+    wake: () => loop?.wake(),
     loop,
+  };
+}
+
+/**
+ * The Buildkite side of a queue. Each queue has a stack of its own: Buildkite limits the rate of each
+ * stack, and its page shows for each queue whether it's served.
+ */
+function createStack(
+  context: QueueContext,
+  config: StacksConfig,
+  organization: string | undefined,
+  batchGapMs: number,
+): Pick<PassParts, "stacks" | "standings" | "reservations"> {
+  const { name } = context.queue;
+  const stacks = new StacksApi({ ...config, stackKey: `${config.stackKey}-${name}`, queueKey: name, organization });
+  return {
+    stacks,
+    standings: new Standings(stacks, batchGapMs),
+    reservations: new Reservations(context, stacks, batchGapMs),
   };
 }

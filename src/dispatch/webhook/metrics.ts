@@ -2,6 +2,7 @@
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { WebhookEvent } from "../buildkite/event.ts";
 import type { RejectReason } from "../buildkite/signature.ts";
+import { WAIT_BUCKETS_SECONDS } from "../queue/metrics.ts";
 import type { Route } from "../queue/route.ts";
 
 /** How a delivery was answered. */
@@ -49,7 +50,7 @@ export function createDeliveryMetrics(registry: Registry): DeliveryMetrics {
   const age = new Histogram({
     name: "curfew_dispatch_delivery_age_seconds",
     help: "From the moment a job starts to wait for an agent until its webhook arrives.",
-    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
+    buckets: WAIT_BUCKETS_SECONDS,
     registers,
   });
   return {
