@@ -5,6 +5,7 @@ import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import type { Registry } from "prom-client";
 import { KubeClient } from "../kubernetes/client.ts";
 import { describeError } from "../process/errors.ts";
+import { limitLog } from "../process/log-limiter.ts";
 import type { Logger } from "../process/log.ts";
 import type { DispatchConfig } from "./config/dispatch-config.ts";
 import { JobCreator } from "./jobs/job-creator.ts";
@@ -67,7 +68,8 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
   for (const queue of config.queues) {
     const mirror = mirrors.get(queue.namespace) ?? createMirror(queue.namespace);
     mirrors.set(queue.namespace, mirror);
-    const context = { queue, log: log.child({ queue: queue.name }), metrics: metricsOf(queue.name), now };
+    const queueLog = log.child({ queue: queue.name });
+    const context = { queue, log: queueLog, limited: limitLog(queueLog), metrics: metricsOf(queue.name), now };
     const served = createServedQueue(context, config, { jobs, creator, mirror }, times);
     queues.set(queue.name, served);
     byLabel.set(toLabelValue(queue.name) ?? "", served);

@@ -2,6 +2,7 @@
  * What's known about a queue: its Jobs, whether it's paused, and how many more Jobs there's room
  * for. None of it is stored: another replica, or this one after a restart, finds it again.
  */
+import type { LimitedLog } from "../../process/log-limiter.ts";
 import type { Logger } from "../../process/log.ts";
 import type { QueueConfig } from "../config/dispatch-config.ts";
 import type { JobMirror, JobView } from "../jobs/job-mirror.ts";
@@ -14,6 +15,8 @@ export interface QueueContext {
   readonly queue: QueueConfig;
   /** Its lines name the queue. */
   readonly log: Logger;
+  /** The same, for lines that can come again and again: once a minute for each cause. */
+  readonly limited: LimitedLog;
   readonly metrics: QueueMetrics;
   /** Milliseconds since 1970. */
   readonly now: () => number;

@@ -3,6 +3,7 @@ import type { CreateOutcome } from "../../../../src/dispatch/jobs/job-outcomes.t
 import { JobEnsurer } from "../../../../src/dispatch/queue/ensure-job.ts";
 import { createQueueMetrics } from "../../../../src/dispatch/queue/metrics.ts";
 import { OutsideError } from "../../../../src/process/errors.ts";
+import { limitLog } from "../../../../src/process/log-limiter.ts";
 import { createLogger } from "../../../../src/process/log.ts";
 import { createRegistry } from "../../../../src/process/metrics.ts";
 import { testConfig } from "../../../support/dispatch/config.ts";
@@ -27,7 +28,12 @@ function ensurerOf(mode: "queue" | "acquire", creator: Creator, acquire: () => P
     acquire,
     giveUp: (_planned, reason) => Promise.resolve(void givenUp.push(reason)),
   };
-  const ensurer = new JobEnsurer({ queue, log, metrics, now: Date.now }, state, creator, reservations);
+  const ensurer = new JobEnsurer(
+    { queue, log, limited: limitLog(log), metrics, now: Date.now },
+    state,
+    creator,
+    reservations,
+  );
   const buildkiteJob = { id: "0190", rules: [], priority: 0 };
   return {
     ensure: () => ensurer.ensure({ buildkiteJob, template, attempt: 1 }, "webhook", 1000),

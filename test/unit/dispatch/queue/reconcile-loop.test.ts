@@ -5,6 +5,7 @@ import type { JobView } from "../../../../src/dispatch/jobs/job-mirror.ts";
 import { createQueueMetrics } from "../../../../src/dispatch/queue/metrics.ts";
 import { ReconcileLoop } from "../../../../src/dispatch/queue/reconcile-loop.ts";
 import type { PassOutcome } from "../../../../src/dispatch/queue/reconcile-pass.ts";
+import { limitLog } from "../../../../src/process/log-limiter.ts";
 import { createLogger } from "../../../../src/process/log.ts";
 import { createRegistry } from "../../../../src/process/metrics.ts";
 import { testConfig } from "../../../support/dispatch/config.ts";
@@ -25,7 +26,7 @@ function loopOf(pass: (count: number) => PassOutcome) {
     ended += 1;
   };
   const loop = new ReconcileLoop(
-    { queue, log, metrics: { ...metrics, passed }, now: Date.now },
+    { queue, log, limited: limitLog(log), metrics: { ...metrics, passed }, now: Date.now },
     async () => {
       passes += 1;
       await sleep(1);
