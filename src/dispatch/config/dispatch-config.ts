@@ -50,6 +50,8 @@ export interface QueueConfig {
   readonly activeDeadlineSeconds: number;
   /** How many Jobs a Buildkite job gets in acquire mode before it's failed with a reason. */
   readonly maxAttempts: number;
+  /** How long a Job's Pod can wait for a node or its images before its Buildkite job is failed. */
+  readonly pendingTimeoutSeconds: number;
   /**
    * The pause before a second Job for the same Buildkite job. It's doubled for each further one.
    */

@@ -36,6 +36,7 @@ const rawQueue = z.strictObject({
   ttlSecondsAfterFinished: z.int().min(60).default(600),
   activeDeadlineSeconds: z.int().positive().default(21_600),
   maxAttempts: z.int().positive().default(5),
+  pendingTimeoutSeconds: z.int().min(60).default(900),
   retrySeconds: z.number().positive().max(300).default(5),
   reservationSeconds: z.int().min(1).max(3600).default(300),
   priorityClasses: z.array(z.strictObject({ minimum: z.int(), name: z.string().min(1) })).default([]),
