@@ -99,8 +99,7 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
   };
 
   function createMirror(namespace: string): JobMirror {
-    return new JobMirror(jobs, {
-      namespace,
+    return new JobMirror(jobs.in(namespace), {
       onFinished: (view) => byLabel.get(view.queue)?.loop?.onJobFinished(view),
       onError: (error) => {
         log.warn({ namespace, ...describeError(error) }, "cannot list or watch Jobs");

@@ -1,11 +1,10 @@
 /**
- * A mirror of the Jobs in a namespace: it lists, then watches, and does both again when the watch
- * ends, until it's stopped. It can lag behind by a moment, and never proves anything: names decide
- * at creation, UIDs at deletion.
+ * A mirror of the Jobs in a namespace. It can lag behind by a moment, and never proves anything:
+ * names decide at creation, UIDs at deletion.
  */
 import { setTimeout } from "node:timers/promises";
+import { Follower, type FollowerOptions, type ListWatch, type Sink } from "../../kubernetes/list-watch.ts";
 import { parseBuildkiteJob, type BuildkiteJob } from "../buildkite/job.ts";
-import type { JobsApi } from "./jobs-api.ts";
 import type { StoredJob } from "./stored-job.ts";
 import { ATTEMPT_LABEL, BUILDKITE_JOB_ANNOTATION, JOB_LABEL, QUEUE_LABEL } from "./plan-agent-job.ts";
 
@@ -29,37 +28,45 @@ export interface JobView {
   readonly readyAt?: number;
   readonly finishedAt?: number;
   readonly failed: boolean;
+  /** It has no Pod until it's resumed, for example by Kueue. */
+  readonly suspended: boolean;
+  /** When its Pods could first be created: its creation, or when it was last resumed. */
+  readonly startedAt: number;
 }
 
-export interface MirrorOptions {
-  readonly namespace: string;
+export interface MirrorOptions extends FollowerOptions {
   /** Called once for each Job that has finished. */
   readonly onFinished: (view: JobView) => void;
-  /** Called when a list or a watch fails. */
-  readonly onError: (error: unknown) => void;
-  /** The least time from one list to the next, even if one fails. */
-  readonly retryMs?: number;
 }
 
-export class JobMirror {
-  readonly #api: Pick<JobsApi, "list" | "watch">;
-  readonly #options: MirrorOptions;
+export class JobMirror extends Follower<StoredJob> {
+  readonly #onFinished: (view: JobView) => void;
   /** By name. */
-  readonly #jobs = new Map<string, JobView>();
+  readonly #jobs: Map<string, JobView>;
   /** The names of the Jobs for each Buildkite job, by its UUID. */
   readonly #names = new Map<string, Set<string>>();
-  readonly #abort = new AbortController();
-  #running = false;
-  #synced = false;
+  /** The names of those that a list or the watch has reported, not only {@link add}. */
+  readonly #reported = new Set<string>();
+  readonly #awaited = new Map<string, () => void>();
 
-  constructor(api: Pick<JobsApi, "list" | "watch">, options: MirrorOptions) {
-    this.#api = api;
-    this.#options = options;
-  }
-
-  /** True once a first list has come. Before that, an absent Job means nothing. */
-  get synced(): boolean {
-    return this.#synced;
+  constructor(source: ListWatch<StoredJob>, { onFinished, ...options }: MirrorOptions) {
+    const jobs = new Map<string, JobView>();
+    const sink: Sink<StoredJob> = {
+      put: (job) => {
+        this.#put(job);
+        this.#reported.add(job.metadata.name);
+        this.#awaited.get(job.metadata.name)?.();
+      },
+      delete: (name) => {
+        this.#delete(name);
+        this.#reported.delete(name);
+        this.#awaited.get(name)?.();
+      },
+      names: () => jobs.keys(),
+    };
+    super(source, sink, options);
+    this.#jobs = jobs;
+    this.#onFinished = onFinished;
   }
 
   /** The Jobs that are known. */
@@ -75,55 +82,27 @@ export class JobMirror {
   /** Adds a Job that was just created, so that it counts before the watch reports it. */
   add(job: StoredJob): void {
     // Without the watch, nothing would ever remove it again.
-    if (this.#running && !this.#jobs.has(job.metadata.name)) this.#put(job);
+    if (this.running && !this.#jobs.has(job.metadata.name)) this.#put(job);
   }
 
-  /** Lists and watches until {@link stop}. Never rejects. */
-  async run(): Promise<void> {
-    const { signal } = this.#abort;
-    const stopped = (): boolean => signal.aborted;
-    this.#running = true;
-    while (!stopped()) {
-      const soonest = performance.now() + (this.#options.retryMs ?? 1000);
-      try {
-        await this.#listAndWatch(signal);
-      } catch (error) {
-        if (stopped()) return;
-        this.#options.onError(error);
-      }
-      // It rejects if it's aborted. Then the loop ends.
-      await setTimeout(Math.max(soonest - performance.now(), 0), undefined, { signal }).catch(() => undefined);
-    }
-  }
-
-  /** Ends {@link run}. */
-  stop(): void {
-    this.#abort.abort();
-  }
-
-  async #listAndWatch(signal: AbortSignal): Promise<void> {
-    const { namespace } = this.#options;
-    const seen = new Set<string>();
-    const before = new Set(this.#jobs.keys());
-    const version = await this.#api.list(
-      namespace,
-      (page) => {
-        for (const job of page) {
-          seen.add(job.metadata.name);
-          this.#put(job);
-        }
-      },
-      signal,
-    );
-    // What was added while the list was on its way stays: the watch decides about it.
-    for (const name of before) if (!seen.has(name)) this.#delete(name);
-    this.#synced = true;
-    // When the watch ends, there's a new list. That removes Jobs that were added after their
-    // deletion had been reported, and helps if the version is too old (410 Gone).
-    for await (const event of this.#api.watch(namespace, version, signal)) {
-      if (event.type === "ERROR") return;
-      if (event.type === "DELETED") this.#delete(event.object.metadata.name);
-      else this.#put(event.object);
+  /**
+   * Resolves to true once a list or the watch has reported a Job that was just created, and to
+   * false if that takes longer than `timeoutMs`. A watch reports changes in their order, so from
+   * then on, all Jobs that were created before this one are known, too.
+   */
+  async untilReported(name: string, timeoutMs: number): Promise<boolean> {
+    if (this.#reported.has(name)) return true;
+    const reported = Promise.withResolvers<true>();
+    this.#awaited.set(name, () => {
+      reported.resolve(true);
+    });
+    const abort = new AbortController();
+    const late = setTimeout(timeoutMs, false, { signal: abort.signal, ref: false }).catch(() => false);
+    try {
+      return await Promise.race([reported.promise, late]);
+    } finally {
+      abort.abort();
+      this.#awaited.delete(name);
     }
   }
 
@@ -142,11 +121,11 @@ export class JobMirror {
     if (before !== undefined && before.buildkiteJobId !== view.buildkiteJobId) this.#delete(view.name);
     this.#jobs.set(view.name, view);
     this.#names.set(view.buildkiteJobId, (this.#names.get(view.buildkiteJobId) ?? new Set()).add(view.name));
-    if (view.phase === "finished" && before?.phase !== "finished") this.#options.onFinished(view);
+    if (view.phase === "finished" && before?.phase !== "finished") this.#onFinished(view);
   }
 }
 
-function toView({ metadata, status }: StoredJob, before: JobView | undefined): JobView | undefined {
+function toView({ metadata, spec, status }: StoredJob, before: JobView | undefined): JobView | undefined {
   const buildkiteJobId = metadata.labels?.[JOB_LABEL];
   if (buildkiteJobId === undefined) return undefined;
   const end = status?.conditions?.find(
@@ -166,6 +145,8 @@ function toView({ metadata, status }: StoredJob, before: JobView | undefined): J
     createdAt: Date.parse(metadata.creationTimestamp),
     phase: end ? "finished" : ready ? "ready" : "pending",
     failed: end?.type === "Failed",
+    suspended: spec?.suspend === true,
+    startedAt: Date.parse(status?.startTime ?? metadata.creationTimestamp),
     ...(buildkiteJob && { buildkiteJob }),
     ...(readyAt === undefined ? {} : { readyAt }),
     ...(end ? { finishedAt: Date.parse(end.lastTransitionTime ?? "") || before?.finishedAt || Date.now() } : {}),

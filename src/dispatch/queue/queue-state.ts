@@ -3,6 +3,7 @@
  * for. None of it is stored: another replica, or this one after a restart, finds it again.
  */
 import type { LimitedLog } from "../../process/log-limiter.ts";
+import { OutsideError } from "../../process/errors.ts";
 import type { Logger } from "../../process/log.ts";
 import type { QueueConfig } from "../config/dispatch-config.ts";
 import type { JobMirror, JobView } from "../jobs/job-mirror.ts";
@@ -46,9 +47,14 @@ export class QueueState {
     this.#paused = paused;
   }
 
-  /** Whether its Jobs are known. As long as they aren't, an absent Job means nothing. */
-  get synced(): boolean {
-    return this.#mirror.synced;
+  /**
+   * Resolves once its Jobs are known. As long as they aren't, an absent Job means nothing.
+   * @throws OutsideError if that takes longer than `timeoutMs`.
+   */
+  async untilKnown(timeoutMs: number): Promise<void> {
+    if (await this.#mirror.untilSynced(timeoutMs)) return;
+    const why = this.#mirror.refusal?.message ?? `no list of the Jobs in ${this.#context.queue.namespace} has come`;
+    throw new OutsideError(`nothing can be planned: ${why}`);
   }
 
   /** The Jobs of this queue. */

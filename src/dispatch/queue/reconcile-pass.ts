@@ -40,6 +40,8 @@ const BUDGET_MS = 5000;
  * a lot by then.
  */
 const AT_ONCE = 1000;
+/** How long a pass waits for the first list of the Jobs, which is on its way when a process starts. */
+const VIEW_BUDGET_MS = 2000;
 /** Added to the idle timeout. An agent that's still there after that must have work. */
 const IDLE_SLACK_MS = 10_000;
 
@@ -78,7 +80,7 @@ export class ReconcilePass {
     state.setPaused(paused);
     // The listing alone shows Buildkite that the queue is served. As long as the Jobs aren't known,
     // nothing can be planned.
-    if (!state.synced) return "left-over";
+    await state.untilKnown(VIEW_BUDGET_MS);
     // The order matters: if a job had no Job, or a finished one, before Buildkite was asked, and
     // still waits afterwards, it needs one.
     const views = state.views();

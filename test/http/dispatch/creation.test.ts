@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { JobCreator } from "../../../src/dispatch/jobs/job-creator.ts";
 import { JobsApi } from "../../../src/dispatch/jobs/jobs-api.ts";
 import { KubeClient } from "../../../src/kubernetes/client.ts";
+import { listWatchOf } from "../../../src/kubernetes/list-watch.ts";
 import type { AgentJob } from "../../../src/dispatch/jobs/plan-agent-job.ts";
 import { listen } from "../../../src/http/listen.ts";
 import type { Fault } from "../../../sim/api-server/api-server.ts";
@@ -175,15 +176,19 @@ test.each(["list", "watch"] as const)("doesn't wait forever for a %s that the AP
   const api = await testApiServer();
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromString(api.kubeconfig);
-  const jobs = new JobsApi(new KubeClient(kubeConfig), 50, 0.05);
+  const path = "/apis/batch/v1/namespaces/buildkite/jobs";
+  const options = { path, what: "Jobs", query: {}, timeoutMs: 50, watchSeconds: 0.05 };
+  const jobs = listWatchOf(new KubeClient(kubeConfig), options);
   const { signal } = new AbortController();
   if (verb === "list") {
     api.fault = () => ({ kind: "delay", ms: 60_000 });
-    await expect(jobs.list("buildkite", () => undefined, signal)).rejects.toThrow("no answer within");
+    await expect(jobs.list(() => undefined, signal)).rejects.toThrow("no answer within");
     return;
   }
-  const watch = jobs.watch("buildkite", "0", signal);
-  await expect(watch.next()).rejects.toThrow("no answer within");
+  const drain = async (): Promise<void> => {
+    for await (const event of await jobs.watch("0", signal)) expect(event).toBeUndefined();
+  };
+  await expect(drain()).rejects.toThrow("no answer within");
 });
 
 test.each(["queue", "acquire"] as const)(

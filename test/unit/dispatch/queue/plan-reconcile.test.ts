@@ -21,6 +21,8 @@ const view = (buildkiteJobId: string, rest: Partial<JobView> = {}): JobView => {
     createdAt: NOW - 100_000,
     phase: "pending",
     failed: false,
+    suspended: false,
+    startedAt: rest.createdAt ?? NOW - 100_000,
     ...rest,
   };
 };
