@@ -119,6 +119,7 @@ function toAgentJob(fake: BuildkiteJobs, job: FakeJob): object {
     BUILDKITE_ORGANIZATION_SLUG: "acme",
     BUILDKITE_PIPELINE_SLUG: "web",
     BUILDKITE_PIPELINE_PROVIDER: "custom",
+    ...job.env,
   };
   const { id, state } = job;
   return { id, endpoint: fake.endpoint, state, token: tokenFor(job), env, step: {}, chunks_max_size_bytes: 102_400 };

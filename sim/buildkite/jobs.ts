@@ -13,6 +13,8 @@ export interface FakeJob {
   readonly rules: readonly string[];
   readonly priority: number;
   readonly command: string;
+  /** What its agent gets besides, or instead of, the variables that every job has. */
+  readonly env: Readonly<Record<string, string>>;
   readonly scheduledAt: number;
   state: "scheduled" | "reserved" | "accepted" | "running" | "finished" | "canceled";
   reservation?: { readonly stack: string; readonly until: number };
@@ -82,7 +84,7 @@ export class BuildkiteJobs {
 
   /** A new job that waits for an agent. */
   schedule(
-    job: Partial<Pick<FakeJob, "id" | "queue" | "rules" | "priority" | "command" | "scheduledAt">> = {},
+    job: Partial<Pick<FakeJob, "id" | "queue" | "rules" | "priority" | "command" | "env" | "scheduledAt">> = {},
   ): FakeJob {
     const queue = job.queue ?? "kubernetes";
     const created: FakeJob = {
@@ -91,6 +93,7 @@ export class BuildkiteJobs {
       rules: [`queue=${queue}`],
       priority: 0,
       command: "true",
+      env: {},
       scheduledAt: this.now(),
       state: "scheduled",
       runs: 0,
