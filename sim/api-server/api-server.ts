@@ -1,24 +1,35 @@
 /**
- * A small Kubernetes API server for Jobs, in this process. It has create, get, list, watch and
- * delete with the status codes, Status bodies and watch events of the real one, mutating webhooks
- * over TLS, and faults on demand. It has no authentication, other kinds, update or field selectors,
- * and runs nothing: tests and the demo set a Job's status with `setStatus`.
+ * A small Kubernetes API server for Jobs and Secrets, in this process. It has create, get, list,
+ * watch, merge patch and delete with the status codes, Status bodies and watch events of the real
+ * one, mutating webhooks over TLS for Jobs, the garbage collector's work for owned objects, and
+ * faults on demand. It has no authentication, other kinds, update or field selectors, and runs
+ * nothing: tests and the demo set a Job's status with `setStatus`.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/
  */
-import { randomUUID } from "node:crypto";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { admit, type AdmissionWebhook } from "./admission.ts";
-import { JobStore, StatusError, type JobObject, type JobStatusObject } from "./store.ts";
+import {
+  JOBS,
+  ObjectStore,
+  SECRETS,
+  StatusError,
+  withIdentity,
+  type JobObject,
+  type JobStatusObject,
+  type SecretObject,
+  type StoredObject,
+} from "./store.ts";
 
 export { StatusError } from "./store.ts";
-export type { JobObject, JobStatusObject } from "./store.ts";
+export type { JobObject, JobStatusObject, SecretObject } from "./store.ts";
 export type { AdmissionWebhook } from "./admission.ts";
 
-/** What a fault sees of a request. `name` is the Job's, if the path or the body has one. */
+/** What a fault sees of a request. `name` is the object's, if the path or the body has one. */
 export interface ApiRequest {
-  readonly verb: "create" | "get" | "list" | "watch" | "delete";
+  readonly verb: "create" | "get" | "list" | "watch" | "patch" | "delete";
+  readonly resource: "jobs" | "secrets";
   readonly namespace: string;
   readonly name: string | undefined;
 }
@@ -50,6 +61,8 @@ export interface ApiServer {
   fault: (request: ApiRequest) => Fault | undefined;
   /** Every Job that exists now, in the order of creation. */
   jobs(): JobObject[];
+  /** Every Secret that exists now, in the order of creation. */
+  secrets(): SecretObject[];
   /** How many Jobs were ever created under this name. */
   timesCreated(name: string): number;
   /** How many connections were ever made. */
@@ -59,6 +72,10 @@ export interface ApiServer {
    * if there's no such Job.
    */
   setStatus(namespace: string, name: string, status: JobStatusObject): boolean;
+  /**
+   * Suspends a Job or resumes it, as Kueue would. False if there's no such Job.
+   */
+  setSuspended(namespace: string, name: string, suspend: boolean): boolean;
   /** Removes a Job as the TTL controller would. */
   remove(namespace: string, name: string): void;
   /** Called with every Job as it was stored. */
@@ -73,11 +90,15 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-const PATH = /^\/apis\/batch\/v1(?:\/namespaces\/([^/]+))?\/jobs(?:\/([^/]+))?$/;
+const PATHS: Readonly<Record<ApiRequest["resource"], RegExp>> = {
+  jobs: /^\/apis\/batch\/v1(?:\/namespaces\/([^/]+))?\/jobs(?:\/([^/]+))?$/,
+  secrets: /^\/api\/v1(?:\/namespaces\/([^/]+))?\/secrets(?:\/([^/]+))?$/,
+};
 
 /** Starts the server on a free port of 127.0.0.1. */
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
-  const store = new JobStore();
+  const jobs = new ObjectStore(JOBS);
+  const secrets = new ObjectStore(SECRETS);
   const webhooks = options.webhooks ?? [];
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     serve(request, response).catch((error: unknown) => {
@@ -97,32 +118,51 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     fault: () => undefined,
     onCreate: () => undefined,
     onDelete: () => undefined,
-    jobs: () => store.list(),
-    timesCreated: (name) => store.created.get(name) ?? 0,
+    jobs: () => jobs.list(),
+    secrets: () => secrets.list(),
+    timesCreated: (name) => jobs.created.get(name) ?? 0,
     connections: () => connections,
-    setStatus: (namespace, name, status) => store.setStatus(namespace, name, status),
-    remove: (namespace, name) => void store.delete(namespace, name),
+    setStatus: (namespace, name, status) => change(namespace, name, { status }),
+    setSuspended: (namespace, name, suspend) => change(namespace, name, { spec: { suspend } }),
+    remove: (namespace, name) => {
+      jobs.delete(namespace, name);
+      for (const secret of secrets.list()) collect(secret);
+    },
     dropWatches: (forget = false) => {
-      store.dropWatches(forget);
+      jobs.dropWatches(forget);
     },
     close: async () => {
-      store.dropWatches(false);
+      jobs.dropWatches(false);
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
       await closed;
     },
   };
 
+  function change(namespace: string, name: string, patch: object): boolean {
+    if (jobs.find(namespace, name) === undefined) return false;
+    jobs.patch(namespace, name, patch);
+    return true;
+  }
+
+  /** Removes a Secret whose owners are gone, as the garbage collector would. */
+  function collect({ metadata }: SecretObject): void {
+    const { namespace = "", name = "", ownerReferences: owners = [] } = metadata;
+    const isThere = owners.some((owner) => jobs.find(namespace, owner.name)?.metadata.uid === owner.uid);
+    if (owners.length > 0 && !isThere) secrets.delete(namespace, name);
+  }
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = new URL(request.url ?? "/", url);
-    const [, namespace = "", nameInPath] = PATH.exec(target.pathname) ?? [];
-    if (!PATH.test(target.pathname)) throw new StatusError(404, "NotFound", "the server could not find the resource");
+    const resource = target.pathname.startsWith("/apis/") ? "jobs" : "secrets";
+    const [path, namespace = "", nameInPath] = PATHS[resource].exec(target.pathname) ?? [];
+    if (path === undefined) throw new StatusError(404, "NotFound", "the server could not find the resource");
     const body = await readJson(request);
     const watch = ["true", "1"].includes(target.searchParams.get("watch") ?? "");
     const verb = verbOf(request.method ?? "", nameInPath, watch);
-    const name = nameInPath ?? (body as Partial<JobObject> | undefined)?.metadata?.name;
+    const name = nameInPath ?? (body as Partial<StoredObject> | undefined)?.metadata?.name;
 
-    const fault = api.fault({ verb, namespace, name });
+    const fault = api.fault({ verb, resource, namespace, name });
     if (fault?.kind === "hang-up") return void request.socket.destroy();
     if (fault?.kind === "delay") await new Promise((resolve) => setTimeout(resolve, fault.ms));
     if (fault?.kind === "status") {
@@ -134,26 +174,34 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       else answer(response, code, value, headers);
     };
 
+    if (verb === "create" && resource === "jobs") {
+      await createJob(toJob(body), namespace, reply);
+      return;
+    }
+    const store = resource === "jobs" ? jobs : secrets;
     switch (verb) {
       case "create": {
-        const { job, warnings } = await admit(webhooks, withIdentity(toJob(body), namespace));
-        const stored = store.create(job);
-        api.onCreate(stored);
-        reply(
-          201,
-          stored,
-          warnings.length > 0 ? { warning: warnings.map((text) => `299 - ${JSON.stringify(text)}`) } : {},
-        );
+        const stored = secrets.create(withIdentity(toObject(body), namespace));
+        reply(201, stored);
+        collect(stored);
         return;
       }
       case "get":
         reply(200, store.get(namespace, name ?? ""));
         return;
+      case "patch": {
+        const stored = store.patch(namespace, name ?? "", body);
+        reply(200, stored);
+        if (resource === "secrets") collect(stored);
+        return;
+      }
       case "delete": {
         const uid = (body as { preconditions?: { uid?: string } } | undefined)?.preconditions?.uid;
         const gone = store.delete(namespace, name ?? "", uid);
-        api.onDelete(gone);
         reply(200, { kind: "Status", apiVersion: "v1", status: "Success", details: { name, uid: gone.metadata.uid } });
+        if (resource === "secrets") return;
+        api.onDelete(gone as JobObject);
+        for (const secret of secrets.list()) collect(secret);
         return;
       }
       case "list":
@@ -164,12 +212,25 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     }
   }
 
+  async function createJob(
+    job: JobObject,
+    namespace: string,
+    reply: (code: number, value: unknown, headers?: Record<string, string[]>) => void,
+  ): Promise<void> {
+    const { job: admitted, warnings } = await admit(webhooks, withIdentity(job, namespace));
+    const stored = jobs.create({ status: {}, ...admitted });
+    api.onCreate(stored);
+    const warning = warnings.map((text) => `299 - ${JSON.stringify(text)}`);
+    reply(201, stored, warning.length > 0 ? { warning } : {});
+  }
+
   return api;
 }
 
 function verbOf(method: string, name: string | undefined, watch: boolean): ApiRequest["verb"] {
   if (method === "POST" && name === undefined) return "create";
   if (method === "DELETE" && name !== undefined) return "delete";
+  if (method === "PATCH" && name !== undefined) return "patch";
   if (method === "GET") return name !== undefined ? "get" : watch ? "watch" : "list";
   throw new StatusError(405, "MethodNotAllowed", `the server does not allow ${method} here`);
 }
@@ -182,21 +243,10 @@ function toJob(body: unknown): JobObject {
   return job as JobObject;
 }
 
-/** Fills in what the API server itself fills in before admission. */
-function withIdentity(job: JobObject, namespace: string): JobObject {
-  const { generateName } = job.metadata;
-  const name = job.metadata.name ?? (generateName === undefined ? undefined : generateName + randomUUID().slice(0, 5));
-  const creationTimestamp = new Date().toISOString();
-  return {
-    ...job,
-    metadata: {
-      ...job.metadata,
-      ...(name === undefined ? {} : { name }),
-      namespace,
-      uid: randomUUID(),
-      creationTimestamp,
-    },
-  };
+function toObject(body: unknown): StoredObject {
+  const object = body as Partial<StoredObject> | undefined;
+  if (object?.metadata === undefined) throw new StatusError(400, "BadRequest", "the object provided is unrecognized");
+  return object as StoredObject;
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

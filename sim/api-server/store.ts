@@ -1,21 +1,33 @@
 /**
- * The Jobs of the small API server: unique names, resource versions, and watches with their
- * history.
+ * The objects of one kind in the small API server: unique names, resource versions, and watches
+ * with their history.
  */
+import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 
-/** A Job as JSON. client-node's V1Job is a class, and its dates are Dates. JSON has neither. */
-export interface JobObject {
+/** Any object as JSON. */
+export interface StoredObject {
   readonly apiVersion?: string;
   readonly kind?: string;
-  readonly metadata: JobMeta;
-  readonly spec: { readonly template: { readonly metadata?: JobMeta; readonly spec: PodSpecObject } } & Readonly<
+  readonly metadata: ObjectMeta;
+}
+
+/** A Job as JSON. client-node's V1Job is a class, and its dates are Dates. JSON has neither. */
+export interface JobObject extends StoredObject {
+  readonly spec: { readonly template: { readonly metadata?: ObjectMeta; readonly spec: PodSpecObject } } & Readonly<
     Record<string, unknown>
   >;
   readonly status?: JobStatusObject;
 }
 
-export interface JobMeta {
+export interface SecretObject extends StoredObject {
+  readonly type?: string;
+  readonly immutable?: boolean;
+  /** Base64. */
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export interface ObjectMeta {
   readonly name?: string;
   readonly generateName?: string;
   readonly namespace?: string;
@@ -24,6 +36,7 @@ export interface JobMeta {
   readonly resourceVersion?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly { readonly kind: string; readonly name: string; readonly uid: string }[];
 }
 
 export interface PodSpecObject {
@@ -82,15 +95,42 @@ export class StatusError extends Error {
   }
 }
 
-interface WatchEvent {
+/** What a store needs to know of its objects. */
+export interface Kind<T extends StoredObject> {
+  /** As messages name them: `jobs.batch`, and `Job.batch`. */
+  readonly resource: string;
+  readonly title: string;
+  readonly kind: string;
+  readonly apiVersion: string;
+  /** Why it's refused, apart from its name. Undefined if nothing is wrong. */
+  readonly problemWith: (object: T) => string | undefined;
+}
+
+export const JOBS: Kind<JobObject> = {
+  resource: "jobs.batch",
+  title: "Job.batch",
+  kind: "Job",
+  apiVersion: "batch/v1",
+  problemWith: problemWithJob,
+};
+
+export const SECRETS: Kind<SecretObject> = {
+  resource: "secrets",
+  title: "Secret",
+  kind: "Secret",
+  apiVersion: "v1",
+  problemWith: () => undefined,
+};
+
+interface WatchEvent<T> {
   readonly version: number;
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
-  readonly object: JobObject;
+  readonly object: T;
 }
 
 interface Watch {
   readonly namespace: string;
-  readonly selects: (job: JobObject) => boolean;
+  readonly selects: (object: StoredObject) => boolean;
   readonly response: ServerResponse;
 }
 
@@ -98,38 +138,49 @@ interface Watch {
 const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
 
-export class JobStore {
+export class ObjectStore<T extends StoredObject> {
+  /** How often each name was created. */
   readonly created = new Map<string, number>();
-  readonly #jobs = new Map<string, JobObject>();
+  readonly #kind: Kind<T>;
+  readonly #objects = new Map<string, T>();
   readonly #watches = new Set<Watch>();
-  #events: WatchEvent[] = [];
+  #events: WatchEvent<T>[] = [];
   #version = 1;
   #oldest = 0;
 
+  constructor(kind: Kind<T>) {
+    this.#kind = kind;
+  }
+
   /**
-   * Stores a Job, which must have a name, and returns it as stored.
+   * Stores an object, which must have a name, and returns it as stored.
    * @throws StatusError if it's invalid (422), or the name is taken (409).
    */
-  create(job: JobObject): JobObject {
-    const { namespace = "", name = "" } = job.metadata;
-    const invalid = problemWith(job);
-    if (invalid !== undefined) throw new StatusError(422, "Invalid", `Job.batch "${name}" is invalid: ${invalid}`);
-    if (this.#jobs.has(`${namespace}/${name}`))
-      throw new StatusError(409, "AlreadyExists", `jobs.batch "${name}" already exists`);
+  create(object: T): T {
+    const { namespace = "", name = "" } = object.metadata;
+    const { title, resource, problemWith } = this.#kind;
+    const invalid = problemWithMeta(object) ?? problemWith(object);
+    if (invalid !== undefined) throw new StatusError(422, "Invalid", `${title} "${name}" is invalid: ${invalid}`);
+    if (this.#objects.has(`${namespace}/${name}`))
+      throw new StatusError(409, "AlreadyExists", `${resource} "${name}" already exists`);
     this.created.set(name, (this.created.get(name) ?? 0) + 1);
-    return this.#put("ADDED", { status: {}, ...job });
+    return this.#put("ADDED", object);
   }
 
-  /** @throws StatusError if there's no such Job (404). */
-  get(namespace: string, name: string): JobObject {
-    const job = this.#jobs.get(`${namespace}/${name}`);
-    if (!job) throw new StatusError(404, "NotFound", `jobs.batch "${name}" not found`);
-    return job;
+  /** @throws StatusError if there's no such object (404). */
+  get(namespace: string, name: string): T {
+    const object = this.find(namespace, name);
+    if (!object) throw new StatusError(404, "NotFound", `${this.#kind.resource} "${name}" not found`);
+    return object;
   }
 
-  /** All Jobs, in the order of creation. */
-  list(): JobObject[] {
-    return [...this.#jobs.values()];
+  find(namespace: string, name: string): T | undefined {
+    return this.#objects.get(`${namespace}/${name}`);
+  }
+
+  /** All objects, in the order of creation. */
+  list(): T[] {
+    return [...this.#objects.values()];
   }
 
   /**
@@ -137,36 +188,37 @@ export class JobStore {
    * continue from.
    */
   page(namespace: string, query: URLSearchParams): object {
+    const { kind, apiVersion } = this.#kind;
     const selects = selector(query.get("labelSelector"));
-    const found = this.list().filter((job) => isIn(namespace, job) && selects(job));
+    const found = this.list().filter((object) => isIn(namespace, object) && selects(object));
     const start = Number(query.get("continue") ?? 0);
     const end = start + Number(query.get("limit") ?? found.length);
     const more = end < found.length ? { continue: String(end), remainingItemCount: found.length - end } : {};
     const metadata = { resourceVersion: String(this.#version), ...more };
-    return { kind: "JobList", apiVersion: "batch/v1", metadata, items: found.slice(start, end) };
-  }
-
-  /** Merges `status` into a Job's status. False if there's no such Job. */
-  setStatus(namespace: string, name: string, status: JobStatusObject): boolean {
-    const job = this.#jobs.get(`${namespace}/${name}`);
-    if (!job) return false;
-    this.#put("MODIFIED", { ...job, status: { ...job.status, ...status } });
-    return true;
+    return { kind: `${kind}List`, apiVersion, metadata, items: found.slice(start, end) };
   }
 
   /**
-   * Removes a Job, and returns it.
-   * @throws StatusError if there's no such Job (404), or it has another UID (409).
+   * Applies a JSON merge patch (RFC 7386), and returns the object as stored.
+   * @throws StatusError if there's no such object (404).
    */
-  delete(namespace: string, name: string, uid?: string): JobObject {
-    const job = this.get(namespace, name);
-    if (uid !== undefined && uid !== job.metadata.uid) {
-      const message = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${job.metadata.uid ?? ""}`;
+  patch(namespace: string, name: string, patch: unknown): T {
+    return this.#put("MODIFIED", merge(this.get(namespace, name), patch) as T);
+  }
+
+  /**
+   * Removes an object, and returns it.
+   * @throws StatusError if there's no such object (404), or it has another UID (409).
+   */
+  delete(namespace: string, name: string, uid?: string): T {
+    const object = this.get(namespace, name);
+    if (uid !== undefined && uid !== object.metadata.uid) {
+      const message = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${object.metadata.uid ?? ""}`;
       throw new StatusError(409, "Conflict", message);
     }
-    this.#jobs.delete(`${namespace}/${name}`);
-    this.#publish("DELETED", job);
-    return job;
+    this.#objects.delete(`${namespace}/${name}`);
+    this.#publish("DELETED", object);
+    return object;
   }
 
   /**
@@ -198,48 +250,81 @@ export class JobStore {
     this.#watches.clear();
   }
 
-  #put(type: "ADDED" | "MODIFIED", job: JobObject): JobObject {
-    const stored = { ...job, metadata: { ...job.metadata, resourceVersion: String(this.#version + 1) } };
-    this.#jobs.set(`${stored.metadata.namespace ?? ""}/${stored.metadata.name ?? ""}`, stored);
+  #put(type: "ADDED" | "MODIFIED", object: T): T {
+    const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version + 1) } };
+    this.#objects.set(`${stored.metadata.namespace ?? ""}/${stored.metadata.name ?? ""}`, stored);
     this.#publish(type, stored);
     return stored;
   }
 
-  #publish(type: WatchEvent["type"], object: JobObject): void {
+  #publish(type: WatchEvent<T>["type"], object: T): void {
     const event = { version: ++this.#version, type, object };
     this.#events.push(event);
     for (const watch of this.#watches) send(watch, event);
   }
 }
 
-function send(watch: Watch, { version, type, object }: WatchEvent): void {
-  if (!isIn(watch.namespace, object) || !watch.selects(object)) return;
-  const job = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
-  watch.response.write(`${JSON.stringify({ type, object: job })}\n`);
+/** Fills in what the API server itself fills in before admission. */
+export function withIdentity<T extends StoredObject>(object: T, namespace: string): T {
+  const { generateName } = object.metadata;
+  const name =
+    object.metadata.name ?? (generateName === undefined ? undefined : generateName + randomUUID().slice(0, 5));
+  const creationTimestamp = new Date().toISOString();
+  return {
+    ...object,
+    metadata: {
+      ...object.metadata,
+      ...(name === undefined ? {} : { name }),
+      namespace,
+      uid: randomUUID(),
+      creationTimestamp,
+    },
+  };
 }
 
-function isIn(namespace: string, job: JobObject): boolean {
-  return namespace === "" || job.metadata.namespace === namespace;
+function merge(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
+  const merged = typeof target === "object" && target !== null ? new Map(Object.entries(target)) : new Map();
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(key);
+    else merged.set(key, merge(merged.get(key), value));
+  }
+  return Object.fromEntries(merged);
+}
+
+function send(watch: Watch, { version, type, object }: WatchEvent<StoredObject>): void {
+  if (!isIn(watch.namespace, object) || !watch.selects(object)) return;
+  const sent = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
+  watch.response.write(`${JSON.stringify({ type, object: sent })}\n`);
+}
+
+function isIn(namespace: string, { metadata }: StoredObject): boolean {
+  return namespace === "" || metadata.namespace === namespace;
 }
 
 /** This project uses only equality (`a=b`) and existence (`a`). */
-function selector(text: string | null): (job: JobObject) => boolean {
+function selector(text: string | null): (object: StoredObject) => boolean {
   const terms = (text ?? "").split(",").filter((term) => term !== "");
-  return (job) =>
+  return ({ metadata }) =>
     terms.every((term) => {
       const [key = "", value] = term.split(/==?/);
-      const label = job.metadata.labels?.[key];
+      const label = metadata.labels?.[key];
       return label !== undefined && (value === undefined || label === value);
     });
 }
 
-function problemWith(job: JobObject): string | undefined {
-  const name = job.metadata.name ?? "";
+function problemWithMeta({ metadata }: StoredObject): string | undefined {
+  const name = metadata.name ?? "";
   if (!NAME.test(name) || name.length > 63) return `metadata.name: Invalid value: ${JSON.stringify(name)}`;
-  for (const labels of [job.metadata.labels, job.spec.template.metadata?.labels])
-    for (const [key, value] of Object.entries(labels ?? {}))
-      if (value.length > 63 || !LABEL_VALUE.test(value))
-        return `metadata.labels: Invalid value: ${JSON.stringify(value)} of ${key}`;
-  if (job.spec.template.spec.containers.length === 0) return "spec.template.spec.containers: Required value";
-  return undefined;
+  return problemWithLabels(metadata.labels);
+}
+
+function problemWithLabels(labels: ObjectMeta["labels"] = {}): string | undefined {
+  const [key, value] = Object.entries(labels).find(([, text]) => text.length > 63 || !LABEL_VALUE.test(text)) ?? [];
+  return key === undefined ? undefined : `metadata.labels: Invalid value: ${JSON.stringify(value)} of ${key}`;
+}
+
+function problemWithJob({ spec }: JobObject): string | undefined {
+  if (spec.template.spec.containers.length === 0) return "spec.template.spec.containers: Required value";
+  return problemWithLabels(spec.template.metadata?.labels);
 }

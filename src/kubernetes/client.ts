@@ -30,7 +30,8 @@ export class KubeUnreachableError extends OutsideError {
 }
 
 export interface KubeRequest {
-  readonly method: "GET" | "POST" | "DELETE";
+  /** PATCH: `body` is a JSON merge patch. */
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
   /** The media types that the answer can have. Default: JSON. */
@@ -90,7 +91,7 @@ export class KubeClient {
     try {
       const { agent, headers: given } = await this.#credentials();
       const text = body === undefined ? undefined : JSON.stringify(body);
-      const headers = { ...given, accept, ...(text !== undefined && describe(text)) };
+      const headers = { ...given, accept, ...(text !== undefined && describe(method, text)) };
       const response = await send(
         this.#server,
         { method, path, agent, headers, ...(signal && { signal }) },
@@ -147,8 +148,9 @@ export class KubeClient {
   }
 }
 
-function describe(body: string): Record<string, string | number> {
-  return { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+function describe(method: KubeRequest["method"], body: string): Record<string, string | number> {
+  const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+  return { "content-type": type, "content-length": Buffer.byteLength(body) };
 }
 
 function send(
