@@ -10,10 +10,10 @@ import { JOB_LABEL, type AgentJob } from "./plan-agent-job.ts";
 import type { StoredJob } from "./stored-job.ts";
 
 /**
- * Asks for the Job's metadata only, as the rest is what was sent. The API server can still send the
- * whole object.
+ * Asks for an object's metadata only, as the rest is what was sent. The API server can still send
+ * the whole object.
  */
-const METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+export const METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
 export class JobsApi {
   readonly #client: KubeClient;

@@ -5,6 +5,7 @@
 import type { KubeClient, KubeResponse } from "../../kubernetes/client.ts";
 import { messageOf } from "../../process/errors.ts";
 import { reasonOf } from "./job-outcomes.ts";
+import { METADATA_ONLY } from "./jobs-api.ts";
 
 /** The Job that a Secret belongs to. The garbage collector removes the Secret with it. */
 export interface SecretOwner {
@@ -85,6 +86,7 @@ export class SecretsApi {
         ? { method: "POST", path: path(namespace) }
         : { method: "PATCH", path: `${path(namespace)}/${name}` }),
       body: toManifest(secret),
+      accept: METADATA_ONLY,
       timeoutMs: this.#timeoutMs,
     });
     const text = await response.text();
