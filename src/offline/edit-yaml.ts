@@ -23,7 +23,8 @@ import {
   replace,
   startWithComments,
 } from "./yaml-text.ts";
-import { KUBERNETES_YAML, renderYaml } from "./yaml-dialect.ts";
+import { KUBERNETES_YAML } from "../process/kubernetes-yaml.ts";
+import { renderYaml } from "./render-yaml.ts";
 
 export interface EditedYaml {
   readonly text: string;

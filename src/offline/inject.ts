@@ -7,7 +7,7 @@ import { groupLimits, refusalOf } from "./limits-text.ts";
 import { BYTE_ORDER_MARK, manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
 import type { Planner } from "../planner/planner.ts";
 import { describeJob, planManifest, type PlannedJob } from "./plan-manifests.ts";
-import { renderYaml } from "./yaml-dialect.ts";
+import { renderYaml } from "./render-yaml.ts";
 import { lineEndOf } from "./yaml-text.ts";
 
 export type OutputFormat = "yaml" | "json" | "patch";

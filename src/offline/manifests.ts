@@ -2,7 +2,7 @@
  * Manifests as text and as values. A file is a sequence of documents, and of the text between them.
  */
 import { LineCounter, parseAllDocuments, type Document } from "yaml";
-import { KUBERNETES_YAML } from "./yaml-dialect.ts";
+import { KUBERNETES_YAML } from "../process/kubernetes-yaml.ts";
 
 export interface Manifest {
   readonly file: string;

@@ -4,6 +4,7 @@
 import { StacksApi } from "../buildkite/stacks-api.ts";
 import type { JobStanding } from "../buildkite/job.ts";
 import type { DispatchConfig, StacksConfig } from "../config/dispatch-config.ts";
+import { stackKeyOf } from "../config/stack-key.ts";
 import type { JobCreator } from "../jobs/job-creator.ts";
 import type { JobMirror } from "../jobs/job-mirror.ts";
 import type { JobsApi } from "../jobs/jobs-api.ts";
@@ -77,7 +78,12 @@ function createStack(
   batchGapMs: number,
 ): Pick<PassParts, "stacks" | "standings" | "reservations"> {
   const { name } = context.queue;
-  const stacks = new StacksApi({ ...config, stackKey: `${config.stackKey}-${name}`, queueKey: name, organization });
+  const stacks = new StacksApi({
+    ...config,
+    stackKey: stackKeyOf(config.stackKey, name),
+    queueKey: name,
+    organization,
+  });
   return {
     stacks,
     standings: new Standings(stacks, batchGapMs),

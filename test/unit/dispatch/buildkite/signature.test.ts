@@ -35,8 +35,14 @@ test.skipIf(process.env["CI"] === undefined && spawnSync("openssl", ["version"])
   },
 );
 
-test("accepts spaces around the parts, as in Buildkite's own example, and hex in either case", () => {
-  expect(check(` timestamp=${TIMESTAMP} , signature=${SIGNATURE.toUpperCase()} `)).toEqual(AUTHENTIC);
+test.each([
+  ["spaces around the parts", ` timestamp=${TIMESTAMP} , signature=${SIGNATURE} `],
+  ["spaces around the equals signs", `timestamp = ${TIMESTAMP},signature\t= ${SIGNATURE}`],
+  ["the signature first", `signature=${SIGNATURE},timestamp=${TIMESTAMP}`],
+  ["parts that it doesn't know", `v=1,timestamp=${TIMESTAMP},flag,signature=${SIGNATURE},key=a=b,`],
+  ["hex in upper case", header(TIMESTAMP, SIGNATURE.toUpperCase())],
+])("accepts %s, as Buildkite's own example does", (_what, given) => {
+  expect(check(given)).toEqual(AUTHENTIC);
 });
 
 test.each([
@@ -49,6 +55,10 @@ test.each([
   ["a timestamp in hex", header("0x5fbdd0d0"), "malformed"],
   ["an empty timestamp", header(""), "malformed"],
   ["two timestamps", `timestamp=${TIMESTAMP},${header()}`, "malformed"],
+  ["two signatures", `${header()},signature=${SIGNATURE}`, "malformed"],
+  ["other names of the parts", `Timestamp=${TIMESTAMP},SIGNATURE=${SIGNATURE}`, "malformed"],
+  ["a space within the hex", header(TIMESTAMP, SIGNATURE.replace(/^../, "$& ")), "malformed"],
+  ["a header longer than 1,024 characters", `${header()},x=${"y".repeat(1024)}`, "malformed"],
   ["the header twice, as node joins it", `${header()}, ${header()}`, "malformed"],
   ["a truncated signature", header(TIMESTAMP, SIGNATURE.slice(0, 62)), "malformed"],
   ["garbage after the hex", header(TIMESTAMP, `${SIGNATURE}zz`), "malformed"],
