@@ -1,4 +1,5 @@
 /** The life of every long-running process: start, be ready, drain, end. */
+import { constants } from "node:os";
 import { createLogger, type Component, type Logger, type LogLevel } from "./log.ts";
 import { createRegistry } from "./metrics.ts";
 import { startOpsServer, type Readiness } from "./ops-server.ts";
@@ -44,7 +45,8 @@ const DRAIN_DEADLINE_MS = 15_000;
 
 /**
  * Starts a process, and resolves when it has drained after SIGTERM or SIGINT. The process then
- * exits by itself with 0. A second signal cuts the drain short.
+ * exits by itself with 0. A second signal ends it at once with 128 and the signal's number, as a shell
+ * reports it, even if something hangs.
  * @throws what `start` throws, and if the operations port can't listen.
  */
 export async function serve(
@@ -57,6 +59,10 @@ export async function serve(
   let readiness = (): Readiness => ({ ready: false, reason: "starting" });
   let isDraining = false;
   const termination = untilTermination();
+  void termination.second.then((signal) => {
+    log.warn({ signal }, "ended at once by a second signal");
+    process.exit(128 + constants.signals[signal]);
+  });
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined); // it may come when nobody waits for it any more
   const closers = [termination.dispose];
@@ -78,7 +84,7 @@ export async function serve(
     log.info({ signal, drainSeconds }, "draining");
     isDraining = true;
     readiness = () => ({ ready: false, reason: `draining after ${signal}` });
-    await Promise.race([drain(drainSeconds * 1000, DRAIN_DEADLINE_MS), termination.second]);
+    await drain(drainSeconds * 1000, DRAIN_DEADLINE_MS);
     log.info("drained");
   } finally {
     for (const close of closers.reverse()) close();

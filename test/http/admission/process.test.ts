@@ -106,13 +106,13 @@ test("plans with the operator's settings", async () => {
   expect(patch).toContain('"curfew.sh/main":"tool","curfew.sh/sidecars":"logs"');
 });
 
-test("a second signal ends the drain", async () => {
+test("a second signal ends it at once, with the exit code that a shell reports for it", async () => {
   const { child, line, end } = start([...LOCAL, ...writeCertificate(), "--drain-seconds", "600"]);
   await line("ready");
   child.kill("SIGINT");
   await line("draining");
   child.kill("SIGINT");
-  expect(await end).toEqual({ code: 0, stderr: "" });
+  expect(await end).toEqual({ code: 130, stderr: "" });
 });
 
 test("waits until its serving certificate has been issued, and is ready only then", async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
+import type { ApiServer } from "../../../sim/api-server/api-server.ts";
 import { testApiServer } from "../../support/dispatch/dispatcher.ts";
 import { deliver, webhookPayload } from "../../../sim/buildkite/webhook.ts";
 
@@ -53,7 +54,8 @@ test("reports all problems of the command line and the file at once, and exits w
   expect(stderr().trim().split("\n")).toHaveLength(3);
 });
 
-test("serves until SIGTERM, finishes what it began, and exits with 0", async () => {
+/** A dispatcher that's ready. */
+async function serving(): Promise<Running & { api: ApiServer; url: string; ops: string }> {
   const api = await testApiServer();
   const folder = mkdtempSync(join(tmpdir(), "curfew-kubeconfig-"));
   const kubeconfig = join(folder, "config");
@@ -62,16 +64,26 @@ test("serves until SIGTERM, finishes what it began, and exits with 0", async () 
     rmSync(folder, { recursive: true });
   });
   const args = ["--host", "127.0.0.1", "--port", "0", "--ops-port", "0", "--drain-seconds", "0"];
-  const { child, exit, stdout } = run(CONFIG, args, { KUBECONFIG: kubeconfig });
+  const running = run(CONFIG, args, { KUBECONFIG: kubeconfig });
   const ready = (): { port: number; opsPort: number } | undefined => {
-    const line = stdout()
+    const line = running
+      .stdout()
       .split("\n")
       .find((text) => text.includes('"ready"'));
     return line === undefined ? undefined : (JSON.parse(line) as { port: number; opsPort: number });
   };
   await expect.poll(ready, { timeout: 60_000 }).toBeDefined();
   const { port = 0, opsPort = 0 } = ready() ?? {};
-  const ops = `http://127.0.0.1:${opsPort}`;
+  return {
+    ...running,
+    api,
+    url: `http://127.0.0.1:${port}/webhooks/buildkite`,
+    ops: `http://127.0.0.1:${opsPort}`,
+  };
+}
+
+test("serves until SIGTERM, finishes what it began, and exits with 0", async () => {
+  const { api, child, exit, url, ops } = await serving();
   expect((await fetch(`${ops}/healthz`)).status).toBe(200);
   expect((await fetch(`${ops}/readyz`)).status).toBe(200);
 
@@ -80,15 +92,28 @@ test("serves until SIGTERM, finishes what it began, and exits with 0", async () 
     creating = true;
     return { kind: "delay", ms: 300 };
   };
-  const answer = deliver(
-    `http://127.0.0.1:${port}/webhooks/buildkite`,
-    "s3cret",
-    webhookPayload("job.scheduled", { id: randomUUID() }),
-  );
+  const answer = deliver(url, "s3cret", webhookPayload("job.scheduled", { id: randomUUID() }));
   await expect.poll(() => creating).toBe(true);
   expect(await (await fetch(`${ops}/metrics`)).text()).toContain("curfew_dispatch_delivery_age_seconds_count 1");
   child.kill("SIGTERM");
   expect(await answer).toEqual({ status: 200, body: { outcome: "created" } });
   expect(await exit).toBe(0);
   expect(api.jobs()).toHaveLength(1);
+}, 90_000);
+
+test("ends at once at a second SIGTERM, even if a request hangs", async () => {
+  const { api, child, exit, stdout, url } = await serving();
+  let creating = false;
+  api.fault = () => {
+    creating = true;
+    return { kind: "delay", ms: 600_000 };
+  };
+  const hanging = deliver(url, "s3cret", webhookPayload("job.scheduled", { id: randomUUID() })).catch(() => "cut");
+  await expect.poll(() => creating).toBe(true);
+  child.kill("SIGTERM");
+  await expect.poll(stdout).toContain('"draining"');
+  child.kill("SIGTERM");
+  expect(await exit).toBe(143);
+  expect(await hanging).toBe("cut");
+  expect(stdout()).toContain("ended at once by a second signal");
 }, 90_000);
