@@ -4,7 +4,7 @@
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import type { Registry } from "prom-client";
 import { KubeClient } from "../kubernetes/client.ts";
-import { describeError } from "../process/errors.ts";
+import { describeError, messageOf } from "../process/errors.ts";
 import { limitLog } from "../process/log-limiter.ts";
 import type { Logger } from "../process/log.ts";
 import type { DispatchConfig } from "./config/dispatch-config.ts";
@@ -50,6 +50,7 @@ const BATCH_GAP_MS = 250;
  */
 export async function startDispatcher(options: DispatcherOptions): Promise<Dispatcher> {
   const { config, registry, log, now = Date.now, gapMs = GAP_MS } = options;
+  const limited = limitLog(log);
   const jobs = new JobsApi(new KubeClient(options.kubeConfig));
   const creator = new JobCreator(jobs);
   const metricsOf = createQueueMetrics(
@@ -76,9 +77,18 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
   }
 
   const metrics = createDeliveryMetrics(registry);
-  const deliveries = new Deliveries({ config, queues, metrics, now });
+  const deliveries = new Deliveries({ config, queues, metrics, limited, now });
   const { host, port } = options;
-  const server = await startWebhookServer({ host, port, secrets: config.webhook, deliveries, metrics, log, now });
+  const server = await startWebhookServer({
+    host,
+    port,
+    secrets: config.webhook,
+    deliveries,
+    metrics,
+    log,
+    limited,
+    now,
+  });
   // Without the Stacks API nothing reads the mirrors, and the Role needs neither list nor watch.
   const loops = config.stacks ? [...mirrors.values(), ...[...queues.values()].flatMap(({ loop }) => loop ?? [])] : [];
   const running = Promise.all(loops.map((loop) => loop.run()));
@@ -102,7 +112,7 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
     return new JobMirror(jobs.in(namespace), {
       onFinished: (view) => byLabel.get(view.queue)?.loop?.onJobFinished(view),
       onError: (error) => {
-        log.warn({ namespace, ...describeError(error) }, "cannot list or watch Jobs");
+        limited.warn(`view:${messageOf(error)}`, { namespace, ...describeError(error) }, "cannot list or watch Jobs");
       },
     });
   }

@@ -181,6 +181,11 @@ export class Follower<T extends KubeObject> {
     return this.#synced;
   }
 
+  /** Whether the last list and the last watch succeeded. If not, what's known may be old. */
+  get current(): boolean {
+    return this.#synced && this.#failures === 0;
+  }
+
   /** Whether {@link run} was called. */
   get running(): boolean {
     return this.#running;

@@ -25,7 +25,12 @@ export type Authenticity =
       readonly kind: "authentic";
       /** When it was sent, in seconds since 1970. Unknown with a token. */ readonly timestamp?: number;
     }
-  | { readonly kind: "rejected"; readonly reason: RejectReason };
+  | { readonly kind: "rejected"; readonly reason: Exclude<RejectReason, "outside-window"> }
+  | {
+      readonly kind: "rejected";
+      readonly reason: "outside-window";
+      /** When it was signed, in seconds since 1970. The signature is right. */ readonly timestamp: number;
+    };
 
 export type RejectReason = "missing" | "malformed" | "outside-window" | "mismatch";
 
@@ -60,7 +65,8 @@ export function checkAuthenticity(
   });
   if (!known) return { kind: "rejected", reason: "mismatch" };
   const timestamp = Number(signed.timestamp);
-  if (Math.abs(now / 1000 - timestamp) > WINDOW_SECONDS) return { kind: "rejected", reason: "outside-window" };
+  if (Math.abs(now / 1000 - timestamp) > WINDOW_SECONDS)
+    return { kind: "rejected", reason: "outside-window", timestamp };
   return { kind: "authentic", timestamp };
 }
 

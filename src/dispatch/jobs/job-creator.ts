@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import type { JobsApi } from "./jobs-api.ts";
 import type { CreateOutcome } from "./job-outcomes.ts";
 import type { AgentJob } from "./plan-agent-job.ts";
+import type { StoredJob } from "./stored-job.ts";
 
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 2000;
@@ -30,9 +31,12 @@ export class JobCreator {
    */
   async create(job: AgentJob, budgetMs: number, onRetry: () => void = () => undefined): Promise<CreateOutcome> {
     const deadline = performance.now() + budgetMs;
+    let mayExist = false;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LONGEST_RETRY_MS)) {
-      const outcome = await this.#inTurn(() => this.#createBefore(deadline, job));
-      if (outcome.kind !== "unavailable") return outcome;
+      const tried = await this.#inTurn(() => this.#createBefore(deadline, job));
+      if (tried.kind !== "unavailable") return tried;
+      mayExist ||= tried.mayExist ?? false;
+      const outcome = { ...tried, mayExist };
       // Never sooner than the API server asks for. Half of our own pause is jitter, so that
       // replicas and a burst's Jobs don't come back in step.
       const wait = (outcome.retryAfterMs ?? 0) + pause * (0.5 + Math.random() / 2);
@@ -40,6 +44,11 @@ export class JobCreator {
       onRetry();
       await setTimeout(wait);
     }
+  }
+
+  /** As {@link JobsApi.get}. */
+  get(namespace: string, name: string, timeoutMs: number): Promise<StoredJob | undefined> {
+    return this.#api.get(namespace, name, timeoutMs);
   }
 
   /** Its turn can come too late: by then, the caller's time is up. */

@@ -47,7 +47,7 @@ export class JobMirror extends Follower<StoredJob> {
   readonly #names = new Map<string, Set<string>>();
   /** The names of those that a list or the watch has reported, not only {@link add}. */
   readonly #reported = new Set<string>();
-  readonly #awaited = new Map<string, () => void>();
+  readonly #awaited = new Map<string, Set<() => void>>();
 
   constructor(source: ListWatch<StoredJob>, { onFinished, ...options }: MirrorOptions) {
     const jobs = new Map<string, JobView>();
@@ -55,12 +55,12 @@ export class JobMirror extends Follower<StoredJob> {
       put: (job) => {
         this.#put(job);
         this.#reported.add(job.metadata.name);
-        this.#awaited.get(job.metadata.name)?.();
+        this.#tell(job.metadata.name);
       },
       delete: (name) => {
         this.#delete(name);
         this.#reported.delete(name);
-        this.#awaited.get(name)?.();
+        this.#tell(name);
       },
       names: () => jobs.keys(),
     };
@@ -72,6 +72,11 @@ export class JobMirror extends Follower<StoredJob> {
   /** The Jobs that are known. */
   views(): Iterable<JobView> {
     return this.#jobs.values();
+  }
+
+  /** The Job of this name, if it's known. */
+  view(name: string): JobView | undefined {
+    return this.#jobs.get(name);
   }
 
   /** The Jobs for one Buildkite job, without a look at the others. */
@@ -93,17 +98,24 @@ export class JobMirror extends Follower<StoredJob> {
   async untilReported(name: string, timeoutMs: number): Promise<boolean> {
     if (this.#reported.has(name)) return true;
     const reported = Promise.withResolvers<true>();
-    this.#awaited.set(name, () => {
+    const tell = (): void => {
       reported.resolve(true);
-    });
+    };
+    const awaited = this.#awaited.get(name) ?? new Set();
+    this.#awaited.set(name, awaited.add(tell));
     const abort = new AbortController();
     const late = setTimeout(timeoutMs, false, { signal: abort.signal, ref: false }).catch(() => false);
     try {
       return await Promise.race([reported.promise, late]);
     } finally {
       abort.abort();
-      this.#awaited.delete(name);
+      awaited.delete(tell);
+      if (awaited.size === 0) this.#awaited.delete(name);
     }
+  }
+
+  #tell(name: string): void {
+    for (const tell of this.#awaited.get(name) ?? []) tell();
   }
 
   #delete(name: string): void {

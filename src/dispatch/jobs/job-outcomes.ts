@@ -13,6 +13,8 @@ export type CreateOutcome =
       readonly why: "unreachable" | "throttled" | "quota" | "server-error";
       readonly message: string;
       readonly retryAfterMs?: number;
+      /** The Job may have been created all the same: the answer was lost, or came too early. */
+      readonly mayExist?: boolean;
     }
   /**
    * The dispatcher itself is set up wrong: it isn't allowed to create Jobs, or the namespace is
@@ -42,7 +44,7 @@ export function judgeCreation({ code, headers }: KubeResponse, message: string):
   if (code === 429) return { kind: "unavailable", why: "throttled", message, ...retry };
   // Any other 409 is a conflict, for example with an update of a quota's status.
   if (code >= 500 || code === 409 || code === 408)
-    return { kind: "unavailable", why: "server-error", message, ...retry };
+    return { kind: "unavailable", why: "server-error", message, ...retry, ...(code !== 409 && { mayExist: true }) };
   if (code === 403 && /exceeded quota|is being terminated/.test(message))
     return { kind: "unavailable", why: "quota", message };
   if (code === 401 || code === 404 || (code === 403 && /cannot create resource/.test(message)))

@@ -4,7 +4,7 @@
  */
 import type { KubeClient } from "../../kubernetes/client.ts";
 import { listWatchOf, type ListWatch } from "../../kubernetes/list-watch.ts";
-import { messageOf } from "../../process/errors.ts";
+import { messageOf, OutsideError } from "../../process/errors.ts";
 import { judgeCreation, reasonOf, type CreateOutcome, type DeleteOutcome } from "./job-outcomes.ts";
 import { JOB_LABEL, type AgentJob } from "./plan-agent-job.ts";
 import type { StoredJob } from "./stored-job.ts";
@@ -44,12 +44,30 @@ export class JobsApi {
         timeoutMs,
       });
       const text = await response.text();
-      if (response.code >= 200 && response.code < 300) return { kind: "created", job: JSON.parse(text) as StoredJob };
+      if (response.code >= 200 && response.code < 300) return { kind: "created", job: parseAnswer(text) as StoredJob };
       return judgeCreation(response, reasonOf(text));
     } catch (error) {
       const message = messageOf(error);
-      return { kind: "unavailable", why: "unreachable", message };
+      return { kind: "unavailable", why: "unreachable", message, mayExist: true };
     }
+  }
+
+  /**
+   * Gets a Job's metadata. Undefined if there's no Job of this name.
+   * @throws OutsideError if the API server doesn't answer, or refuses.
+   */
+  async get(namespace: string, name: string, timeoutMs = this.#timeoutMs): Promise<StoredJob | undefined> {
+    const response = await this.#client.request({
+      method: "GET",
+      path: `${path(namespace)}/${name}`,
+      accept: METADATA_ONLY,
+      timeoutMs,
+    });
+    const text = await response.text();
+    if (response.code === 404) return undefined;
+    if (response.code !== 200)
+      throw new OutsideError(`cannot get the Job ${name} in ${namespace}: ${response.code} ${reasonOf(text)}`);
+    return parseAnswer(text) as StoredJob;
   }
 
   /**
@@ -73,6 +91,15 @@ export class JobsApi {
     if (response.code === 404 || response.code === 409) return { kind: "gone" };
     if (response.code < 300) return { kind: "deleted" };
     return { kind: "refused", message: `${response.code} ${reasonOf(text)}` };
+  }
+}
+
+/** @throws OutsideError if it isn't JSON. The engine's own error would quote the text. */
+function parseAnswer(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new OutsideError("the Kubernetes API server's answer isn't JSON: is there a proxy in between?");
   }
 }
 

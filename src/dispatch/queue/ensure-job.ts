@@ -2,12 +2,12 @@
  * Ensures that there's a Job for a Buildkite job of one queue, both for webhooks and for the
  * reconcile loop.
  */
-import { describeError, OutsideError } from "../../process/errors.ts";
+import { OutsideError } from "../../process/errors.ts";
 import type { BuildkiteJob } from "../buildkite/job.ts";
 import type { TaggedTemplate } from "../config/dispatch-config.ts";
 import type { JobCreator } from "../jobs/job-creator.ts";
 import type { CreateOutcome } from "../jobs/job-outcomes.ts";
-import { planAgentJob } from "../jobs/plan-agent-job.ts";
+import { agentJobName, JOB_LABEL, planAgentJob, type AgentJob } from "../jobs/plan-agent-job.ts";
 import type { EnsureOutcomeKind, Source } from "./metrics.ts";
 import type { QueueContext, QueueState } from "./queue-state.ts";
 import type { Reservations } from "./reservations.ts";
@@ -19,23 +19,30 @@ export interface WantedJob {
   readonly attempt: number;
 }
 
+/** `at-capacity`: there's no room for this Job. Nothing was tried, so nothing is counted. */
+export type EnsureResult = EnsureOutcomeKind | "at-capacity";
+
+type Outcome = CreateOutcome | { readonly kind: "name-taken" };
+
 /**
  * If the reconcile loop finds a job that has just begun to wait, that's normal. If the job has
  * waited longer than this, no webhook came for it.
  */
 const MISSED_AFTER_SECONDS = 10;
+/** The least time for a look at who owns an existing Job. */
+const LOOK_MS = 500;
 
 export class JobEnsurer {
   readonly #context: QueueContext;
-  readonly #state: Pick<QueueState, "whileInFlight" | "created">;
-  readonly #creator: Pick<JobCreator, "create">;
+  readonly #state: Pick<QueueState, "claim" | "created" | "knows">;
+  readonly #creator: Pick<JobCreator, "create" | "get">;
   readonly #reservations: Pick<Reservations, "acquire" | "giveUp"> | undefined;
 
   /** @param reservations undefined without the Stacks API. */
   constructor(
     context: QueueContext,
-    state: Pick<QueueState, "whileInFlight" | "created">,
-    creator: Pick<JobCreator, "create">,
+    state: Pick<QueueState, "claim" | "created" | "knows">,
+    creator: Pick<JobCreator, "create" | "get">,
     reservations: Pick<Reservations, "acquire" | "giveUp"> | undefined,
   ) {
     this.#context = context;
@@ -45,12 +52,16 @@ export class JobEnsurer {
   }
 
   /**
-   * Ensures one Job, retries included, within `budgetMs`. Every outcome is logged and counted here.
+   * Ensures one Job, retries included, within `budgetMs`. Takes a place for it before anything is
+   * awaited. Every outcome is logged and counted here.
    * @throws only for a bug.
    */
-  ensure(wanted: WantedJob, source: Source, budgetMs: number): Promise<EnsureOutcomeKind> {
-    return this.#state.whileInFlight(async () => {
-      const deadline = performance.now() + budgetMs;
+  async ensure(wanted: WantedJob, source: Source, budgetMs: number): Promise<EnsureResult> {
+    const deadline = performance.now() + budgetMs;
+    const name = agentJobName(wanted.buildkiteJob.id, wanted.attempt);
+    const place = this.#state.claim(name);
+    if (!place) return "at-capacity";
+    try {
       const reservation = await this.#reserve(wanted, budgetMs);
       if (reservation.kind !== "reserved") {
         this.#context.metrics.ensured(source, reservation.kind);
@@ -59,10 +70,32 @@ export class JobEnsurer {
       const { queue } = this.#context;
       const { token: acquisitionToken } = reservation;
       const job = planAgentJob({ ...wanted, queue, ...(acquisitionToken !== undefined && { acquisitionToken }) });
-      const outcome = await this.#creator.create(job, deadline - performance.now(), this.#context.metrics.retried);
-      await this.#report(wanted, job.metadata.name, source, outcome);
+      const outcome = await place.fill(deadline, () => this.#create(job, wanted.buildkiteJob.id, deadline));
+      if (outcome === "at-capacity") return outcome;
+      await this.#report(wanted, name, source, outcome);
       return outcome.kind;
-    });
+    } finally {
+      place.release();
+    }
+  }
+
+  /** Creates the Job, or finds out whose it is that has its name. */
+  async #create(job: AgentJob, buildkiteJobId: string, deadline: number): Promise<Outcome> {
+    const { name, namespace } = job.metadata;
+    const left = (): number => deadline - performance.now();
+    const outcome = await this.#creator.create(job, left(), this.#context.metrics.retried);
+    if (outcome.kind === "created") this.#state.created(outcome.job);
+    if (outcome.kind !== "exists" || this.#state.knows(name, buildkiteJobId)) return outcome;
+    try {
+      const found = await this.#creator.get(namespace, name, Math.max(left(), LOOK_MS));
+      if (found && found.metadata.labels?.[JOB_LABEL] !== buildkiteJobId) return { kind: "name-taken" };
+      if (found) this.#state.created(found);
+    } catch (error) {
+      if (!(error instanceof OutsideError)) throw error;
+      const fields = { job: name, reason: error.message };
+      this.#context.limited.warn(`whose:${error.message}`, fields, "cannot find out whether an existing Job is ours");
+    }
+    return outcome;
   }
 
   /** In queue mode there's nothing to reserve: an agent takes whatever its queue has. */
@@ -80,8 +113,9 @@ export class JobEnsurer {
       return token === undefined ? { kind: "not-reserved" } : { kind: "reserved", token };
     } catch (error) {
       if (!(error instanceof OutsideError)) throw error;
+      const { message: reason } = error;
       const message = "cannot reserve the job; the reconcile loop will try again";
-      this.#context.log.warn({ ...aboutOf(wanted), ...describeError(error) }, message);
+      this.#context.limited.warn(`cannot reserve:${reason}`, { ...aboutOf(wanted), reason }, message);
       return { kind: "unavailable" };
     }
   }
@@ -90,14 +124,13 @@ export class JobEnsurer {
    * The only place that reports the outcome of a creation: in the log, in the metrics, and to
    * Buildkite.
    */
-  async #report(wanted: WantedJob, jobName: string, source: Source, outcome: CreateOutcome): Promise<void> {
-    const { metrics, log } = this.#context;
+  async #report(wanted: WantedJob, jobName: string, source: Source, outcome: Outcome): Promise<void> {
+    const { queue, metrics, log, limited } = this.#context;
     const about = { ...aboutOf(wanted), job: jobName, source };
     const waitedSeconds = this.#waitedSeconds(wanted.buildkiteJob);
     metrics.ensured(source, outcome.kind, waitedSeconds);
     switch (outcome.kind) {
       case "created":
-        this.#state.created(outcome.job);
         if (source === "reconcile" && wanted.attempt === 1 && (waitedSeconds ?? 0) > MISSED_AFTER_SECONDS)
           metrics.missed();
         log.info({ ...about, waitedSeconds }, "created the Job");
@@ -105,22 +138,44 @@ export class JobEnsurer {
       case "exists":
         log.debug(about, "the Job already exists");
         return;
-      case "unavailable":
-        log.warn({ ...about, why: outcome.why, reason: outcome.message }, "cannot create the Job now");
+      case "unavailable": {
+        const { why, message } = outcome;
+        limited.warn(`${why}:${message}`, { ...about, why, reason: message }, "cannot create the Job now");
         return;
-      case "forbidden":
-        log.error(
-          { ...about, code: outcome.code, reason: outcome.message },
+      }
+      case "forbidden": {
+        const { code, message } = outcome;
+        limited.error(
+          `forbidden:${message}`,
+          { ...about, code, reason: message },
           "not allowed to create Jobs: check the dispatcher's Role, and that the queue's namespace exists",
         );
         return;
+      }
       case "refused": {
         const { code, message } = outcome;
-        log.error({ ...about, code, reason: message }, "the Job was refused: check the queue's template");
+        limited.error(
+          `refused:${message}`,
+          { ...about, code, reason: message },
+          "the Job was refused: check the queue's template",
+        );
         // Otherwise the Buildkite job would wait for an agent that never comes.
         await this.#reservations?.giveUp(
           wanted,
           `Curfew couldn't create a Job for this job. The Kubernetes API server refused it (${code}): ${message}`,
+        );
+        return;
+      }
+      case "name-taken": {
+        const { namespace } = queue;
+        limited.error(
+          "name-taken",
+          { ...about, namespace },
+          "a Job with this name exists, but Curfew didn't create it for this Buildkite job: find out who did, and delete it",
+        );
+        await this.#reservations?.giveUp(
+          wanted,
+          `Curfew couldn't create a Job for this job. The name ${jobName} in the namespace ${namespace} is taken by a Job that Curfew didn't create for it. Delete that Job, then retry this one.`,
         );
       }
     }

@@ -9,7 +9,17 @@ export const SOURCES = ["webhook", "reconcile"] as const;
 export type Source = (typeof SOURCES)[number];
 
 /** How an attempt to get a Job for a Buildkite job ended. */
-export type EnsureOutcomeKind = "created" | "exists" | "forbidden" | "refused" | "unavailable" | "not-reserved";
+export type EnsureOutcomeKind =
+  | "created"
+  | "exists"
+  | "name-taken" // by a Job that isn't ours
+  | "forbidden"
+  | "refused"
+  | "unavailable"
+  | "not-reserved";
+
+/** The outcomes that alerts watch. */
+const ALERTED = ["refused", "forbidden", "name-taken"] as const satisfies readonly EnsureOutcomeKind[];
 
 /** The metrics of one queue. All times are in seconds. */
 export interface QueueMetrics {
@@ -87,7 +97,7 @@ export function createQueueMetrics(
     },
   });
   for (const queue of queues) {
-    for (const source of SOURCES) jobs.inc({ queue, source, outcome: "refused" satisfies EnsureOutcomeKind }, 0);
+    for (const source of SOURCES) for (const outcome of ALERTED) jobs.inc({ queue, source, outcome }, 0);
     missed.inc({ queue }, 0);
   }
   return (queue) => ({

@@ -10,6 +10,7 @@ import type { JobMirror, JobView } from "../jobs/job-mirror.ts";
 import { toLabelValue } from "../jobs/label-value.ts";
 import type { StoredJob } from "../jobs/stored-job.ts";
 import type { QueueMetrics } from "./metrics.ts";
+import { Places, type KnownJobs, type Place } from "./places.ts";
 
 /** What all parts of a queue use. */
 export interface QueueContext {
@@ -27,13 +28,14 @@ export class QueueState {
   readonly #context: QueueContext;
   readonly #mirror: JobMirror;
   readonly #label: string;
+  readonly #places: Places;
   #paused = false;
-  #inFlight = 0;
 
   constructor(context: QueueContext, mirror: JobMirror) {
     this.#context = context;
     this.#mirror = mirror;
     this.#label = toLabelValue(context.queue.name) ?? "";
+    this.#places = new Places(context.queue.maxInFlight, this.#knownJobs());
   }
 
   /** Whether the queue was paused in Buildkite's last listing. */
@@ -74,28 +76,44 @@ export class QueueState {
    * known.
    */
   room(): number {
-    const { maxInFlight } = this.#context.queue;
-    if (maxInFlight === undefined) return Infinity;
-    if (!this.#mirror.synced) return 0;
-    // Called for each delivery of a burst, so it counts without a copy.
-    let unfinished = 0;
-    for (const { queue, phase } of this.#mirror.views())
-      if (queue === this.#label && phase !== "finished") unfinished++;
-    return maxInFlight - this.#inFlight - unfinished;
+    return this.#places.room();
   }
 
-  /** Counts one more Job while `creation` runs. */
-  async whileInFlight<T>(creation: () => Promise<T>): Promise<T> {
-    this.#inFlight++;
-    try {
-      return await creation();
-    } finally {
-      this.#inFlight--;
-    }
+  /** Takes a place for a Job, in one synchronous step. Undefined if there's no room. */
+  claim(name: string): Place | undefined {
+    return this.#places.claim(name);
+  }
+
+  /** Whether a Job of this name is known to be for this Buildkite job. */
+  knows(name: string, buildkiteJobId: string): boolean {
+    return this.#mirror.view(name)?.buildkiteJobId === buildkiteJobId;
   }
 
   /** Adds a Job that was just created. */
   created(job: StoredJob): void {
     this.#mirror.add(job);
+  }
+
+  #knownJobs(): KnownJobs {
+    const [mirror, label] = [this.#mirror, this.#label];
+    return {
+      get synced() {
+        return mirror.synced;
+      },
+      get current() {
+        return mirror.current;
+      },
+      unfinished() {
+        // Called for each delivery of a burst, so it counts without a copy.
+        let count = 0;
+        for (const { queue, phase } of mirror.views()) if (queue === label && phase !== "finished") count++;
+        return count;
+      },
+      view(name) {
+        const view = mirror.view(name);
+        return view?.queue === label ? view : undefined;
+      },
+      untilReported: (name, timeoutMs) => mirror.untilReported(name, timeoutMs),
+    };
   }
 }

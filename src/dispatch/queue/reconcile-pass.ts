@@ -7,8 +7,7 @@ import { isOver, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts
 import { StacksError, type StacksApi } from "../buildkite/stacks-api.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import type { JobsApi } from "../jobs/jobs-api.ts";
-import type { JobEnsurer, WantedJob } from "./ensure-job.ts";
-import type { EnsureOutcomeKind } from "./metrics.ts";
+import type { EnsureResult, JobEnsurer, WantedJob } from "./ensure-job.ts";
 import { planAcquireMode } from "./plan-acquire-mode.ts";
 import { planQueueMode } from "./plan-queue-mode.ts";
 import { inOrder, type PlannedJob } from "./plan-reconcile.ts";
@@ -166,15 +165,16 @@ export class ReconcilePass {
       const route = routeInQueue(this.#context.queue, buildkiteJob);
       return route.kind === "queue" ? [{ buildkiteJob, attempt, template: route.template }] : [];
     });
-    const now = state.paused ? [] : routed.slice(0, Math.max(0, Math.min(AT_ONCE, state.room())));
+    const now = state.paused ? [] : routed.slice(0, AT_ONCE);
     const outcomes = await Promise.all(now.map((one) => this.#ensure(one)));
     const unavailable = outcomes.filter((outcome) => outcome === "unavailable").length;
     if (unavailable > 0) throw new OutsideError(`${unavailable} of ${now.length} Jobs could not be created`);
-    return postponed > 0 || now.length < routed.length ? "left-over" : "done";
+    const isFull = outcomes.includes("at-capacity");
+    return postponed > 0 || isFull || now.length < routed.length ? "left-over" : "done";
   }
 
   /** A bug keeps no other job from its Job. */
-  async #ensure(wanted: WantedJob): Promise<EnsureOutcomeKind> {
+  async #ensure(wanted: WantedJob): Promise<EnsureResult> {
     try {
       return await this.#parts.ensurer.ensure(wanted, "reconcile", BUDGET_MS);
     } catch (error) {

@@ -5,10 +5,17 @@ import type { JobOrigin } from "../buildkite/event.ts";
 
 export type Route =
   | { readonly kind: "queue"; readonly queue: QueueConfig; readonly template: TaggedTemplate }
-  | {
-      readonly kind: "elsewhere";
-      readonly reason: "other-organization" | "other-cluster" | "other-queue" | "unserved-tags";
-    };
+  | { readonly kind: "elsewhere"; readonly reason: "other-organization" | "other-cluster" | "other-queue" }
+  | UnservedTags;
+
+/** The job is this queue's, but none of its templates has all the tags that the job asks for. */
+export interface UnservedTags {
+  readonly kind: "elsewhere";
+  readonly reason: "unserved-tags";
+  readonly queue: QueueConfig;
+  /** What it asks for besides its queue, `key=value`. */
+  readonly tags: readonly string[];
+}
 
 /**
  * Routes a delivery. A delivery that names no cluster or no organization isn't turned away for
@@ -38,7 +45,13 @@ export function routeInQueue(queue: QueueConfig, buildkiteJob: BuildkiteJob): Ro
     [...asked].every(([key, value]) => Object.hasOwn(tags, key) && (value === "*" || tags[key] === value)) &&
     (asked.size > 0 || Object.keys(tags).length === 0);
   const template = queue.templates.find(serves);
-  return template ? { kind: "queue", queue, template } : { kind: "elsewhere", reason: "unserved-tags" };
+  if (template) return { kind: "queue", queue, template };
+  return {
+    kind: "elsewhere",
+    reason: "unserved-tags",
+    queue,
+    tags: [...asked].map(([key, value]) => `${key}=${value}`),
+  };
 }
 
 function isOther(ours: string | undefined, theirs: string | undefined): boolean {

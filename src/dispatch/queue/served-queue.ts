@@ -8,8 +8,7 @@ import { stackKeyOf } from "../config/stack-key.ts";
 import type { JobCreator } from "../jobs/job-creator.ts";
 import type { JobMirror } from "../jobs/job-mirror.ts";
 import type { JobsApi } from "../jobs/jobs-api.ts";
-import { JobEnsurer, type WantedJob } from "./ensure-job.ts";
-import type { EnsureOutcomeKind } from "./metrics.ts";
+import { JobEnsurer, type EnsureResult, type WantedJob } from "./ensure-job.ts";
 import { QueueState, type QueueContext } from "./queue-state.ts";
 import { ReconcileLoop, type LoopTimes } from "./reconcile-loop.ts";
 import { ReconcilePass, type PassParts } from "./reconcile-pass.ts";
@@ -21,7 +20,7 @@ export interface ServedQueue {
   readonly config: QueueContext["queue"];
   readonly state: QueueState;
   /** Ensures a Job for a webhook, within `budgetMs`. */
-  readonly ensure: (wanted: WantedJob, budgetMs: number) => Promise<EnsureOutcomeKind>;
+  readonly ensure: (wanted: WantedJob, budgetMs: number) => Promise<EnsureResult>;
   /** Where a job stands at Buildkite. Undefined if Buildkite doesn't say so within `budgetMs`. */
   readonly standingHint: (id: string, budgetMs: number) => Promise<JobStanding | undefined>;
   /**

@@ -4,9 +4,11 @@
  */
 import type { WebhookEvent } from "../buildkite/event.ts";
 import { isOver } from "../buildkite/job.ts";
+import type { LimitedLog } from "../../process/log-limiter.ts";
 import type { DispatchConfig } from "../config/dispatch-config.ts";
 import { routeDelivery } from "../queue/route.ts";
 import type { ServedQueue } from "../queue/served-queue.ts";
+import { logUnservedTags } from "../queue/unserved-tags.ts";
 import type { DeliveryMetrics, DeliveryOutcome, ReadReason } from "./metrics.ts";
 
 /** `reason` is counted, and sent to Buildkite, which shows it with the delivery. */
@@ -21,6 +23,7 @@ export interface DeliveriesOptions {
   /** By name. */
   readonly queues: ReadonlyMap<string, ServedQueue>;
   readonly metrics: DeliveryMetrics;
+  readonly limited: LimitedLog;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -71,10 +74,13 @@ export class Deliveries {
    * sure to come back to it. Otherwise Buildkite sees a failure.
    */
   async #schedule({ buildkiteJob, origin }: Scheduled): Promise<DeliveryAnswer> {
-    const { config, queues, metrics, now } = this.#options;
+    const { config, queues, metrics, limited, now } = this.#options;
     if (this.#over.has(buildkiteJob.id)) return ignored("over");
     const route = routeDelivery(config, buildkiteJob, origin);
-    if (route.kind === "elsewhere") return ignored(route.reason);
+    if (route.kind === "elsewhere") {
+      if (route.reason === "unserved-tags") logUnservedTags(limited, route);
+      return ignored(route.reason);
+    }
     const queue = queues.get(route.queue.name);
     if (!queue) throw new Error(`the queue ${route.queue.name} is configured, but not served`);
 
@@ -83,10 +89,8 @@ export class Deliveries {
     const age = buildkiteJob.waitingSince === undefined ? 0 : (now() - buildkiteJob.waitingSince) / 1000;
     metrics.age(age);
     if (queue.state.paused) return { status: 200, outcome: "deferred", reason: "paused" };
-    if (queue.state.room() <= 0) {
-      queue.wake();
-      return { status: 200, outcome: "deferred", reason: "at-capacity" };
-    }
+    // Saves the question below. The place itself is taken by `ensure`.
+    if (queue.state.room() <= 0) return atCapacity(queue);
     // Late deliveries have been seen for jobs that ended long before. In acquire mode the
     // reservation shows that. In queue mode nothing else does.
     if (queue.config.mode === "queue" && age > config.lateAfterSeconds) {
@@ -102,8 +106,11 @@ export class Deliveries {
         return { status: 200, outcome: "duplicate" };
       case "not-reserved":
         return ignored("not-reserved");
+      case "at-capacity":
+        return atCapacity(queue);
       case "refused":
       case "forbidden":
+      case "name-taken":
         return { status: 500, outcome: "refused", reason: outcome };
       case "unavailable":
         queue.wake();
@@ -117,6 +124,11 @@ export class Deliveries {
     const [oldest] = this.#over;
     if (oldest !== undefined) this.#over.delete(oldest);
   }
+}
+
+function atCapacity(queue: ServedQueue): DeliveryAnswer {
+  queue.wake();
+  return { status: 200, outcome: "deferred", reason: "at-capacity" };
 }
 
 function ignored(reason: ReadReason): DeliveryAnswer {

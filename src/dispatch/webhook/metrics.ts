@@ -30,7 +30,8 @@ export type ReadReason =
   | "at-capacity"
   | "not-reserved"
   | "refused"
-  | "forbidden";
+  | "forbidden"
+  | "name-taken";
 
 export interface DeliveryMetrics {
   readonly answered: (outcome: DeliveryOutcome, reason?: UnreadReason | ReadReason) => void;

@@ -7,9 +7,11 @@ import express, { type NextFunction, type Request, type Response } from "express
 import { createConnections } from "../../http/connections.ts";
 import { createDraining, type Draining } from "../../http/drain.ts";
 import { listen } from "../../http/listen.ts";
+import type { Logger } from "../../process/log.ts";
 import { createReceiver, type ReceiverOptions } from "./receive.ts";
 
 export interface WebhookServerOptions extends Omit<ReceiverOptions, "onAuthentic"> {
+  readonly log: Logger;
   /** All addresses if it's undefined. */
   readonly host: string | undefined;
   readonly port: number;

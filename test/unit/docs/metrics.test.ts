@@ -155,6 +155,7 @@ describe("docs/metrics.md has the values of", () => {
   const attempts = listed<EnsureOutcomeKind>({
     created: true,
     exists: true,
+    "name-taken": true,
     forbidden: true,
     refused: true,
     unavailable: true,
