@@ -36,6 +36,7 @@ export class FakeBuildkite extends BuildkiteJobs {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "http://fake");
     const body = await readBody(request);
+    response.setHeader("date", new Date(this.now()).toUTCString());
     if (!url.pathname.startsWith(`${PREFIX}/`)) {
       answerJson(response, 404, { message: "Not Found" });
       return;

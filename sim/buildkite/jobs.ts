@@ -1,11 +1,13 @@
 /**
  * The jobs of one Buildkite cluster, their states, and the agents that take them. It follows
  * https://buildkite.com/docs/apis/agent-api/stacks,
- * /docs/agent/self-hosted/tokens/job-acquisition-tokens and
+ * /docs/agent/self-hosted/job-acquisition-tokens and
  * /docs/pipelines/configure/defining-steps#job-states. What those leave open and is guessed here is
  * marked "inferred".
  */
 import { randomUUID } from "node:crypto";
+import { JobOrder } from "./job-order.ts";
+import { RateLimits } from "./rate-limits.ts";
 
 export interface FakeJob {
   readonly id: string;
@@ -23,8 +25,18 @@ export interface FakeJob {
   runs: number;
   /** What the Stacks API's finish said. */
   detail?: string;
+  /** When it came to its end, in milliseconds since 1970. */
+  finishedAt?: number;
+  /** What stacks told the people who look at the build. */
+  readonly notifications: FakeNotification[];
   /** Its log, by sequence number: an agent sends several pieces at once. */
   readonly chunks: Buffer[];
+}
+
+export interface FakeNotification {
+  readonly detail: string;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
 }
 
 /** An agent that has registered. */
@@ -49,11 +61,20 @@ export function logOf({ chunks }: FakeJob): string {
     .replaceAll(/._bk;t=\d+./gs, "");
 }
 
+/** What the Stacks API answers instead. */
+export interface StacksFault {
+  readonly status: number;
+  readonly headers?: Record<string, string>;
+  readonly message?: string;
+}
+
 export interface FakeBuildkiteOptions {
   readonly agentToken?: string;
   /** Called before every call to the Stacks API is served. What it returns is sent instead. */
-  readonly fault?: (call: string) => { readonly status: number; readonly headers?: Record<string, string> } | undefined;
+  readonly fault?: (call: string) => StacksFault | undefined;
   readonly now?: () => number;
+  /** What the documented rate limits are multiplied by. Default: 1. */
+  readonly rateLimitFactor?: number;
 }
 
 export class BuildkiteJobs {
@@ -68,6 +89,9 @@ export class BuildkiteJobs {
   fault: NonNullable<FakeBuildkiteOptions["fault"]>;
   /** Calls to the Stacks API, `METHOD /path` with the stack left out, in order. */
   readonly calls: string[] = [];
+  /** Those of them that got a 429 because of the rate limits. */
+  readonly rateLimited: string[] = [];
+  readonly rateLimits: RateLimits;
   readonly now: () => number;
   /**
    * What `--endpoint` is for an agent, and `stacks.endpoint` for the dispatcher; empty until it's
@@ -75,11 +99,13 @@ export class BuildkiteJobs {
    */
   endpoint = "";
   readonly #tokens = new Map<string, { readonly id: string; readonly until: number }>();
+  readonly #order = new JobOrder();
 
   constructor(options: FakeBuildkiteOptions = {}) {
     this.agentToken = options.agentToken ?? "bkct_fake";
     this.fault = options.fault ?? (() => undefined);
     this.now = options.now ?? Date.now;
+    this.rateLimits = new RateLimits(options.rateLimitFactor ?? 1);
   }
 
   /** A new job that waits for an agent. */
@@ -97,10 +123,12 @@ export class BuildkiteJobs {
       scheduledAt: this.now(),
       state: "scheduled",
       runs: 0,
+      notifications: [],
       chunks: [],
       ...job,
     };
     this.jobs.set(created.id, created);
+    this.#order.add(created);
     return created;
   }
 
@@ -109,15 +137,19 @@ export class BuildkiteJobs {
    */
   cancel(id: string): void {
     const job = this.jobs.get(id);
-    if (job && job.state !== "finished") job.state = "canceled";
+    if (!job || job.state === "finished") return;
+    job.state = "canceled";
+    job.finishedAt = this.now();
   }
 
   /**
-   * Jobs that wait, as the Stacks API lists them. Reserved ones are left out until their
-   * reservations expire.
+   * Jobs that wait, as the Stacks API lists them: oldest `scheduled_at` first, by UUID if it's the
+   * same (inferred). Reserved ones are left out until their reservations expire. Starts behind the
+   * job that `after` names, whether or not it still waits (inferred).
    */
-  scheduled(queue: string): FakeJob[] {
-    return [...this.jobs.values()].filter((job) => job.queue === queue && this.stateOf(job) === "scheduled");
+  *scheduled(queue: string, after?: string): Generator<FakeJob> {
+    for (const job of this.#order.from(after === undefined ? undefined : this.jobs.get(after)))
+      if (job.queue === queue && this.stateOf(job) === "scheduled") yield job;
   }
 
   /** A job's state. If its reservation has expired, it's scheduled again. */
@@ -137,19 +169,22 @@ export class BuildkiteJobs {
     return true;
   }
 
-  /** Issues a token for a job. Undefined if this stack hasn't reserved the job. */
-  issueToken(id: string, stack: string, seconds: number): string | undefined {
+  /**
+   * Issues a token for a job. Undefined if this stack hasn't reserved the job. The token ends with
+   * the reservation, if that's sooner
+   * (https://buildkite.com/docs/agent/self-hosted/job-acquisition-tokens). That a reservation which
+   * is extended later doesn't prolong it is inferred from `expires_at`.
+   */
+  issueToken(id: string, stack: string, seconds: number): { token: string; until: number } | undefined {
     const job = this.jobs.get(id);
     if (!job || this.stateOf(job) !== "reserved" || job.reservation?.stack !== stack) return undefined;
     const token = `bkjat_${randomUUID()}`;
-    this.#tokens.set(token, { id, until: this.now() + seconds * 1000 });
-    return token;
+    const until = Math.min(this.now() + seconds * 1000, job.reservation.until);
+    this.#tokens.set(token, { id, until });
+    return { token, until };
   }
 
-  /**
-   * What a registration token is good for: any job, one job, or nothing. A job's token ends with
-   * its reservation, if that's earlier.
-   */
+  /** What a registration token is good for: any job, one reserved job, or nothing. */
   judgeToken(
     token: string,
   ): { readonly kind: "any" } | { readonly kind: "one"; readonly id: string } | { readonly kind: "none" } {
@@ -167,14 +202,13 @@ export class BuildkiteJobs {
    */
   dispatchTo(tags: readonly string[]): FakeJob | undefined {
     if (this.paused) return undefined;
-    const job = [...this.jobs.values()]
-      .filter((one) => this.stateOf(one) === "scheduled" && one.rules.every((rule) => tags.includes(rule)))
-      .reduce<FakeJob | undefined>(
-        (best, one) => (best === undefined || one.priority > best.priority ? one : best),
-        undefined,
-      );
-    if (job) job.state = "accepted";
-    return job;
+    let best: FakeJob | undefined;
+    for (const one of this.#order.from(undefined)) {
+      if (best !== undefined && one.priority <= best.priority) continue;
+      if (this.stateOf(one) === "scheduled" && one.rules.every((rule) => tags.includes(rule))) best = one;
+    }
+    if (best) best.state = "accepted";
+    return best;
   }
 
   /**
@@ -203,6 +237,7 @@ export class BuildkiteJobs {
     if (job?.state !== "accepted" && job?.state !== "running") return false;
     job.state = "finished";
     job.exitStatus = exitStatus;
+    job.finishedAt = this.now();
     return true;
   }
 }

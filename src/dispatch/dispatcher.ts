@@ -7,6 +7,7 @@ import { KubeClient } from "../kubernetes/client.ts";
 import { describeError, messageOf } from "../process/errors.ts";
 import { limitLog } from "../process/log-limiter.ts";
 import type { Logger } from "../process/log.ts";
+import { watchClock } from "./buildkite/clock-skew.ts";
 import type { DispatchConfig } from "./config/dispatch-config.ts";
 import { JobCreator } from "./jobs/job-creator.ts";
 import { JobMirror } from "./jobs/job-mirror.ts";
@@ -63,6 +64,7 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
     gapMs,
     batchGapMs: options.gapMs ?? BATCH_GAP_MS,
   };
+  const onClock = config.stacks ? watchClock(registry, limitLog(log)) : (): void => undefined;
   const queues = new Map<string, ServedQueue>();
   const byLabel = new Map<string, ServedQueue>();
   const mirrors = new Map<string, JobMirror>();
@@ -71,7 +73,7 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
     mirrors.set(queue.namespace, mirror);
     const queueLog = log.child({ queue: queue.name });
     const context = { queue, log: queueLog, limited: limitLog(queueLog), metrics: metricsOf(queue.name), now };
-    const served = createServedQueue(context, config, { jobs, creator, mirror }, times);
+    const served = createServedQueue(context, { ...config, onClock }, { jobs, creator, mirror }, times);
     queues.set(queue.name, served);
     byLabel.set(toLabelValue(queue.name) ?? "", served);
   }

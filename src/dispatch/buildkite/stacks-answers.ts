@@ -24,6 +24,11 @@ export const page = z.object({
 export const registered = z.object({ cluster_queue_key: z.string().nullish() });
 export const reserved = z.object({ reserved: z.array(uuid) });
 export const issued = z.object({
-  job_acquisition_tokens: z.array(z.object({ job_uuid: uuid, job_acquisition_token: z.string() })),
+  job_acquisition_tokens: z.array(
+    z.object({ job_uuid: uuid, job_acquisition_token: z.string(), expires_at: z.string().nullish() }),
+  ),
+});
+export const notified = z.object({
+  errors: z.array(z.object({ error: z.string(), indexes: z.array(z.number()) })).nullish(),
 });
 export const states = z.object({ states: z.record(uuid, z.string()) });

@@ -5,7 +5,7 @@
 import { setTimeout } from "node:timers/promises";
 import { describeError } from "../../process/errors.ts";
 import { WakeUp } from "../../process/wake-up.ts";
-import { StacksError } from "../buildkite/stacks-api.ts";
+import { StacksError } from "../buildkite/stacks-error.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import type { QueueContext } from "./queue-state.ts";
 import type { PassOutcome } from "./reconcile-pass.ts";
@@ -42,7 +42,7 @@ export class ReconcileLoop {
    * behind, or makes room for one that waits.
    */
   onJobFinished({ failed }: JobView): void {
-    if (failed || this.#lastOutcome === "left-over" || this.#context.queue.mode === "acquire") this.wake();
+    if (failed || this.#lastOutcome !== "done" || this.#context.queue.mode === "acquire") this.wake();
   }
 
   /** Runs passes until {@link stop}, and resolves when the last one has ended. Never rejects. */
@@ -67,6 +67,7 @@ export class ReconcileLoop {
     try {
       this.#lastOutcome = await this.#pass();
       metrics.passed("done");
+      if (this.#lastOutcome === "more") this.wake();
       if (this.#failures > 0) log.info("reconciling again");
       this.#failures = 0;
       return undefined;
@@ -82,17 +83,18 @@ export class ReconcileLoop {
   /**
    * Waits for the next pass. The pause is shorter after a first failure, then grows, and is never
    * in step with other replicas'.
+   * @param retryAfterMs the pause that Buildkite asked for, on top of which ours comes
    */
-  async #pause(retryAfterMs: number | undefined): Promise<void> {
+  async #pause(retryAfterMs = 0): Promise<void> {
     const { intervalMs, gapMs } = this.#times;
     await this.#sleep(gapMs);
     if (this.#failures === 0) {
       await this.#wakeUp.wait(Math.max(0, jitter(intervalMs) - gapMs));
       return;
     }
-    // Nothing cuts this pause short: it grows with each failure, or Buildkite asked for it.
-    const pauseMs = retryAfterMs ?? jitter(Math.min(gapMs * 2 ** (this.#failures - 1), intervalMs));
-    await this.#sleep(Math.max(0, pauseMs - gapMs));
+    // Nothing cuts this pause short: it grows with each failure, and Buildkite may have asked for it.
+    const pauseMs = Math.min(gapMs * 2 ** (this.#failures - 1), Math.max(gapMs, intervalMs));
+    await this.#sleep(retryAfterMs + pauseMs * Math.random());
   }
 
   async #sleep(ms: number): Promise<void> {

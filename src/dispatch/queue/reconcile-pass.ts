@@ -4,7 +4,8 @@
  */
 import { OutsideError } from "../../process/errors.ts";
 import { isOver, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts";
-import { StacksError, type StacksApi } from "../buildkite/stacks-api.ts";
+import type { StacksApi } from "../buildkite/stacks-api.ts";
+import { StacksError } from "../buildkite/stacks-error.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import type { JobsApi } from "../jobs/jobs-api.ts";
 import type { EnsureResult, JobEnsurer, WantedJob } from "./ensure-job.ts";
@@ -15,6 +16,7 @@ import type { QueueContext, QueueState } from "./queue-state.ts";
 import type { Reservations } from "./reservations.ts";
 import { routeInQueue } from "./route.ts";
 import type { Standings } from "./standings.ts";
+import type { WaitingJobs } from "./waiting-jobs.ts";
 
 /** What a pass works with. */
 export interface PassParts {
@@ -23,11 +25,15 @@ export interface PassParts {
   readonly reservations: Reservations;
   readonly ensurer: JobEnsurer;
   readonly stacks: StacksApi;
+  readonly waitingJobs: WaitingJobs;
   readonly jobs: JobsApi;
 }
 
-/** `left-over`: jobs wait that the next pass may have room or time for. */
-export type PassOutcome = "done" | "left-over";
+/**
+ * `left-over`: jobs wait that the next pass may have room or time for; `more`: jobs wait that the
+ * next pass has room for for sure.
+ */
+export type PassOutcome = "done" | "left-over" | "more";
 
 /**
  * How long a creation can take in a pass. What doesn't succeed in that time is left to the next
@@ -39,6 +45,8 @@ const BUDGET_MS = 5000;
  * a lot by then.
  */
 const AT_ONCE = 1000;
+/** How long a pass reads what waits, if it can't read all of it at once. */
+const READ_BUDGET_MS = 2000;
 /** How long a pass waits for the first list of the Jobs, which is on its way when a process starts. */
 const VIEW_BUDGET_MS = 2000;
 /** Added to the idle timeout. An agent that's still there after that must have work. */
@@ -70,21 +78,22 @@ export class ReconcilePass {
   }
 
   async #run(): Promise<PassOutcome> {
-    const { state, stacks } = this.#parts;
+    const { state, stacks, waitingJobs } = this.#parts;
     if (!this.#registered) {
       await stacks.register();
       this.#registered = true;
     }
-    const { buildkiteJobs, paused } = await stacks.listScheduled();
-    state.setPaused(paused);
+    await waitingJobs.read(READ_BUDGET_MS);
+    state.setPaused(waitingJobs.paused);
     // The listing alone shows Buildkite that the queue is served. As long as the Jobs aren't known,
     // nothing can be planned.
     await state.untilKnown(VIEW_BUDGET_MS);
     // The order matters: if a job had no Job, or a finished one, before Buildkite was asked, and
     // still waits afterwards, it needs one.
     const views = state.views();
-    const waiting = inOrder(buildkiteJobs);
-    const standings = await this.#standingsOf(views, waiting);
+    const listed = inOrder(waitingJobs.jobs());
+    const standings = await this.#standingsOf(views, listed);
+    const waiting = listed.filter(({ id }) => !isTaken(standings.get(id)));
     return this.#context.queue.mode === "queue"
       ? await this.#runQueueMode(views, waiting, standings)
       : await this.#runAcquireMode(views, waiting, standings);
@@ -124,7 +133,7 @@ export class ReconcilePass {
     });
     await reservations.extend(extend);
     await this.#remove(remove);
-    for (const planned of giveUp) await reservations.giveUp(planned, whyGivenUp(planned));
+    await reservations.giveUpAll(giveUp.map((planned) => ({ planned, reason: whyGivenUp(planned) })));
     return this.#ensureAll(create, postponed);
   }
 
@@ -143,7 +152,7 @@ export class ReconcilePass {
     views: readonly JobView[],
     waiting: readonly BuildkiteJob[],
   ): Promise<ReadonlyMap<string, JobStanding>> {
-    const { standings, reservations } = this.#parts;
+    const { standings, reservations, waitingJobs } = this.#parts;
     const named = new Set(views.map((view) => view.buildkiteJobId));
     const reserved = [...reservations.jobs()].map(({ id }) => id);
     const found = await standings.of(
@@ -151,9 +160,10 @@ export class ReconcilePass {
       reserved,
       waiting.map(({ id }) => id),
     );
-    for (const id of reserved) {
-      const standing = found.get(id);
-      if (standing === "held" || isOver(standing)) reservations.forget(id);
+    for (const [id, standing] of found) {
+      if (!isTaken(standing)) continue;
+      reservations.forget(id);
+      waitingJobs.forget(id);
     }
     return found;
   }
@@ -170,13 +180,16 @@ export class ReconcilePass {
     const unavailable = outcomes.filter((outcome) => outcome === "unavailable").length;
     if (unavailable > 0) throw new OutsideError(`${unavailable} of ${now.length} Jobs could not be created`);
     const isFull = outcomes.includes("at-capacity");
+    if (now.length === AT_ONCE && now.length < routed.length && !isFull) return "more";
     return postponed > 0 || isFull || now.length < routed.length ? "left-over" : "done";
   }
 
   /** A bug keeps no other job from its Job. */
   async #ensure(wanted: WantedJob): Promise<EnsureResult> {
     try {
-      return await this.#parts.ensurer.ensure(wanted, "reconcile", BUDGET_MS);
+      const outcome = await this.#parts.ensurer.ensure(wanted, "reconcile", BUDGET_MS);
+      if (!waitsAfter(outcome, this.#context.queue.mode)) this.#parts.waitingJobs.forget(wanted.buildkiteJob.id);
+      return outcome;
     } catch (error) {
       const about = { buildkiteJob: wanted.buildkiteJob.id, err: error };
       this.#context.log.error(about, "bug: please report this error");
@@ -202,6 +215,17 @@ export class ReconcilePass {
       }
     }
   }
+}
+
+/** Whether it doesn't wait for an agent any more. */
+function isTaken(standing: JobStanding | undefined): boolean {
+  return standing === "held" || isOver(standing);
+}
+
+/** Whether a job is still listed after this. In acquire mode, it's reserved if it has a Job. */
+function waitsAfter(outcome: EnsureResult, mode: "queue" | "acquire"): boolean {
+  if (outcome === "refused" || outcome === "not-reserved") return false;
+  return mode === "queue" || (outcome !== "created" && outcome !== "exists");
 }
 
 function whyGivenUp({ buildkiteJob: { id }, attempt }: PlannedJob): string {

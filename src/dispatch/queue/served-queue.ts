@@ -14,6 +14,7 @@ import { ReconcileLoop, type LoopTimes } from "./reconcile-loop.ts";
 import { ReconcilePass, type PassParts } from "./reconcile-pass.ts";
 import { Reservations } from "./reservations.ts";
 import { Standings } from "./standings.ts";
+import { WaitingJobs } from "./waiting-jobs.ts";
 
 /** A queue as a webhook sees it. */
 export interface ServedQueue {
@@ -38,6 +39,12 @@ export interface JobAccess {
   readonly mirror: JobMirror;
 }
 
+/** What a queue has to know about Buildkite. */
+export interface BuildkiteSide extends Pick<DispatchConfig, "stacks" | "organization"> {
+  /** Called with each answer, with how many milliseconds this machine's clock is ahead. */
+  readonly onClock: (skewMs: number) => void;
+}
+
 /** Apart from the interval, times are shorter in tests. */
 export interface QueueTimes extends LoopTimes {
   /** Between two batched calls to the Stacks API. */
@@ -47,12 +54,12 @@ export interface QueueTimes extends LoopTimes {
 /** Makes a queue. Its loop, if it has one, isn't running yet. */
 export function createServedQueue(
   context: QueueContext,
-  config: Pick<DispatchConfig, "stacks" | "organization">,
+  config: BuildkiteSide,
   { jobs, creator, mirror }: JobAccess,
   times: QueueTimes,
 ): ServedQueue {
   const state = new QueueState(context, mirror);
-  const stack = config.stacks && createStack(context, config.stacks, config.organization, times.batchGapMs);
+  const stack = config.stacks && createStack(context, config.stacks, config, times.batchGapMs);
   const ensurer = new JobEnsurer(context, state, creator, stack?.reservations);
   const pass = stack && new ReconcilePass(context, { ...stack, state, ensurer, jobs });
   const loop = pass && new ReconcileLoop(context, () => pass.run(), times);
@@ -73,18 +80,22 @@ export function createServedQueue(
 function createStack(
   context: QueueContext,
   config: StacksConfig,
-  organization: string | undefined,
+  { organization, onClock }: BuildkiteSide,
   batchGapMs: number,
-): Pick<PassParts, "stacks" | "standings" | "reservations"> {
+): Pick<PassParts, "stacks" | "standings" | "reservations" | "waitingJobs"> {
   const { name } = context.queue;
   const stacks = new StacksApi({
     ...config,
     stackKey: stackKeyOf(config.stackKey, name),
     queueKey: name,
     organization,
+    now: context.now,
+    onClock,
+    limited: context.limited,
   });
   return {
     stacks,
+    waitingJobs: new WaitingJobs(context, stacks),
     standings: new Standings(stacks, batchGapMs),
     reservations: new Reservations(context, stacks, batchGapMs),
   };

@@ -34,8 +34,12 @@ export async function testApiServer(): Promise<ApiServer> {
   return api;
 }
 
-export async function testBuildkite(now = Date.now): Promise<FakeBuildkite> {
-  const fake = await new FakeBuildkite({ now }).listen();
+/**
+ * @param rateLimitFactor what Buildkite's own rate limits are multiplied by. By default they're so
+ * high that tests needn't wait for their turn.
+ */
+export async function testBuildkite(now = Date.now, rateLimitFactor = 100): Promise<FakeBuildkite> {
+  const fake = await new FakeBuildkite({ now, rateLimitFactor }).listen();
   onTestFinished(() => fake.close());
   return fake;
 }

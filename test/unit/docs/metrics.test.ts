@@ -8,6 +8,7 @@ import { STEP_REASONS } from "../../../certs/reasons.ts";
 import { OPERATIONS, type ReviewRequest } from "../../../src/admission/admission-review.ts";
 import { createAdmissionMetrics, type FailureReason } from "../../../src/admission/metrics.ts";
 import type { Decision } from "../../../src/admission/review.ts";
+import { watchClock } from "../../../src/dispatch/buildkite/clock-skew.ts";
 import type { WebhookEvent } from "../../../src/dispatch/buildkite/event.ts";
 import type { RejectReason } from "../../../src/dispatch/buildkite/signature.ts";
 import { createQueueMetrics, type EnsureOutcomeKind } from "../../../src/dispatch/queue/metrics.ts";
@@ -62,7 +63,11 @@ test.each<[string, readonly Metric[]]>([
   ["curfew certs", metricsOf(createCertsMetrics)],
   [
     "curfew dispatch",
-    metricsOf((registry) => [createDeliveryMetrics(registry), createQueueMetrics(registry, [], Date.now)]),
+    metricsOf((registry) => [
+      createDeliveryMetrics(registry),
+      createQueueMetrics(registry, [], Date.now),
+      watchClock(registry, { warn: () => undefined }),
+    ]),
   ],
 ])("docs/metrics.md has exactly the metrics of %s, with their types and labels", (process, metrics) => {
   const actual = metrics.map(({ name, type, labelNames }) => ({ name, type, labelNames: [...labelNames] }));

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { StacksError } from "../../../../src/dispatch/buildkite/stacks-api.ts";
+import { StacksError } from "../../../../src/dispatch/buildkite/stacks-error.ts";
 import type { JobView } from "../../../../src/dispatch/jobs/job-mirror.ts";
 import { createQueueMetrics } from "../../../../src/dispatch/queue/metrics.ts";
 import { ReconcileLoop } from "../../../../src/dispatch/queue/reconcile-loop.ts";
@@ -64,7 +64,7 @@ test("a Job that has finished makes it look again only if jobs were left over", 
 
 test("keeps the pause that Buildkite asked for, even if it's woken", async () => {
   const { loop, passes, ended, logged } = loopOf(() => {
-    throw new StacksError("GET /x", 429, NEVER_MS);
+    throw new StacksError("GET /x", 429, { retryAfterMs: NEVER_MS });
   });
   await expect.poll(ended).toBe(1);
   loop.wake();
@@ -95,7 +95,7 @@ test("a Job that finishes after a pass that failed makes it look again: that pas
 
 test("stops at once, even during a pause that Buildkite asked for", async () => {
   const { loop, passes } = loopOf(() => {
-    throw new StacksError("GET /x", 503, NEVER_MS);
+    throw new StacksError("GET /x", 503, { retryAfterMs: NEVER_MS });
   });
   await expect.poll(passes).toBe(1);
   loop.stop();
