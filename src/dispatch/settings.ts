@@ -35,9 +35,10 @@ function loadConfig(path: string): Parsed<DispatchConfig> {
   const outside = { env: process.env, readFile: (file: string) => readFileSync(file, "utf8") };
   try {
     const parsed = parseConfig(outside.readFile(path), outside);
+    const named = (messages: readonly string[]): string[] => messages.map((message) => `${path}: ${message}`);
     return parsed.kind === "config"
-      ? { value: parsed.config }
-      : { problems: parsed.problems.map((problem) => `${path}: ${problem}`) };
+      ? { value: parsed.config, notes: named(parsed.notes) }
+      : { problems: named(parsed.problems) };
   } catch (error) {
     return { problems: [`${path}: ${messageOf(error)}`] };
   }

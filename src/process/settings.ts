@@ -8,9 +8,13 @@ import { Option, type Command } from "commander";
 /**
  * What a parser makes of a setting's text. A `problem` continues a sentence that starts with the
  * text: "is not a port: …". `problems` are those of the file that the text names. Each is a whole
- * sentence that starts with the file's name.
+ * sentence that starts with the file's name, and so is each of `notes`: what's allowed, but probably
+ * not meant.
  */
-export type Parsed<T> = { readonly value: T } | { readonly problem: string } | { readonly problems: readonly string[] };
+export type Parsed<T> =
+  | { readonly value: T; readonly notes?: readonly string[] }
+  | { readonly problem: string }
+  | { readonly problems: readonly string[] };
 
 export interface Setting<T> {
   /**
@@ -44,7 +48,7 @@ export type SettingsOf<S extends SettingsTable> = {
 type ValueOf<R> = Awaited<R> extends Parsed<infer T> ? T : never;
 
 export type ParsedSettings<S extends SettingsTable> =
-  | { readonly kind: "settings"; readonly settings: SettingsOf<S> }
+  | { readonly kind: "settings"; readonly settings: SettingsOf<S>; readonly notes: readonly string[] }
   | { readonly kind: "invalid"; readonly problems: readonly string[] };
 
 /** The exit code of a command whose command line, configuration or input is wrong. */
@@ -72,6 +76,7 @@ export async function parseSettings<S extends SettingsTable>(
 ): Promise<ParsedSettings<S>> {
   const settings: Record<string, unknown> = {};
   const problems: string[] = [];
+  const notes: string[] = [];
   for (const [key, { flag, env, fallback, optional, parse }] of Object.entries(table)) {
     const raw = given[key];
     const text = typeof raw === "string" && raw !== "" ? raw : fallback;
@@ -81,19 +86,21 @@ export async function parseSettings<S extends SettingsTable>(
       continue;
     }
     const parsed = await parse(text);
-    if ("value" in parsed) settings[key] = parsed.value;
-    else if ("problem" in parsed) problems.push(`${name}: ${JSON.stringify(text)} ${parsed.problem}`);
+    if ("value" in parsed) {
+      settings[key] = parsed.value;
+      notes.push(...(parsed.notes ?? []));
+    } else if ("problem" in parsed) problems.push(`${name}: ${JSON.stringify(text)} ${parsed.problem}`);
     else problems.push(...parsed.problems);
   }
   if (problems.length > 0) return { kind: "invalid", problems };
   // Every key of the table was parsed, or is optional and absent.
-  return { kind: "settings", settings: settings as SettingsOf<S> };
+  return { kind: "settings", settings: settings as SettingsOf<S>, notes };
 }
 
 /**
  * Gives `command` the settings as options, and an action that calls `run` with their values. If a
  * parser or `check` finds problems, the action prints a line for each of them instead, and sets
- * exit code {@link EXIT_USAGE}.
+ * exit code {@link EXIT_USAGE}. Notes are printed before `run`.
  *
  * @param run also gets commander's own options, for those that aren't settings.
  * @param check finds problems between settings that are each valid by themselves.
@@ -108,8 +115,12 @@ export function runWithSettings<S extends SettingsTable>(
     const options = command.optsWithGlobals<Record<string, unknown>>();
     const parsed = await parseSettings(table, options);
     const problems = parsed.kind === "invalid" ? parsed.problems : check(parsed.settings);
-    if (parsed.kind === "settings" && problems.length === 0) await run(parsed.settings, options);
-    else reportUsage(command, problems);
+    if (parsed.kind === "settings" && problems.length === 0) {
+      printNotes(command, parsed.notes);
+      await run(parsed.settings, options);
+    } else {
+      reportUsage(command, problems);
+    }
   });
 }
 

@@ -8,6 +8,9 @@ import type { JobTemplate } from "./dispatch-config.ts";
 const UNTIL_DOCKERD =
   "for _ in $(seq 300); do docker --host=unix:///run/dind/docker.sock version >/dev/null 2>&1 && exit; sleep 0.2; done; exit 1";
 
+/** Pinned, since the agent's tags `3` and `4` move. */
+const AGENT_IMAGES = { 3: "buildkite/agent:3.138.1", 4: "buildkite/agent:4.0.3" } as const;
+
 /**
  * A Buildkite agent and a Docker daemon for its builds, as plain containers. Nothing hand-made ends
  * the daemon: because of the label, Curfew does so when the agent has ended. The agent's token
@@ -15,7 +18,7 @@ const UNTIL_DOCKERD =
  * replaces it). The daemon listens on a socket that only the two containers share, not on the Pod's
  * address.
  */
-export const DEFAULT_TEMPLATE: JobTemplate = {
+export const defaultTemplate = (agentVersion: 3 | 4): JobTemplate => ({
   metadata: { labels: { "curfew.sh/enabled": "true" }, annotations: { "curfew.sh/main": "agent" } },
   spec: {
     template: {
@@ -42,7 +45,7 @@ export const DEFAULT_TEMPLATE: JobTemplate = {
           },
           {
             name: "agent",
-            image: "buildkite/agent:3.138.1",
+            image: AGENT_IMAGES[agentVersion],
             args: ["start"],
             env: [
               { name: "BUILDKITE_AGENT_TOKEN", valueFrom: { secretKeyRef: { name: "buildkite-agent", key: "token" } } },
@@ -64,4 +67,6 @@ export const DEFAULT_TEMPLATE: JobTemplate = {
       },
     },
   },
-};
+});
+
+export const DEFAULT_TEMPLATE = defaultTemplate(3);

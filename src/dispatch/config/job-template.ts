@@ -1,22 +1,20 @@
 /** A queue's templates: where they come from, and what must be in them. */
-import { parseDocument } from "yaml";
 import { z } from "zod";
-import { DEFAULT_TEMPLATE } from "./default-template.ts";
+import { defaultTemplate } from "./default-template.ts";
 import type { JobTemplate } from "./dispatch-config.ts";
+import { readFile, type Outside } from "./read-outside.ts";
+import { readYaml } from "./read-yaml.ts";
+import { checkShape, fieldOf, itemsOf, type Finding, type QueueShape } from "./schema.ts";
 
-/** Where a template is, in the configuration file's words: right there, or in a file of its own. */
-export interface TemplateSource {
-  readonly template?: unknown;
-  readonly templateFile?: string | undefined;
+/** What a queue says about all of its templates. Undefined if it can't be read. */
+export type TemplateNeeds = Partial<Pick<QueueShape, "agentContainer" | "agentVersion">>;
+
+export interface ReadTemplate {
+  readonly template?: JobTemplate;
+  /** Their paths begin at the source. */
+  readonly problems: readonly Finding[];
+  readonly notes: readonly Finding[];
 }
-
-export const templateSource = { template: z.unknown().optional(), templateFile: z.string().min(1).optional() };
-
-/** Reports a problem at a path below the source. */
-export type Report = (message: string, at: readonly PropertyKey[]) => void;
-
-/** Reads a file's text. If it can't, it tells `report` why and returns undefined. */
-export type ReadFile = (path: string, report: (message: string) => void) => string | undefined;
 
 const strings = z.record(z.string(), z.string());
 const madeUp = z.never({ error: "is made from the Buildkite job's UUID: leave it out" }).optional();
@@ -40,43 +38,74 @@ const jobTemplate = z.looseObject({
   }),
 });
 
+/** Late duplicates of a webhook must find that the Job's name is still taken. */
+const MIN_TTL_SECONDS = 60;
+
 /**
- * The template of a source. If the source has none, or a broken one, which is reported, it's the
- * default template.
- * @param agentContainer the container that it must have
+ * Reads and checks the template of a source, which has a `template`, a `templateFile`, or neither.
  */
-export function readTemplate(
-  source: TemplateSource,
-  agentContainer: string,
-  readFile: ReadFile,
-  report: Report,
-): JobTemplate {
-  const field = source.templateFile === undefined ? "template" : "templateFile";
-  if (source.template !== undefined && source.templateFile !== undefined)
-    report("give template or templateFile, not both", [field]);
-  const raw =
-    source.templateFile === undefined
-      ? (source.template ?? undefined) // YAML's empty value is null
-      : parseFile(source.templateFile, readFile, report);
-  if (raw === undefined) return DEFAULT_TEMPLATE;
-  const parsed = jobTemplate.safeParse(raw);
-  if (!parsed.success) {
-    for (const { message, path } of parsed.error.issues) report(message, [field, ...path]);
-    return DEFAULT_TEMPLATE;
-  }
-  const names = parsed.data.spec.template.spec.containers.map(({ name }) => name);
-  if (!names.includes(agentContainer))
-    report(`has no container named ${agentContainer} (agentContainer), only ${names.join(", ")}`, [field]);
-  return parsed.data;
+export function readTemplate(source: unknown, needs: TemplateNeeds, outside: Outside): ReadTemplate {
+  const inline = fieldOf(source, "template") ?? undefined; // YAML's empty value is null
+  const file = fieldOf(source, "templateFile");
+  if (inline !== undefined && file !== undefined)
+    return found("template", [{ path: [], message: "give template or templateFile, not both" }]);
+  if (file === undefined)
+    return inline === undefined
+      ? { template: defaultTemplate(needs.agentVersion ?? 3), problems: [], notes: [] }
+      : checkTemplate("template", inline, needs);
+  // A path that isn't text is a problem of the shape.
+  if (typeof file !== "string" || file === "") return { problems: [], notes: [] };
+  const read = readFile(outside, file);
+  if ("problem" in read) return found("templateFile", [{ path: [], message: read.problem }]);
+  const { value, problems } = readYaml(read.text);
+  const broken = problems.map((problem) => ({ path: [], message: `${file}: ${problem}` }));
+  if (value === undefined) return found("templateFile", broken);
+  const checked = checkTemplate("templateFile", value, needs);
+  return { ...checked, problems: [...found("templateFile", broken).problems, ...checked.problems] };
 }
 
-/** Undefined if there's a problem with the file, which is reported. */
-function parseFile(path: string, readFile: ReadFile, report: Report): unknown {
-  const text = readFile(path, (message) => {
-    report(message, ["templateFile"]);
-  });
-  if (text === undefined) return undefined;
-  const document = parseDocument(text, { prettyErrors: true });
-  for (const error of document.errors) report(`${path}: ${error.message}`, ["templateFile"]);
-  return document.errors.length > 0 ? undefined : (document.toJS() as unknown);
+function checkTemplate(field: string, raw: unknown, { agentContainer, agentVersion }: TemplateNeeds): ReadTemplate {
+  const { value, problems } = checkShape(jobTemplate, raw);
+  const spec = fieldOf(raw, "spec");
+  const containers = itemsOf(fieldOf(fieldOf(fieldOf(spec, "template"), "spec"), "containers"));
+  const names = containers.map((one) => fieldOf(one, "name"));
+  const agent = containers.find((one) => fieldOf(one, "name") === agentContainer);
+  const isAgentMissing =
+    agentContainer !== undefined &&
+    agent === undefined &&
+    names.length > 0 &&
+    names.every((name) => typeof name === "string");
+  const missing = `has no container named ${agentContainer ?? ""} (agentContainer), only ${names.join(", ")}`;
+  return found(
+    field,
+    isAgentMissing ? [...problems, { path: [], message: missing }] : problems,
+    [...ttlNotes(spec), ...versionNotes(agent, agentVersion)],
+    value,
+  );
+}
+
+function ttlNotes(spec: unknown): Finding[] {
+  const ttl = fieldOf(spec, "ttlSecondsAfterFinished");
+  if (typeof ttl !== "number" || ttl >= MIN_TTL_SECONDS) return [];
+  const message = `is ${ttl}, so a late duplicate of a webhook may start a second Job for a build that has ended: give it ${MIN_TTL_SECONDS} or more`;
+  return [{ path: ["spec", "ttlSecondsAfterFinished"], message }];
+}
+
+function versionNotes(agent: unknown, agentVersion: number | undefined): Finding[] {
+  const image = fieldOf(agent, "image");
+  const [, major] = typeof image === "string" ? (/(?:^|\/)buildkite\/agent:v?(\d+)\b/.exec(image) ?? []) : [];
+  if (major === undefined || agentVersion === undefined || Number(major) === agentVersion) return [];
+  const message = `has an agent of version ${major}, but the queue's agentVersion is ${agentVersion}: set it to ${major}, or cancelGraceSeconds has no effect`;
+  return [{ path: [], message }];
+}
+
+/** Findings about the template, with paths that begin at its source. */
+function found(
+  field: string,
+  problems: readonly Finding[],
+  notes: readonly Finding[] = [],
+  template?: JobTemplate,
+): ReadTemplate {
+  const below = ({ path, message }: Finding): Finding => ({ path: [field, ...path], message });
+  return { ...(template && { template }), problems: problems.map(below), notes: notes.map(below) };
 }

@@ -1,28 +1,35 @@
 /**
- * The configuration file's schema. It also reads secrets and template files, so if one can't be
- * read, that's a problem with a path like any other.
+ * The shape of the configuration file. What concerns several fields, other files or the environment
+ * is checked elsewhere, on whatever parts have the right shape.
  */
 import { z } from "zod";
-import { messageOf } from "../../process/errors.ts";
-import type { DispatchConfig, QueueConfig } from "./dispatch-config.ts";
-import { readTemplate, templateSource, type ReadFile, type TemplateSource } from "./job-template.ts";
-
-/** How files and the environment are read. Passed in, so that tests need neither. */
-export interface Outside {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** @throws if there's no such file. */
-  readonly readFile: (path: string) => string;
-}
-
-type Context = z.core.$RefinementCtx;
+import { plainWords } from "./plain-words.ts";
+import { agentTagText } from "./agent-tags.ts";
 
 const dnsLabel = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be a DNS label: a-z, 0-9 and -, at most 63 characters");
 const uuid = z.uuid().transform((text) => text.toLowerCase());
+const templateSource = { template: z.unknown().optional(), templateFile: z.string().min(1).optional() };
+const tagName = z.string().superRefine((name, context) => {
+  const add = (message: string): void => {
+    context.addIssue({ code: "custom", message });
+  };
+  if (name === "queue") add("is the queue's `name`: leave it out");
+  else if (name === "" || /[,=\s\p{Cc}]/u.test(name)) add("a tag's name can't be empty, or have spaces, `,` or `=`");
+});
+const tags = z.record(tagName, agentTagText(1000));
 
-const rawQueue = z.strictObject({
-  name: z.string().min(1),
+/** A secret is never in the configuration file, which only says where it is. */
+export const secretSource = z.union(
+  [z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })],
+  { error: "must be { file: PATH } or { env: NAME }; a secret is never written here" },
+);
+export type SecretSource = z.output<typeof secretSource>;
+
+export const queueSchema = z.strictObject({
+  // Buildkite's limit: https://buildkite.com/docs/agent/queues/managing
+  name: agentTagText(100),
   id: uuid.optional(),
   default: z.boolean().default(false),
   mode: z.enum(["queue", "acquire"]).default("queue"),
@@ -41,103 +48,80 @@ const rawQueue = z.strictObject({
   reservationSeconds: z.int().min(1).max(3600).default(300),
   priorityClasses: z.array(z.strictObject({ minimum: z.int(), name: z.string().min(1) })).default([]),
   ...templateSource,
-  templates: z.array(z.strictObject({ tags: z.record(z.string(), z.string()), ...templateSource })).default([]),
+  templates: z.array(z.strictObject({ tags, ...templateSource })).default([]),
 });
 
-/** Makes the schema. @param outside how files and the environment are read. */
-export function configSchema(outside: Outside): z.ZodType<DispatchConfig> {
-  const readFile = readerOf(outside);
-  const secret = secretSchema(outside, readFile);
-  return z
-    .strictObject({
-      organization: z.string().min(1).optional(),
-      cluster: uuid.optional(),
-      webhook: webhookSchema(secret),
-      stacks: stacksSchema(secret).optional(),
-      queues: z.array(queueSchema(readFile)).min(1, "needs at least one queue"),
-    })
-    .superRefine(checkQueues)
-    .transform(({ webhook, ...rest }): DispatchConfig => {
-      const { requestBudgetSeconds, lateAfterSeconds, ...proof } = webhook;
-      return { ...rest, webhook: proof, requestBudgetSeconds, lateAfterSeconds };
-    });
+const webhook = z.strictObject({
+  method: z.enum(["signature", "token"]).default("signature"),
+  secrets: z.array(secretSource).min(1, "needs at least one secret"),
+  requestBudgetSeconds: z.number().positive().max(60).default(8),
+  lateAfterSeconds: z.number().positive().default(60),
+});
+
+export const stacksSchema = z.strictObject({
+  agentToken: secretSource,
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .default("https://agent.buildkite.com/v3")
+    .transform((url) => url.replace(/\/+$/, "")),
+  stackKey: dnsLabel.default("curfew"),
+  intervalSeconds: z.number().positive().max(300).default(10),
+});
+
+/** The whole file. */
+export const fileSchema = z.strictObject({
+  organization: z.string().min(1).optional(),
+  cluster: uuid.optional(),
+  webhook,
+  stacks: stacksSchema.optional(),
+  queues: z.array(queueSchema).min(1, "needs at least one queue"),
+});
+
+export type FileShape = z.output<typeof fileSchema>;
+export type QueueShape = z.output<typeof queueSchema>;
+
+/** Something wrong, or worth a note, and where it is in the file. */
+export interface Finding {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
 }
 
-function webhookSchema<S extends z.ZodType<string>>(secret: S) {
-  return z.strictObject({
-    method: z.enum(["signature", "token"]).default("signature"),
-    secrets: z.array(secret).min(1, "needs at least one secret"),
-    requestBudgetSeconds: z.number().positive().max(60).default(8),
-    lateAfterSeconds: z.number().positive().default(60),
+/** Checks a value's shape. Problems are in plain words. */
+export function checkShape<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+): { readonly value?: T; readonly problems: Finding[] } {
+  const parsed = schema.safeParse(value, { error: plainWords });
+  if (parsed.success) return { value: parsed.data, problems: [] };
+  const problems = parsed.error.issues.flatMap((issue): Finding[] => {
+    const { path, message } = issue;
+    if (issue.code !== "unrecognized_keys") return [{ path, message }];
+    const messages = message.split("\n");
+    return issue.keys.map((key, index) => ({ path: [...path, key], message: messages[index] ?? message }));
   });
+  return { problems };
 }
 
-function stacksSchema<S extends z.ZodType<string>>(secret: S) {
-  return z.strictObject({
-    agentToken: secret,
-    endpoint: z
-      .url({ protocol: /^https?$/ })
-      .default("https://agent.buildkite.com/v3")
-      .transform((url) => url.replace(/\/+$/, "")),
-    stackKey: dnsLabel.default("curfew"),
-    intervalSeconds: z.number().positive().max(300).default(10),
-  });
+/** A value's fields that have the right shape, each by itself. Absent ones have their default. */
+export function readableFields<S extends z.ZodRawShape>(
+  { shape }: z.ZodObject<S>,
+  value: unknown,
+): { readonly [K in keyof S]?: z.output<S[K]> } {
+  const fields = Object.entries(shape).map(([key, schema]) => [
+    key,
+    (schema as z.ZodType).safeParse(fieldOf(value, key)).data,
+  ]);
+  return Object.fromEntries(fields) as { [K in keyof S]?: z.output<S[K]> };
 }
 
-function queueSchema(readFile: ReadFile) {
-  return rawQueue.transform(({ template, templateFile, templates, ...rest }, context): QueueConfig => {
-    const read = (source: TemplateSource, ...at: readonly PropertyKey[]) =>
-      readTemplate(source, rest.agentContainer, readFile, (message, below) => {
-        context.addIssue({ code: "custom", message, path: [...at, ...below] });
-      });
-    const special = templates.map((one, index) => ({ tags: one.tags, job: read(one, "templates", index) }));
-    const general = { tags: {}, job: read({ template, templateFile }) };
-    const priorityClasses = rest.priorityClasses.toSorted((a, b) => b.minimum - a.minimum);
-    return { ...rest, priorityClasses, templates: [...special, general] };
-  });
+/** A field of a value that may have none. */
+export function fieldOf(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
+    ? (value as Readonly<Record<string, unknown>>)[key]
+    : undefined;
 }
 
-/** A secret is never in the configuration file, which only says where it is. */
-function secretSchema(outside: Outside, readFile: ReadFile) {
-  return z
-    .union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })], {
-      error: "must be { file: PATH } or { env: NAME }; a secret is never written here",
-    })
-    .transform((source, context): string => {
-      const report = (message: string): void => {
-        context.addIssue({ code: "custom", message });
-      };
-      const text = "file" in source ? readFile(source.file, report) : (outside.env[source.env] ?? "");
-      const secret = text?.trim();
-      const from = "file" in source ? source.file : `the environment variable ${source.env}`;
-      if (secret === "") report(`${from} is empty or not set`);
-      return secret ?? "";
-    });
-}
-
-function readerOf({ readFile }: Outside): ReadFile {
-  return (path, report) => {
-    try {
-      return readFile(path);
-    } catch (error) {
-      report(`cannot read ${path}: ${messageOf(error)}`);
-      return undefined;
-    }
-  };
-}
-
-/** Checks what concerns more than one queue, or other parts of the file. */
-function checkQueues({ stacks, queues }: { stacks?: unknown; queues: readonly QueueConfig[] }, context: Context): void {
-  const issue = (message: string, ...path: PropertyKey[]): void => {
-    context.addIssue({ code: "custom", path: ["queues", ...path], message });
-  };
-  if (queues.filter((one) => one.default).length > 1) issue("only one can be the default");
-  for (const [index, { name, mode, maxInFlight }] of queues.entries()) {
-    if (queues.findIndex((other) => other.name === name) !== index)
-      issue(`${JSON.stringify(name)} is used twice`, index, "name");
-    if (stacks !== undefined) continue;
-    if (mode === "acquire") issue("acquire needs `stacks` with an agent token", index, "mode");
-    if (maxInFlight !== undefined)
-      issue("needs `stacks`: without it, nothing comes back to the jobs beyond this limit", index, "maxInFlight");
-  }
+/** A list's items. None if it isn't a list. */
+export function itemsOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }

@@ -47,6 +47,16 @@ test("--check prints the Jobs as they would be created, and no secret", async ()
   expect(stdout()).not.toContain("s3cret");
 });
 
+test("says what's probably not meant, and goes on", async () => {
+  const stacks = 'stacks: { agentToken: { env: SECRET }, endpoint: "http://buildkite.example/v3" }';
+  const { exit, stdout, stderr } = run(`${CONFIG}${stacks}\n`, ["--check"]);
+  expect(await exit).toBe(0);
+  expect(stderr()).toMatch(
+    /^curfew dispatch: .*: stacks\.endpoint: is http:\/\/, so the agent token travels in clear text/,
+  );
+  expect(stdout()).toContain("kind: Job");
+});
+
 test("reports all problems of the command line and the file at once, and exits with 2", async () => {
   const { exit, stdout, stderr } = run("webhook: { secrets: [] }\nqueues: []", ["--check", "--port", "http"]);
   expect(await exit).toBe(2);

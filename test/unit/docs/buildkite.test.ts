@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { configSchema } from "../../../src/dispatch/config/schema.ts";
+import { fileSchema } from "../../../src/dispatch/config/schema.ts";
 import { codeIn, itemsOf, textUnder } from "../../support/markdown.ts";
 
 interface ObjectSchema {
@@ -14,7 +14,7 @@ interface ObjectSchema {
 }
 
 const docs = readFileSync(join(import.meta.dirname, "../../../docs/buildkite.md"), "utf8");
-const schema = z.toJSONSchema(configSchema({ env: {}, readFile: () => "" }), {
+const schema = z.toJSONSchema(fileSchema, {
   io: "input",
   unrepresentable: "any",
 }) as unknown as ObjectSchema;

@@ -28,10 +28,12 @@ describe("a table of settings", () => {
     expect(await parseSettings(SETTINGS, { name: "a" })).toEqual({
       kind: "settings",
       settings: { port: 8443, name: "a" },
+      notes: [],
     });
     expect(await parseSettings(SETTINGS, { name: "a", port: "0", logLevel: "debug" })).toEqual({
       kind: "settings",
       settings: { port: 0, name: "a", logLevel: "debug" },
+      notes: [],
     });
   });
 
@@ -64,12 +66,24 @@ describe("a table of settings", () => {
     });
   });
 
+  test("passes on the notes of a file that a setting names", async () => {
+    const table = {
+      file: { flag: "--file <file>", env: "T_FILE", help: "a file", parse: () => ({ value: 1, notes: ["f: odd"] }) },
+    } as const satisfies SettingsTable;
+    expect(await parseSettings(table, { file: "f" })).toEqual({
+      kind: "settings",
+      settings: { file: 1 },
+      notes: ["f: odd"],
+    });
+  });
+
   test("becomes a command's options, under the table's keys, with the variable in the help", async () => {
     const command = addSettings(new Command("test"), SETTINGS);
     command.parse(["--port", "1", "--name", "b", "--log-level", "info"], { from: "user" });
     expect(await parseSettings(SETTINGS, command.opts())).toEqual({
       kind: "settings",
       settings: { port: 1, name: "b", logLevel: "info" },
+      notes: [],
     });
     expect(command.helpInformation()).toContain('(default: "8443", env: T_PORT)');
   });
