@@ -2,6 +2,7 @@
  * Ensures that there's a Job for a Buildkite job of one queue, both for webhooks and for the
  * reconcile loop.
  */
+import { rejectAfter } from "../../process/deadline.ts";
 import { OutsideError } from "../../process/errors.ts";
 import type { BuildkiteJob } from "../buildkite/job.ts";
 import type { TaggedTemplate } from "../config/dispatch-config.ts";
@@ -72,7 +73,10 @@ export class JobEnsurer {
       const job = planAgentJob({ ...wanted, queue, ...(acquisitionToken !== undefined && { acquisitionToken }) });
       const outcome = await place.fill(deadline, () => this.#create(job, wanted.buildkiteJob.id, deadline));
       if (outcome === "at-capacity") return outcome;
-      await this.#report(wanted, name, source, outcome);
+      const reported = this.#report(wanted, name, source, outcome);
+      // A delivery is answered in time, even if Buildkite isn't told by then.
+      if (source === "webhook") await settledWithin(deadline - performance.now(), reported);
+      else await reported;
       return outcome.kind;
     } finally {
       place.release();
@@ -184,6 +188,11 @@ export class JobEnsurer {
   #waitedSeconds({ waitingSince }: BuildkiteJob): number | undefined {
     return waitingSince === undefined ? undefined : (this.#context.now() - waitingSince) / 1000;
   }
+}
+
+/** Waits for a promise that never rejects, but no longer than `ms`. */
+async function settledWithin(ms: number, promise: Promise<void>): Promise<void> {
+  await rejectAfter(Math.max(0, ms), promise).catch(() => undefined);
 }
 
 function aboutOf({ buildkiteJob, attempt }: WantedJob): Record<string, unknown> {

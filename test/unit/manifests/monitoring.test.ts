@@ -82,6 +82,30 @@ test("every one of Curfew's own metrics is in the dashboard, an alert, or both",
   ]);
 });
 
+test("every counter that an alert watches starts with 0, for every outcome that the alert names", async () => {
+  const registry = createRegistry();
+  createAdmissionMetrics(registry);
+  createCertsMetrics(registry);
+  createDeliveryMetrics(registry);
+  createQueueMetrics(registry, ["a"], Date.now);
+  const seeded = await registry.getMetricsAsJSON();
+  const missing = rules.flatMap(({ alert, expr }) =>
+    [...expr.matchAll(/(?:rate|increase)\((curfew_\w+)(?:\{([^}]*)\})?/g)]
+      .filter(([, name = ""]) => !name.endsWith("_bucket"))
+      .flatMap(([, name = "", selector = ""]) => {
+        const { values = [] } = seeded.find((metric) => metric.name === name) ?? {};
+        const asked = [...selector.matchAll(/(\w+)=~?"([^"]*)"/g)].map(([, label = "", text = ""]) => ({
+          label,
+          text,
+        }));
+        const wanted = asked.flatMap(({ label, text }) => text.split("|").map((value) => ({ label, value })));
+        const absent = wanted.filter(({ label, value }) => !values.some(({ labels }) => labels[label] === value));
+        return values.length === 0 ? [`${alert}: ${name}`] : absent.map(({ value }) => `${alert}: ${name} ${value}`);
+      }),
+  );
+  expect(missing).toEqual([]);
+});
+
 test("every alert says what's wrong and what to do", () => {
   for (const { annotations } of rules) expect(Object.keys(annotations).sort()).toEqual(["action", "summary"]);
 });
