@@ -57,7 +57,7 @@ describe.each(MODES)("in %s mode", (mode) => {
       await expect.poll(() => metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(0);
     api.fault = ({ verb }) => (verb === "create" ? { kind: "delay", ms: Math.random() * 20 } : undefined);
     const jobs = Array.from({ length: JOBS }, () => fake.schedule());
-    await Promise.all(jobs.map((job, index) => dispatchers[index % 2]?.send("job.scheduled", job)));
+    await Promise.all(jobs.map(async (job, index) => await dispatchers[index % 2]?.send("job.scheduled", job)));
     await expect.poll(() => left(fake), { timeout: 60_000 }).toBe(0);
     expect(most()).toBeLessThanOrEqual(LIMIT + 1);
     expect(jobs.map(({ runs }) => runs)).toEqual(jobs.map(() => 1));

@@ -52,8 +52,9 @@ test("66 claims in one step get as many places as there are", () => {
 
 test("without a limit, there's always room, and nobody waits for a turn", async () => {
   const places = new Places(undefined, new World().replica());
-  const outcomes = Array.from({ length: 100 }, (_, index) =>
-    places.claim(`job-${index}`)?.fill(0, () => Promise.resolve(created)),
+  const outcomes = Array.from(
+    { length: 100 },
+    async (_, index) => await places.claim(`job-${index}`)?.fill(0, () => Promise.resolve(created)),
   );
   expect(await Promise.all(outcomes)).toEqual(outcomes.map(() => created));
 });
