@@ -19,13 +19,23 @@ const AGENT_IMAGES = { 3: "buildkite/agent:3.138.1", 4: "buildkite/agent:4.0.3" 
  * address.
  */
 export const defaultTemplate = (agentVersion: 3 | 4): JobTemplate => ({
-  metadata: { labels: { "curfew.sh/enabled": "true" }, annotations: { "curfew.sh/main": "agent" } },
+  metadata: {
+    labels: { "curfew.sh/enabled": "true" },
+    annotations: {
+      "curfew.sh/main": "agent",
+      // When the agent has ended, dockerd has 30 seconds, not the Pod's two hours.
+      "grace-period-seconds.curfew.sh/dind": "30",
+    },
+  },
   spec: {
     template: {
       // Otherwise kubectl would show the first container's logs.
       metadata: { annotations: { "kubectl.kubernetes.io/default-container": "agent" } },
       spec: {
         restartPolicy: "Never",
+        // If the Pod is to go, as in a node's drain, an agent finishes its job first. An idle one
+        // leaves at once.
+        terminationGracePeriodSeconds: 7200,
         // The agent's environment has all it needs; builds get no credentials for the cluster.
         automountServiceAccountToken: false,
         containers: [
@@ -34,6 +44,11 @@ export const defaultTemplate = (agentVersion: 3 | 4): JobTemplate => ({
             image: "docker:29-dind",
             args: ["dockerd", "--host=unix:///run/dind/docker.sock"],
             securityContext: { privileged: true },
+            // No limit on CPU, as builds may use what's idle.
+            resources: {
+              requests: { cpu: "250m", memory: "1Gi", "ephemeral-storage": "4Gi" },
+              limits: { memory: "8Gi" },
+            },
             lifecycle: { postStart: { exec: { command: ["sh", "-c", UNTIL_DOCKERD] } } },
             volumeMounts: [
               { name: "dind", mountPath: "/run/dind" },
@@ -47,6 +62,10 @@ export const defaultTemplate = (agentVersion: 3 | 4): JobTemplate => ({
             name: "agent",
             image: AGENT_IMAGES[agentVersion],
             args: ["start"],
+            resources: {
+              requests: { cpu: "250m", memory: "512Mi", "ephemeral-storage": "1Gi" },
+              limits: { memory: "4Gi" },
+            },
             env: [
               { name: "BUILDKITE_AGENT_TOKEN", valueFrom: { secretKeyRef: { name: "buildkite-agent", key: "token" } } },
               { name: "DOCKER_HOST", value: "unix:///run/dind/docker.sock" },
@@ -60,9 +79,10 @@ export const defaultTemplate = (agentVersion: 3 | 4): JobTemplate => ({
           },
         ],
         volumes: [
-          { name: "dind", emptyDir: {} },
-          { name: "builds", emptyDir: {} },
-          { name: "docker", emptyDir: {} },
+          // If a build fills one of these, kubelet evicts its Pod, instead of all on a full disk.
+          { name: "dind", emptyDir: { sizeLimit: "1Mi" } },
+          { name: "builds", emptyDir: { sizeLimit: "10Gi" } },
+          { name: "docker", emptyDir: { sizeLimit: "20Gi" } },
         ],
       },
     },

@@ -24,6 +24,12 @@ const MAX_NOTE_LENGTH = 2048;
 /** agent-stack-k8s uses the same name, so tools that look for it find it. */
 const BUILD_URL_ANNOTATION = "buildkite.com/build-url";
 
+/** Keeps autoscalers from removing the node under a running build to save money. */
+const NOT_TO_BE_MOVED = {
+  "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+  "karpenter.sh/do-not-disrupt": "true",
+} as const;
+
 export interface AgentJobRequest {
   readonly buildkiteJob: BuildkiteJob;
   readonly queue: QueueConfig;
@@ -103,7 +109,7 @@ export function planAgentJob(request: AgentJobRequest): AgentJob {
           ...podMeta,
           labels: { ...podMeta?.labels, ...labels },
           annotations: {
-            "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+            ...NOT_TO_BE_MOVED,
             ...podMeta?.annotations,
             ...annotations,
           },

@@ -58,6 +58,22 @@ test("starts its agent once Docker is up: kubelet waits for the hook of the cont
   expect(dind).toHaveProperty("lifecycle.postStart.exec.command", ["sh", "-c", expect.stringContaining("version")]);
 });
 
+test("keeps cluster-autoscaler and Karpenter from moving a running build, unless the template says otherwise", () => {
+  const template = (annotations: object) => ({
+    spec: { template: { metadata: { annotations }, spec: { containers: [{ name: "agent" }] } } },
+  });
+  expect(podOf(plan()).metadata.annotations).toMatchObject({
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    "karpenter.sh/do-not-disrupt": "true",
+  });
+  expect(
+    podOf(plan({ template: template({ "karpenter.sh/do-not-disrupt": "false" }) })).metadata.annotations,
+  ).toMatchObject({
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    "karpenter.sh/do-not-disrupt": "false",
+  });
+});
+
 test("is named after the Buildkite job's UUID, and after the attempt if it isn't the first", () => {
   expect(plan().metadata.name).toBe(`buildkite-${ID}`);
   expect(plan({}, {}, 2).metadata.name).toBe(`buildkite-${ID}-2`);
