@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { parseConfig } from "../../../src/dispatch/config/parse-config.ts";
 import { DEFAULT_TEMPLATE, defaultTemplate } from "../../../src/dispatch/config/default-template.ts";
 import { createPlanner } from "../../../src/planner/planner.ts";
+import { testConfig } from "../../support/dispatch/config.ts";
 
 const read = (name: string): string =>
   readFileSync(join(import.meta.dirname, "../../../manifests/dispatch", name), "utf8");
@@ -54,4 +55,19 @@ test("the manifests' configuration is valid, with the files that the Deployment 
   });
   const deployment = read("deployment.yaml");
   for (const path of ["/etc/curfew/secrets", "/etc/curfew/config"]) expect(deployment).toContain(`mountPath: ${path},`);
+});
+
+test("builds get their token from another Secret than the dispatcher, in another namespace", () => {
+  const deployment = parse(read("deployment.yaml")) as {
+    metadata: { namespace: string };
+    spec: { template: { spec: { volumes: { secret?: { secretName: string } }[] } } };
+  };
+  const own = deployment.spec.template.spec.volumes.flatMap(({ secret }) => secret?.secretName ?? []);
+  const { namespace } = testConfig().queues[0] ?? {};
+  const agent = DEFAULT_TEMPLATE.spec.template.spec.containers.find(({ name }) => name === "agent");
+  const token = agent?.env?.find(({ name }) => name === "BUILDKITE_AGENT_TOKEN");
+  expect(own).toEqual(["curfew-dispatch"]);
+  expect(token).toHaveProperty("valueFrom.secretKeyRef.name", "buildkite-agent");
+  expect(namespace).toBe("buildkite");
+  expect(deployment.metadata.namespace).toBe("curfew-system");
 });

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseBuildkiteJob, type BuildkiteJob } from "../../../../src/dispatch/buildkite/job.ts";
 import { describeJobs } from "../../../../src/dispatch/check.ts";
@@ -9,6 +10,7 @@ import {
   type AgentJob,
 } from "../../../../src/dispatch/jobs/plan-agent-job.ts";
 import { testConfig } from "../../../support/dispatch/config.ts";
+import { law } from "../../../support/law.ts";
 
 const ID = "01990000-0000-4000-8000-00000000abcd";
 
@@ -197,6 +199,27 @@ test.each([
   ];
   expect(podOf(plan({ priorityClasses }, { priority })).spec.priorityClassName).toBe(expected);
 });
+
+law(
+  "of all that an event says, only its priority changes the Pod's spec",
+  fc.property(
+    fc.record({
+      id: fc.uuid(),
+      rules: fc.array(fc.string()),
+      pipeline: fc.string(),
+      branch: fc.string(),
+      buildUrl: fc.string(),
+    }),
+    (said) => {
+      const priorityClasses = [{ minimum: 10, name: "high" }];
+      expect(podOf(plan({ priorityClasses }, said)).spec).toEqual(podOf(plan({ priorityClasses })).spec);
+      expect(podOf(plan({ priorityClasses }, { ...said, priority: 10 })).spec).toEqual({
+        ...podOf(plan()).spec,
+        priorityClassName: "high",
+      });
+    },
+  ),
+);
 
 test("--check shows the Job of every template of every queue", () => {
   const job = { spec: { template: { spec: { containers: [{ name: "agent" }] } } } };
