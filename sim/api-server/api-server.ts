@@ -63,6 +63,7 @@ export interface ApiServer {
   jobs(): JobObject[];
   /** Every Secret that exists now, in the order of creation. */
   secrets(): SecretObject[];
+  secret(namespace: string, name: string): SecretObject | undefined;
   /** How many Jobs were ever created under this name. */
   timesCreated(name: string): number;
   /** How many connections were ever made. */
@@ -120,6 +121,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     onDelete: () => undefined,
     jobs: () => jobs.list(),
     secrets: () => secrets.list(),
+    secret: (namespace, name) => secrets.find(namespace, name),
     timesCreated: (name) => jobs.created.get(name) ?? 0,
     connections: () => connections,
     setStatus: (namespace, name, status) => change(namespace, name, { status }),

@@ -32,7 +32,10 @@ export interface AgentCounts {
 
 /** The Pod that an agent is in. */
 export interface AgentPod {
+  /** Without those that come from Secrets. */
   readonly env: ReadonlyMap<string, string>;
+  /** The agent's token, from its Secret. Undefined as long as there's none. */
+  readonly readToken: () => Promise<string | undefined>;
   readonly isGone: () => boolean;
   readonly becomeReady: () => void | Promise<void>;
   /** Ends it, with main's status 0 or another. */
@@ -45,6 +48,9 @@ export interface Agents {
   readonly start: (pod: AgentPod) => void;
 }
 
+/** Kubelet's own is 10 to 15 seconds. */
+const KUBELET_RETRY_MS = 20;
+
 /** Makes agents that take jobs from `fake`. */
 export function createAgents(fake: FakeBuildkite, options: AgentsOptions): Agents {
   const counts: AgentCounts = { running: 0, ran: 0, idle: 0, refused: 0, died: 0, killed: 0, deleted: 0 };
@@ -56,9 +62,11 @@ export function createAgents(fake: FakeBuildkite, options: AgentsOptions): Agent
       await pod.end("Failed");
       return "died";
     }
-    await pod.becomeReady();
     const acquires = pod.env.get("BUILDKITE_AGENT_ACQUIRE_JOB");
-    const taken = acquires === undefined ? await poll(pod) : acquire(acquires, pod);
+    const token = acquires === undefined ? "" : await untilToken(pod);
+    if (token === undefined) return "deleted";
+    await pod.becomeReady();
+    const taken = acquires === undefined ? await poll(pod) : acquire(acquires, token);
     if (!taken) {
       // A refused acquisition ends the agent with 27, an idle timeout with 0.
       await pod.end(acquires === undefined ? "Complete" : "Failed");
@@ -72,8 +80,18 @@ export function createAgents(fake: FakeBuildkite, options: AgentsOptions): Agent
     return "ran";
   }
 
-  function acquire(id: string, { env }: AgentPod): FakeJob | undefined {
-    const scope = fake.judgeToken(env.get("BUILDKITE_AGENT_TOKEN") ?? "");
+  /** Kubelet doesn't start a container before its Secret is there. Undefined: the Pod is gone. */
+  async function untilToken(pod: AgentPod): Promise<string | undefined> {
+    while (!pod.isGone()) {
+      const token = await pod.readToken();
+      if (token !== undefined) return token;
+      await setTimeout(KUBELET_RETRY_MS);
+    }
+    return undefined;
+  }
+
+  function acquire(id: string, token: string): FakeJob | undefined {
+    const scope = fake.judgeToken(token);
     return scope.kind === "one" && scope.id === id ? fake.acquire(id) : undefined;
   }
 
@@ -123,6 +141,10 @@ export function simulateAgents(api: ApiServer, fake: FakeBuildkite, options: Sim
     api.setStatus(namespace, name, { active: 1, ready: 0 });
     return {
       env: envOf(spec.template.spec.containers),
+      readToken: () => {
+        const ref = tokenRefOf(spec.template.spec.containers);
+        return Promise.resolve(valueOf(api.secret(namespace, ref?.name ?? "")?.data, ref));
+      },
       isGone,
       becomeReady: () => void api.setStatus(namespace, name, { ready: 1 }),
       end: (type) => {
@@ -139,11 +161,31 @@ export function simulateAgents(api: ApiServer, fake: FakeBuildkite, options: Sim
   return agents.counts;
 }
 
-interface ContainerEnv {
-  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+export interface ContainerEnv {
+  readonly env?: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: unknown }[];
 }
 
-/** All of the containers' variables together. */
+/** All of the containers' variables together, without those that come from Secrets. */
 export function envOf(containers: readonly ContainerEnv[]): Map<string, string> {
   return new Map(containers.flatMap(({ env }) => env ?? []).map(({ name, value }) => [name, value ?? ""]));
+}
+
+export interface SecretKeyRef {
+  readonly name: string;
+  readonly key: string;
+}
+
+/** Where the agent's token is. */
+export function tokenRefOf(containers: readonly ContainerEnv[]): SecretKeyRef | undefined {
+  const token = containers.flatMap(({ env }) => env ?? []).find(({ name }) => name === "BUILDKITE_AGENT_TOKEN");
+  return (token?.valueFrom as { secretKeyRef?: SecretKeyRef } | undefined)?.secretKeyRef;
+}
+
+/** A value of a Secret, decoded. Undefined if there's none. */
+export function valueOf(
+  data: Readonly<Record<string, string>> | undefined,
+  ref: SecretKeyRef | undefined,
+): string | undefined {
+  const value = ref && data?.[ref.key];
+  return value === undefined ? undefined : Buffer.from(value, "base64").toString();
 }

@@ -13,7 +13,6 @@ export function describeJobs(config: DispatchConfig): AgentJob[] {
         queue,
         template,
         attempt: 1,
-        ...(queue.mode === "acquire" ? { acquisitionToken: "the job's own token" } : {}),
         buildkiteJob: {
           id: "00000000-0000-4000-8000-000000000000",
           rules: [`queue=${queue.name}`, ...Object.entries(template.tags).map(([key, value]) => `${key}=${value}`)],

@@ -12,6 +12,7 @@ import type { DispatchConfig } from "./config/dispatch-config.ts";
 import { JobCreator } from "./jobs/job-creator.ts";
 import { JobMirror } from "./jobs/job-mirror.ts";
 import { JobsApi } from "./jobs/jobs-api.ts";
+import { SecretsApi } from "./jobs/secrets-api.ts";
 import { toLabelValue } from "./jobs/label-value.ts";
 import { createQueueMetrics } from "./queue/metrics.ts";
 import { createServedQueue, type ServedQueue } from "./queue/served-queue.ts";
@@ -52,7 +53,9 @@ const BATCH_GAP_MS = 250;
 export async function startDispatcher(options: DispatcherOptions): Promise<Dispatcher> {
   const { config, registry, log, now = Date.now, gapMs = GAP_MS } = options;
   const limited = limitLog(log);
-  const jobs = new JobsApi(new KubeClient(options.kubeConfig));
+  const client = new KubeClient(options.kubeConfig);
+  const jobs = new JobsApi(client);
+  const secrets = new SecretsApi(client);
   const creator = new JobCreator(jobs);
   const metricsOf = createQueueMetrics(
     registry,
@@ -73,7 +76,7 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
     mirrors.set(queue.namespace, mirror);
     const queueLog = log.child({ queue: queue.name });
     const context = { queue, log: queueLog, limited: limitLog(queueLog), metrics: metricsOf(queue.name), now };
-    const served = createServedQueue(context, { ...config, onClock }, { jobs, creator, mirror }, times);
+    const served = createServedQueue(context, { ...config, onClock }, { jobs, secrets, creator, mirror }, times);
     queues.set(queue.name, served);
     byLabel.set(toLabelValue(queue.name) ?? "", served);
   }
@@ -103,16 +106,19 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
       await server.drain(windowMs, deadlineMs);
       stop();
       await running;
+      await Promise.all([...queues.values()].map(({ tokens }) => tokens?.settle()));
     },
     close() {
       server.close();
       stop();
+      for (const { tokens } of queues.values()) tokens?.close();
     },
   };
 
   function createMirror(namespace: string): JobMirror {
     return new JobMirror(jobs.in(namespace), {
       onFinished: (view) => byLabel.get(view.queue)?.loop?.onJobFinished(view),
+      onResumed: (view) => byLabel.get(view.queue)?.tokens?.resumed(view),
       onError: (error) => {
         limited.warn(`view:${messageOf(error)}`, { namespace, ...describeError(error) }, "cannot list or watch Jobs");
       },

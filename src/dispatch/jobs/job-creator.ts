@@ -3,7 +3,7 @@
  * once.
  */
 import { setTimeout } from "node:timers/promises";
-import type { JobsApi } from "./jobs-api.ts";
+import type { Answer, JobsApi } from "./jobs-api.ts";
 import type { CreateOutcome } from "./job-outcomes.ts";
 import type { AgentJob } from "./plan-agent-job.ts";
 import type { StoredJob } from "./stored-job.ts";
@@ -29,11 +29,16 @@ export class JobCreator {
    * with growing pauses on top of those that the API server asks for. It calls `onRetry` before
    * each retry. It never rejects: every answer, or no answer, is an outcome.
    */
-  async create(job: AgentJob, budgetMs: number, onRetry: () => void = () => undefined): Promise<CreateOutcome> {
+  async create(
+    job: AgentJob,
+    budgetMs: number,
+    onRetry: () => void = () => undefined,
+    answer?: Answer,
+  ): Promise<CreateOutcome> {
     const deadline = performance.now() + budgetMs;
     let mayExist = false;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LONGEST_RETRY_MS)) {
-      const tried = await this.#inTurn(() => this.#createBefore(deadline, job));
+      const tried = await this.#inTurn(() => this.#createBefore(deadline, job, answer));
       if (tried.kind !== "unavailable") return tried;
       mayExist ||= tried.mayExist ?? false;
       const outcome = { ...tried, mayExist };
@@ -52,9 +57,9 @@ export class JobCreator {
   }
 
   /** Its turn can come too late: by then, the caller's time is up. */
-  async #createBefore(deadline: number, job: AgentJob): Promise<CreateOutcome> {
+  async #createBefore(deadline: number, job: AgentJob, answer?: Answer): Promise<CreateOutcome> {
     const left = deadline - performance.now();
-    if (left > 0) return this.#api.create(job, left);
+    if (left > 0) return this.#api.create(job, left, answer);
     const message = "other Jobs were created first, and then no time was left";
     return { kind: "unavailable", why: "throttled", message };
   }

@@ -37,10 +37,13 @@ export interface JobView {
 export interface MirrorOptions extends FollowerOptions {
   /** Called once for each Job that has finished. */
   readonly onFinished: (view: JobView) => void;
+  /** Called each time that a suspended Job is resumed. */
+  readonly onResumed?: (view: JobView) => void;
 }
 
 export class JobMirror extends Follower<StoredJob> {
   readonly #onFinished: (view: JobView) => void;
+  readonly #onResumed: ((view: JobView) => void) | undefined;
   /** By name. */
   readonly #jobs: Map<string, JobView>;
   /** The names of the Jobs for each Buildkite job, by its UUID. */
@@ -49,7 +52,7 @@ export class JobMirror extends Follower<StoredJob> {
   readonly #reported = new Set<string>();
   readonly #awaited = new Map<string, Set<() => void>>();
 
-  constructor(source: ListWatch<StoredJob>, { onFinished, ...options }: MirrorOptions) {
+  constructor(source: ListWatch<StoredJob>, { onFinished, onResumed, ...options }: MirrorOptions) {
     const jobs = new Map<string, JobView>();
     const sink: Sink<StoredJob> = {
       put: (job) => {
@@ -67,6 +70,7 @@ export class JobMirror extends Follower<StoredJob> {
     super(source, sink, options);
     this.#jobs = jobs;
     this.#onFinished = onFinished;
+    this.#onResumed = onResumed;
   }
 
   /** The Jobs that are known. */
@@ -134,6 +138,7 @@ export class JobMirror extends Follower<StoredJob> {
     this.#jobs.set(view.name, view);
     this.#names.set(view.buildkiteJobId, (this.#names.get(view.buildkiteJobId) ?? new Set()).add(view.name));
     if (view.phase === "finished" && before?.phase !== "finished") this.#onFinished(view);
+    if (before?.suspended === true && !view.suspended && before.uid === view.uid) this.#onResumed?.(view);
   }
 }
 

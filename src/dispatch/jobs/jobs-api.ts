@@ -15,6 +15,9 @@ import type { StoredJob } from "./stored-job.ts";
  */
 export const METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
+/** How much of what was stored to answer with. Admission webhooks may have changed the rest. */
+export type Answer = "metadata" | "everything";
+
 export class JobsApi {
   readonly #client: KubeClient;
   readonly #timeoutMs: number;
@@ -32,15 +35,15 @@ export class JobsApi {
 
   /**
    * Tries once to create a Job, within `timeoutMs`. Never rejects: every answer, or no answer, is
-   * an outcome.
+   * an outcome. `answer` says how much of the stored Job the outcome has.
    */
-  async create(job: AgentJob, timeoutMs = this.#timeoutMs): Promise<CreateOutcome> {
+  async create(job: AgentJob, timeoutMs = this.#timeoutMs, answer: Answer = "metadata"): Promise<CreateOutcome> {
     try {
       const response = await this.#client.request({
         method: "POST",
         path: path(job.metadata.namespace),
         body: job,
-        accept: METADATA_ONLY,
+        ...(answer === "metadata" && { accept: METADATA_ONLY }),
         timeoutMs,
       });
       const text = await response.text();

@@ -21,6 +21,8 @@ export const BUILDKITE_JOB_ANNOTATION = "curfew.sh/buildkite-job";
  * refuse the Job. Then the next attempt waits until the reservation ends.
  */
 const MAX_NOTE_LENGTH = 2048;
+/** The key of an agent's token in the Secret that's named after its Job. */
+export const TOKEN_KEY = "token";
 /** agent-stack-k8s uses the same name, so tools that look for it find it. */
 const BUILD_URL_ANNOTATION = "buildkite.com/build-url";
 
@@ -36,8 +38,6 @@ export interface AgentJobRequest {
   readonly template: TaggedTemplate;
   /** 1, or more if earlier Jobs for the same Buildkite job ended before it ran. */
   readonly attempt: number;
-  /** In acquire mode: lets the agent take this one job. */
-  readonly acquisitionToken?: string;
 }
 
 /** A Job, ready to be created. */
@@ -139,16 +139,15 @@ function withAgentEnv(container: Container, request: AgentJobRequest): Container
   return { ...container, env: [...(container.env ?? []).filter(({ name }) => !names.has(name)), ...ours] };
 }
 
+type EnvVar =
+  | { readonly name: string; readonly value: string }
+  | { readonly name: string; readonly valueFrom: { readonly secretKeyRef: { name: string; key: string } } };
+
 /**
  * https://buildkite.com/docs/agent/cli/reference/start, and for those that v4 renamed
  * https://buildkite.com/docs/agent/v4-upgrade-guide.
  */
-function agentEnv({
-  buildkiteJob,
-  queue,
-  template,
-  acquisitionToken,
-}: AgentJobRequest): { name: string; value: string }[] {
+function agentEnv({ buildkiteJob, queue, template, attempt }: AgentJobRequest): EnvVar[] {
   const cancelGrace = queue.cancelGraceSeconds;
   const tags = [`queue=${queue.name}`, ...Object.entries(template.tags).map(([key, value]) => `${key}=${value}`)];
   const env: Record<string, string | undefined> = {
@@ -156,13 +155,17 @@ function agentEnv({
     [queue.agentVersion === 3 ? "BUILDKITE_CANCEL_GRACE_PERIOD" : "BUILDKITE_CANCEL_SIGNAL_TIMEOUT"]:
       cancelGrace === undefined ? undefined : queue.agentVersion === 3 ? String(cancelGrace) : `${cancelGrace}s`,
     ...(queue.mode === "acquire"
-      ? { BUILDKITE_AGENT_ACQUIRE_JOB: buildkiteJob.id, BUILDKITE_AGENT_TOKEN: acquisitionToken }
+      ? { BUILDKITE_AGENT_ACQUIRE_JOB: buildkiteJob.id }
       : {
           BUILDKITE_AGENT_DISCONNECT_AFTER_JOB: "true",
           BUILDKITE_AGENT_DISCONNECT_AFTER_IDLE_TIMEOUT: String(queue.idleTimeoutSeconds),
         }),
   };
-  return Object.entries(compact(env)).map(([name, value]) => ({ name, value }));
+  const plain = Object.entries(compact(env)).map(([name, value]) => ({ name, value }));
+  if (queue.mode === "queue") return plain;
+  // The Secret comes after the Job, which owns it. Until then, kubelet doesn't start the agent.
+  const secretKeyRef = { name: agentJobName(buildkiteJob.id, attempt), key: TOKEN_KEY };
+  return [...plain, { name: "BUILDKITE_AGENT_TOKEN", valueFrom: { secretKeyRef } }];
 }
 
 function compact(values: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -9,6 +9,7 @@ import type { TaggedTemplate } from "../config/dispatch-config.ts";
 import type { JobCreator } from "../jobs/job-creator.ts";
 import type { CreateOutcome } from "../jobs/job-outcomes.ts";
 import { agentJobName, JOB_LABEL, planAgentJob, type AgentJob } from "../jobs/plan-agent-job.ts";
+import type { AgentTokens } from "./agent-tokens.ts";
 import type { EnsureOutcomeKind, Source } from "./metrics.ts";
 import type { QueueContext, QueueState } from "./queue-state.ts";
 import type { Reservations } from "./reservations.ts";
@@ -38,18 +39,24 @@ export class JobEnsurer {
   readonly #state: Pick<QueueState, "claim" | "created" | "knows">;
   readonly #creator: Pick<JobCreator, "create" | "get">;
   readonly #reservations: Pick<Reservations, "acquire" | "giveUp"> | undefined;
+  readonly #tokens: Pick<AgentTokens, "created"> | undefined;
 
-  /** @param reservations undefined without the Stacks API. */
+  /**
+   * @param reservations undefined without the Stacks API.
+   * @param tokens undefined in queue mode.
+   */
   constructor(
     context: QueueContext,
     state: Pick<QueueState, "claim" | "created" | "knows">,
     creator: Pick<JobCreator, "create" | "get">,
     reservations: Pick<Reservations, "acquire" | "giveUp"> | undefined,
+    tokens?: Pick<AgentTokens, "created">,
   ) {
     this.#context = context;
     this.#state = state;
     this.#creator = creator;
     this.#reservations = reservations;
+    this.#tokens = tokens;
   }
 
   /**
@@ -69,8 +76,7 @@ export class JobEnsurer {
         return reservation.kind;
       }
       const { queue } = this.#context;
-      const { token: acquisitionToken } = reservation;
-      const job = planAgentJob({ ...wanted, queue, ...(acquisitionToken !== undefined && { acquisitionToken }) });
+      const job = planAgentJob({ ...wanted, queue });
       const outcome = await place.fill(deadline, () => this.#create(job, wanted.buildkiteJob.id, deadline));
       if (outcome === "at-capacity") return outcome;
       const reported = this.#report(wanted, name, source, outcome);
@@ -87,7 +93,10 @@ export class JobEnsurer {
   async #create(job: AgentJob, buildkiteJobId: string, deadline: number): Promise<Outcome> {
     const { name, namespace } = job.metadata;
     const left = (): number => deadline - performance.now();
-    const outcome = await this.#creator.create(job, left(), this.#context.metrics.retried);
+    const { queue, metrics } = this.#context;
+    // An admission webhook, such as Kueue's, may have suspended it.
+    const answer = queue.mode === "acquire" ? "everything" : "metadata";
+    const outcome = await this.#creator.create(job, left(), metrics.retried, answer);
     if (outcome.kind === "created") this.#state.created(outcome.job);
     if (outcome.kind !== "exists" || this.#state.knows(name, buildkiteJobId)) return outcome;
     try {
@@ -106,15 +115,12 @@ export class JobEnsurer {
   async #reserve(
     wanted: WantedJob,
     budgetMs: number,
-  ): Promise<
-    | { readonly kind: "reserved"; readonly token: string | undefined }
-    | { readonly kind: "not-reserved" | "unavailable" }
-  > {
-    if (this.#context.queue.mode === "queue") return { kind: "reserved", token: undefined };
+  ): Promise<{ readonly kind: "reserved" | "not-reserved" | "unavailable" }> {
+    if (this.#context.queue.mode === "queue") return { kind: "reserved" };
     if (this.#reservations === undefined) throw new Error("acquire mode without the Stacks API");
     try {
       const token = await this.#reservations.acquire(wanted.buildkiteJob, budgetMs);
-      return token === undefined ? { kind: "not-reserved" } : { kind: "reserved", token };
+      return { kind: token === undefined ? "not-reserved" : "reserved" };
     } catch (error) {
       if (!(error instanceof OutsideError)) throw error;
       const { message: reason } = error;
@@ -135,6 +141,7 @@ export class JobEnsurer {
     metrics.ensured(source, outcome.kind, waitedSeconds);
     switch (outcome.kind) {
       case "created":
+        this.#tokens?.created(outcome.job, wanted.buildkiteJob.id);
         if (source === "reconcile" && wanted.attempt === 1 && (waitedSeconds ?? 0) > MISSED_AFTER_SECONDS)
           metrics.missed();
         log.info({ ...about, waitedSeconds }, "created the Job");

@@ -21,6 +21,9 @@ export type EnsureOutcomeKind =
 /** The outcomes that alerts watch. */
 const ALERTED = ["refused", "forbidden", "name-taken"] as const satisfies readonly EnsureOutcomeKind[];
 
+/** `renewed`: in a Secret that was there already. */
+export type TokenOutcomeKind = "created" | "renewed" | "failed" | "forbidden";
+
 /** The metrics of one queue. All times are in seconds. */
 export interface QueueMetrics {
   /**
@@ -32,6 +35,8 @@ export interface QueueMetrics {
   readonly missed: () => void;
   readonly deleted: () => void;
   readonly retried: () => void;
+  /** A token for an agent was put into its Secret, or couldn't be. */
+  readonly token: (outcome: TokenOutcomeKind) => void;
   readonly passed: (outcome: "done" | "failed") => void;
 }
 
@@ -80,6 +85,12 @@ export function createQueueMetrics(
     help: "Calls to the API server or to Buildkite that were tried again to create a Job.",
     registers,
   });
+  const tokens = new Counter({
+    name: "curfew_dispatch_agent_tokens_total",
+    help: "Attempts to put an agent's token into its Secret, by how they ended (acquire mode).",
+    labelNames: ["queue", "outcome"] as const,
+    registers,
+  });
   const passes = new Counter({
     name: "curfew_dispatch_reconcile_passes_total",
     help: "Reconcile passes, by outcome.",
@@ -99,6 +110,7 @@ export function createQueueMetrics(
   for (const queue of queues) {
     for (const source of SOURCES) for (const outcome of ALERTED) jobs.inc({ queue, source, outcome }, 0);
     missed.inc({ queue }, 0);
+    for (const outcome of ["failed", "forbidden"] satisfies TokenOutcomeKind[]) tokens.inc({ queue, outcome }, 0);
   }
   return (queue) => ({
     ensured(source, outcome, waited) {
@@ -113,6 +125,9 @@ export function createQueueMetrics(
     },
     retried() {
       retries.inc();
+    },
+    token(outcome) {
+      tokens.inc({ queue, outcome });
     },
     passed(outcome) {
       passes.inc({ queue, outcome });

@@ -74,6 +74,7 @@ export function planAcquireMode({
   };
 }
 
-function isToBeTaken(standing: JobStanding | undefined): boolean {
+/** Whether an agent still has to take it. */
+export function isToBeTaken(standing: JobStanding | undefined): boolean {
   return standing === "waiting" || standing === "reserved";
 }

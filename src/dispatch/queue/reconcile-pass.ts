@@ -8,6 +8,7 @@ import type { StacksApi } from "../buildkite/stacks-api.ts";
 import { StacksError } from "../buildkite/stacks-error.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import type { JobsApi } from "../jobs/jobs-api.ts";
+import type { AgentTokens } from "./agent-tokens.ts";
 import type { EnsureResult, JobEnsurer, WantedJob } from "./ensure-job.ts";
 import { planAcquireMode } from "./plan-acquire-mode.ts";
 import { planQueueMode } from "./plan-queue-mode.ts";
@@ -27,6 +28,8 @@ export interface PassParts {
   readonly stacks: StacksApi;
   readonly waitingJobs: WaitingJobs;
   readonly jobs: JobsApi;
+  /** Undefined in queue mode. */
+  readonly tokens: AgentTokens | undefined;
 }
 
 /**
@@ -132,6 +135,7 @@ export class ReconcilePass {
       maxAttempts: queue.maxAttempts,
     });
     await reservations.extend(extend);
+    this.#parts.tokens?.keep(views, standings, () => undefined);
     await this.#remove(remove);
     await reservations.giveUpAll(giveUp.map((planned) => ({ planned, reason: whyGivenUp(planned) })));
     return this.#ensureAll(create, postponed);

@@ -8,6 +8,8 @@ import { stackKeyOf } from "../config/stack-key.ts";
 import type { JobCreator } from "../jobs/job-creator.ts";
 import type { JobMirror } from "../jobs/job-mirror.ts";
 import type { JobsApi } from "../jobs/jobs-api.ts";
+import type { SecretsApi } from "../jobs/secrets-api.ts";
+import { AgentTokens } from "./agent-tokens.ts";
 import { JobEnsurer, type EnsureResult, type WantedJob } from "./ensure-job.ts";
 import { QueueState, type QueueContext } from "./queue-state.ts";
 import { ReconcileLoop, type LoopTimes } from "./reconcile-loop.ts";
@@ -30,11 +32,14 @@ export interface ServedQueue {
    */
   readonly wake: () => void;
   readonly loop: ReconcileLoop | undefined;
+  /** Undefined in queue mode, where agents share a token. */
+  readonly tokens: AgentTokens | undefined;
 }
 
 /** The Kubernetes side of a queue. Queues of one namespace share a mirror. */
 export interface JobAccess {
   readonly jobs: JobsApi;
+  readonly secrets: SecretsApi;
   readonly creator: JobCreator;
   readonly mirror: JobMirror;
 }
@@ -55,13 +60,17 @@ export interface QueueTimes extends LoopTimes {
 export function createServedQueue(
   context: QueueContext,
   config: BuildkiteSide,
-  { jobs, creator, mirror }: JobAccess,
+  { jobs, secrets, creator, mirror }: JobAccess,
   times: QueueTimes,
 ): ServedQueue {
   const state = new QueueState(context, mirror);
   const stack = config.stacks && createStack(context, config.stacks, config, times.batchGapMs);
-  const ensurer = new JobEnsurer(context, state, creator, stack?.reservations);
-  const pass = stack && new ReconcilePass(context, { ...stack, state, ensurer, jobs });
+  const tokens =
+    stack && context.queue.mode === "acquire"
+      ? new AgentTokens(context, stack.stacks, secrets, times.batchGapMs)
+      : undefined;
+  const ensurer = new JobEnsurer(context, state, creator, stack?.reservations, tokens);
+  const pass = stack && new ReconcilePass(context, { ...stack, state, ensurer, jobs, tokens });
   const loop = pass && new ReconcileLoop(context, () => pass.run(), times);
   return {
     config: context.queue,
@@ -70,6 +79,7 @@ export function createServedQueue(
     standingHint: async (id, budgetMs) => stack?.standings.hint(id, budgetMs),
     wake: () => loop?.wake(),
     loop,
+    tokens,
   };
 }
 

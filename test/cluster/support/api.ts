@@ -101,6 +101,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   Job: "/apis/batch/v1",
   CronJob: "/apis/batch/v1",
   Pod: "/api/v1",
+  Secret: "/api/v1",
   Event: "/api/v1",
 };
 

@@ -3,12 +3,17 @@
  * creates. They set the Pod's status as kubelet would. What that means for the Job is up to the Job
  * controller.
  */
-import { envOf, type AgentPod, type Agents } from "../../../sim/buildkite/agents.ts";
+import {
+  envOf,
+  tokenRefOf,
+  valueOf,
+  type AgentPod,
+  type Agents,
+  type ContainerEnv,
+} from "../../../sim/buildkite/agents.ts";
 import { pathOf, request } from "./api.ts";
 import type { Pod } from "./jobs.ts";
 import { watch } from "./watch.ts";
-
-type WithEnv = Parameters<typeof envOf>[0];
 
 /** Starts an agent in each Pod of `namespace`, until `signal` aborts. */
 export async function playKubelet(namespace: string, agents: Agents, signal: AbortSignal): Promise<void> {
@@ -23,7 +28,12 @@ export async function playKubelet(namespace: string, agents: Agents, signal: Abo
   }
 }
 
+interface Secret {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
 function toAgentPod(namespace: string, { metadata, spec }: Pod, isGone: () => boolean): AgentPod {
+  const containers = spec.containers as readonly ContainerEnv[];
   const setStatus = async (phase: string, ready: "True" | "False"): Promise<void> => {
     const status = { phase, conditions: [{ type: "Ready", status: ready }] };
     const path = `${pathOf("Pod", namespace, metadata.name)}/status`;
@@ -33,7 +43,12 @@ function toAgentPod(namespace: string, { metadata, spec }: Pod, isGone: () => bo
       throw new Error(`cannot set the status of ${metadata.name}: ${body.message ?? ""}`);
   };
   return {
-    env: envOf(spec.containers as WithEnv),
+    env: envOf(containers),
+    async readToken() {
+      const ref = tokenRefOf(containers);
+      const { body } = await request<Secret>("GET", pathOf("Secret", namespace, ref?.name));
+      return valueOf(body.data, ref);
+    },
     isGone,
     becomeReady: () => setStatus("Running", "True"),
     end: (how) => setStatus(how === "Complete" ? "Succeeded" : "Failed", "False"),

@@ -176,7 +176,10 @@ describe("in acquire mode", () => {
     expect((await dispatcher.send("job.scheduled", job)).body).toEqual({ outcome: "created" });
     const [created] = api.jobs();
     expect(envOf(created, "BUILDKITE_AGENT_ACQUIRE_JOB")).toBe(job.id);
-    expect(fake.judgeToken(envOf(created, "BUILDKITE_AGENT_TOKEN") ?? "")).toEqual({ kind: "one", id: job.id });
+    await expect.poll(() => api.secrets()).toHaveLength(1);
+    const [secret] = api.secrets();
+    const token = Buffer.from(secret?.data?.["token"] ?? "", "base64").toString();
+    expect(fake.judgeToken(token)).toEqual({ kind: "one", id: job.id });
     expect(JSON.stringify(created)).not.toContain(fake.agentToken);
     expect(dispatcher.log()).not.toContain("bkjat_");
   });

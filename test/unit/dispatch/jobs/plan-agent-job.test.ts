@@ -23,23 +23,12 @@ interface PodTemplate {
   readonly spec: { readonly containers: readonly AgentContainer[]; readonly priorityClassName?: string };
 }
 
-function plan(
-  queue: Record<string, unknown> = {},
-  job: Partial<BuildkiteJob> = {},
-  attempt = 1,
-  acquisitionToken?: string,
-): AgentJob {
+function plan(queue: Record<string, unknown> = {}, job: Partial<BuildkiteJob> = {}, attempt = 1): AgentJob {
   const [config] = testConfig(queue).queues;
   const [template] = config?.templates ?? [];
   if (!config || !template) throw new Error("no queue");
   const buildkiteJob = { id: ID, rules: [], priority: 0, ...job };
-  return planAgentJob({
-    queue: config,
-    template,
-    buildkiteJob,
-    attempt,
-    ...(acquisitionToken ? { acquisitionToken } : {}),
-  });
+  return planAgentJob({ queue: config, template, buildkiteJob, attempt });
 }
 const podOf = (job: AgentJob): PodTemplate => job.spec["template"] as PodTemplate;
 const containerOf = (job: AgentJob, wanted: string): AgentContainer | undefined =>
@@ -146,7 +135,7 @@ describe("the agent's environment", () => {
     });
   });
 
-  test("in acquire mode: this job and its token, instead of the Secret", () => {
+  test("in acquire mode: this job, and its token from a Secret of the Job's own", () => {
     const config = testConfig({ mode: "acquire" }, { stacks: { agentToken: { env: "AGENT_TOKEN" } } });
     const [queue] = config.queues as [QueueConfig];
     const [template] = queue.templates;
@@ -154,8 +143,7 @@ describe("the agent's environment", () => {
     const job = planAgentJob({
       queue,
       template,
-      attempt: 1,
-      acquisitionToken: "bkjat_1",
+      attempt: 2,
       buildkiteJob: { id: ID, rules: [], priority: 0 },
     });
     expect(envOf(job)).toEqual({
@@ -163,7 +151,7 @@ describe("the agent's environment", () => {
       TINI_SUBREAPER: "true",
       BUILDKITE_AGENT_TAGS: "queue=kubernetes",
       BUILDKITE_AGENT_ACQUIRE_JOB: ID,
-      BUILDKITE_AGENT_TOKEN: "bkjat_1",
+      BUILDKITE_AGENT_TOKEN: { secretKeyRef: { name: job.metadata.name, key: "token" } },
     });
     expect(containerOf(job, "dind")).not.toHaveProperty("env");
   });
