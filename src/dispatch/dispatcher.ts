@@ -106,7 +106,7 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
       await server.drain(windowMs, deadlineMs);
       stop();
       await running;
-      await Promise.all([...queues.values()].map(({ tokens }) => tokens?.settle()));
+      await Promise.all([...queues.values()].flatMap(({ tokens }) => tokens?.settle() ?? []));
     },
     close() {
       server.close();

@@ -97,7 +97,10 @@ export class JobEnsurer {
     // An admission webhook, such as Kueue's, may have suspended it.
     const answer = queue.mode === "acquire" ? "everything" : "metadata";
     const outcome = await this.#creator.create(job, left(), metrics.retried, answer);
-    if (outcome.kind === "created") this.#state.created(outcome.job);
+    if (outcome.kind === "created") {
+      this.#state.created(outcome.job);
+      this.#tokens?.created(outcome.job, buildkiteJobId);
+    }
     if (outcome.kind !== "exists" || this.#state.knows(name, buildkiteJobId)) return outcome;
     try {
       const found = await this.#creator.get(namespace, name, Math.max(left(), LOOK_MS));
@@ -141,7 +144,6 @@ export class JobEnsurer {
     metrics.ensured(source, outcome.kind, waitedSeconds);
     switch (outcome.kind) {
       case "created":
-        this.#tokens?.created(outcome.job, wanted.buildkiteJob.id);
         if (source === "reconcile" && wanted.attempt === 1 && (waitedSeconds ?? 0) > MISSED_AFTER_SECONDS)
           metrics.missed();
         log.info({ ...about, waitedSeconds }, "created the Job");

@@ -172,8 +172,11 @@ describe("manifests/dispatch", () => {
     expect(status).toBe(0);
   });
 
-  it("gives curfew dispatch rules for Jobs in the builds' namespace, and none elsewhere", async () => {
-    expect(await ownRules("curfew-dispatch", builds)).toEqual(["jobs.batch [] [] [create get list watch delete]"]);
+  it("gives curfew dispatch rules in the builds' namespace, none to look for Secrets, and none elsewhere", async () => {
+    expect(await ownRules("curfew-dispatch", builds)).toEqual([
+      "jobs.batch [] [] [create get list watch delete]",
+      "secrets [] [] [create patch delete]",
+    ]);
     expect(await ownRules("curfew-dispatch")).toEqual([]);
     expect(await ownRules("curfew-dispatch", "default")).toEqual([]);
   });
