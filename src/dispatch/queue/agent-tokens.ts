@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { describeError, OutsideError } from "../../process/errors.ts";
 import { Batch } from "../buildkite/batch.ts";
 import type { JobStanding } from "../buildkite/job.ts";
-import type { StacksApi } from "../buildkite/stacks-api.ts";
+import type { AcquisitionToken, StacksApi } from "../buildkite/stacks-api.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import { ATTEMPT_LABEL, JOB_LABEL, QUEUE_LABEL, TOKEN_KEY } from "../jobs/plan-agent-job.ts";
 import type { StoredJob } from "../jobs/stored-job.ts";
@@ -39,17 +39,12 @@ const CONCURRENCY = 32;
 /** The longest life that Buildkite gives a token. */
 const MAX_LIFE_SECONDS = 3600;
 
-/** The parts of the Stacks API that are used here. */
-export interface TokenSource {
-  readonly reserve: StacksApi["reserve"];
-  readonly issueTokens: (ids: readonly string[], lifeSeconds: number) => Promise<ReadonlyMap<string, IssuedToken>>;
-}
-
 export class AgentTokens {
   readonly #context: QueueContext;
   readonly #secrets: Pick<SecretsApi, "put" | "delete">;
-  readonly #fresh: Batch<IssuedToken>;
-  readonly #renewed: Batch<IssuedToken>;
+  readonly #lifeMs: number;
+  readonly #fresh: Batch<AcquisitionToken>;
+  readonly #renewed: Batch<AcquisitionToken>;
   /** By the Job's UID. */
   readonly #put = new Map<string, PutToken>();
   /** The UIDs of Jobs that surely have no token. */
@@ -64,19 +59,21 @@ export class AgentTokens {
   /** @param batchGapMs between two calls to the Stacks API. */
   constructor(
     context: QueueContext,
-    stacks: TokenSource,
+    stacks: Pick<StacksApi, "reserve" | "issueTokens">,
     secrets: Pick<SecretsApi, "put" | "delete">,
     batchGapMs: number,
   ) {
     const { reservationSeconds } = context.queue;
+    const lifeSeconds = Math.min(reservationSeconds, MAX_LIFE_SECONDS);
     this.#context = context;
     this.#secrets = secrets;
-    const issue = (ids: readonly string[]) => stacks.issueTokens(ids, lifeSecondsOf(context));
+    this.#lifeMs = lifeSeconds * 1000;
+    const issue = (ids: readonly string[]) => stacks.issueTokens(ids, lifeSeconds);
     this.#fresh = new Batch(batchGapMs, issue);
     // A token lives no longer than the reservation has left.
     this.#renewed = new Batch(batchGapMs, async (ids) => {
       const ours = await stacks.reserve(ids, reservationSeconds);
-      return ours.size === 0 ? new Map() : issue([...ours]);
+      return ours.size === 0 ? new Map<string, AcquisitionToken>() : await issue([...ours]);
     });
   }
 
@@ -108,7 +105,7 @@ export class AgentTokens {
       put: this.#put,
       lacking: this.#lacking,
       now: this.#context.now(),
-      lifeMs: lifeSecondsOf(this.#context) * 1000,
+      lifeMs: this.#lifeMs,
     });
     for (const view of provide) void this.#provide(toTokenJob(view), this.#renewed);
     for (const token of drop) void this.#drop(token);
@@ -130,10 +127,11 @@ export class AgentTokens {
   #forget(known: ReadonlySet<string>): void {
     const now = this.#context.now();
     for (const uid of this.#lacking) if (!known.has(uid) && !this.#busy.has(uid)) this.#lacking.delete(uid);
-    for (const [uid, { expiresAt }] of this.#put) if (!known.has(uid) && expiresAt < now) this.#put.delete(uid);
+    for (const [uid, { putAt, lifeMs }] of this.#put)
+      if (!known.has(uid) && putAt + lifeMs < now) this.#put.delete(uid);
   }
 
-  async #provide(job: TokenJob, tokens: Batch<IssuedToken>): Promise<void> {
+  async #provide(job: TokenJob, tokens: Batch<AcquisitionToken>): Promise<void> {
     if (this.#busy.has(job.uid)) return;
     if (!this.#put.has(job.uid)) this.#lacking.add(job.uid);
     const done = this.#retrying(job, tokens).finally(() => this.#busy.delete(job.uid));
@@ -141,7 +139,7 @@ export class AgentTokens {
     await done;
   }
 
-  async #retrying(job: TokenJob, tokens: Batch<IssuedToken>): Promise<void> {
+  async #retrying(job: TokenJob, tokens: Batch<AcquisitionToken>): Promise<void> {
     const { signal } = this.#abort;
     const deadline = performance.now() + BUDGET_MS;
     for (let pauseMs = FIRST_RETRY_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_RETRY_MS)) {
@@ -152,7 +150,7 @@ export class AgentTokens {
     }
   }
 
-  async #try(job: TokenJob, tokens: Batch<IssuedToken>): Promise<"done" | "failed"> {
+  async #try(job: TokenJob, tokens: Batch<AcquisitionToken>): Promise<"done" | "failed"> {
     const { metrics, limited, log, now } = this.#context;
     const about = { buildkiteJob: job.buildkiteJobId, job: job.name };
     if (now() < this.#forbiddenUntil) return "done";
@@ -172,7 +170,7 @@ export class AgentTokens {
     }
   }
 
-  async #store(job: TokenJob, { token, expiresAt }: IssuedToken, askedAt: number): Promise<"done" | "failed"> {
+  async #store(job: TokenJob, { token, expiresAt }: AcquisitionToken, askedAt: number): Promise<"done" | "failed"> {
     const { queue, metrics, limited, now } = this.#context;
     // Its turn came too late.
     if (now() < this.#forbiddenUntil || this.#abort.signal.aborted) return "done";
@@ -189,7 +187,7 @@ export class AgentTokens {
           job,
           secretUid: outcome.uid,
           putAt: askedAt,
-          expiresAt: expiresAt ?? askedAt + lifeSecondsOf(this.#context) * 1000,
+          lifeMs: trustedLifeMs(this.#lifeMs, expiresAt === undefined ? undefined : expiresAt - askedAt),
         });
         return "done";
       case "forbidden":
@@ -231,14 +229,9 @@ export class AgentTokens {
   }
 }
 
-interface IssuedToken {
-  readonly token: string;
-  /** Milliseconds since 1970, if Buildkite says so. */
-  readonly expiresAt?: number;
-}
-
-function lifeSecondsOf({ queue }: QueueContext): number {
-  return Math.min(queue.reservationSeconds, MAX_LIFE_SECONDS);
+/** By Buildkite's clock and ours, which may differ. */
+function trustedLifeMs(askedMs: number, saidMs = askedMs): number {
+  return Math.min(Math.max(saidMs, askedMs / 4), askedMs);
 }
 
 function ownLabels(labels: Readonly<Record<string, string>>): Record<string, string> {

@@ -38,7 +38,7 @@ export class JobEnsurer {
   readonly #context: QueueContext;
   readonly #state: Pick<QueueState, "claim" | "created" | "knows">;
   readonly #creator: Pick<JobCreator, "create" | "get">;
-  readonly #reservations: Pick<Reservations, "acquire" | "giveUp"> | undefined;
+  readonly #reservations: Pick<Reservations, "reserve" | "giveUp"> | undefined;
   readonly #tokens: Pick<AgentTokens, "created"> | undefined;
 
   /**
@@ -49,7 +49,7 @@ export class JobEnsurer {
     context: QueueContext,
     state: Pick<QueueState, "claim" | "created" | "knows">,
     creator: Pick<JobCreator, "create" | "get">,
-    reservations: Pick<Reservations, "acquire" | "giveUp"> | undefined,
+    reservations: Pick<Reservations, "reserve" | "giveUp"> | undefined,
     tokens?: Pick<AgentTokens, "created">,
   ) {
     this.#context = context;
@@ -122,8 +122,8 @@ export class JobEnsurer {
     if (this.#context.queue.mode === "queue") return { kind: "reserved" };
     if (this.#reservations === undefined) throw new Error("acquire mode without the Stacks API");
     try {
-      const token = await this.#reservations.acquire(wanted.buildkiteJob, budgetMs);
-      return { kind: token === undefined ? "not-reserved" : "reserved" };
+      const ours = await this.#reservations.reserve(wanted.buildkiteJob, budgetMs);
+      return { kind: ours ? "reserved" : "not-reserved" };
     } catch (error) {
       if (!(error instanceof OutsideError)) throw error;
       const { message: reason } = error;

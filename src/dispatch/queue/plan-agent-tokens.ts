@@ -10,13 +10,15 @@ import { isOver, type JobStanding } from "../buildkite/job.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import { isToBeTaken } from "./plan-acquire-mode.ts";
 
-/** A token that this process has put into a Job's Secret. Times are in milliseconds since 1970. */
+/** A token that this process has put into a Job's Secret. */
 export interface PutToken {
   readonly job: Pick<JobView, "name" | "uid">;
   /** The Secret's UID. */
   readonly secretUid: string;
+  /** Milliseconds since 1970. */
   readonly putAt: number;
-  readonly expiresAt: number;
+  /** How long it's valid from then on. */
+  readonly lifeMs: number;
 }
 
 /** What's known of a Job's Pod, besides what the Job's own status says. */
@@ -65,6 +67,9 @@ const KUBELET_RETRY_MS = 30_000;
  */
 const SUSPENDED_MS = 5000;
 
+/** How long the replica that created a Job has for its token, if nothing is known of its Pod. */
+const SURE_MS = 10_000;
+
 /** Plans the tokens of a pass. */
 export function planAgentTokens(input: AgentTokensInput): AgentTokensPlan {
   const { views, podOf, standings, put } = input;
@@ -91,11 +96,12 @@ function dueAt({ put, lacking, lifeMs }: AgentTokensInput, view: JobView, pod: A
   const own = put.get(view.uid);
   const missing = pod?.lacksSecret === true;
   if (own) {
-    const renewAt = own.putAt + (own.expiresAt - own.putAt) / 2;
+    const renewAt = own.putAt + own.lifeMs / 2;
     return missing ? Math.min(renewAt, own.putAt + KUBELET_RETRY_MS) : renewAt;
   }
   // The replica that created a suspended Job may be gone when it's resumed.
   if (missing || lacking.has(view.uid) || view.startedAt - view.createdAt > SUSPENDED_MS) return 0;
-  // The replica that created it gave it a token, or kubelet will say that there's none.
-  return view.createdAt + lifeMs / 2;
+  // The replica that created it gave it a token, or kubelet will say that there's none. If nothing
+  // is known of its Pod, nothing will.
+  return view.createdAt + (pod ? lifeMs / 2 : Math.min(lifeMs / 2, SURE_MS));
 }

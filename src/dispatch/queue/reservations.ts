@@ -28,7 +28,6 @@ export class Reservations {
   readonly #context: QueueContext;
   readonly #stacks: StacksApi;
   readonly #reserves: Batch<true>;
-  readonly #tokens: Batch<string>;
   /** Jobs that are reserved for us, as they were when we reserved them. */
   readonly #reserved = new Map<string, BuildkiteJob>();
   /** When reservations of ours end, in milliseconds since 1970. */
@@ -41,10 +40,6 @@ export class Reservations {
     this.#context = context;
     this.#stacks = stacks;
     this.#reserves = new Batch(batchGapMs, (ids) => this.#reserveAll(ids));
-    this.#tokens = new Batch(batchGapMs, async (ids) => {
-      const tokens = await stacks.issueTokens(ids, 3600);
-      return new Map(Array.from(tokens, ([id, { token }]) => [id, token]));
-    });
   }
 
   /** The jobs that are reserved for us, as far as we know. */
@@ -63,19 +58,6 @@ export class Reservations {
     const ours = await this.#within(budgetMs, () => this.#reserves.ask(id));
     if (ours === undefined) this.forget(id);
     return ours !== undefined;
-  }
-
-  /**
-   * Reserves a job as {@link reserve} does, and resolves to a token that lets an agent take it.
-   * Undefined if Buildkite didn't reserve it for us.
-   * @throws OutsideError if Buildkite can't be asked.
-   */
-  async acquire(buildkiteJob: BuildkiteJob, budgetMs: number): Promise<string | undefined> {
-    const deadline = performance.now() + budgetMs;
-    if (!(await this.reserve(buildkiteJob, budgetMs))) return undefined;
-    const token = await this.#within(deadline - performance.now(), () => this.#tokens.ask(buildkiteJob.id));
-    if (token === undefined) this.forget(buildkiteJob.id);
-    return token;
   }
 
   /** Call this when an agent has the job, or nobody needs it any more. */

@@ -23,7 +23,7 @@ function ensurerOf(
     create = () => Promise.reject(new Error("nothing should be created")),
     get = () => Promise.resolve(undefined),
   }: Partial<Creator>,
-  acquire: () => Promise<string | undefined> = () => Promise.resolve("token"),
+  reserve: () => Promise<boolean> = () => Promise.resolve(true),
 ) {
   const creator = { create, get };
   const [queue] = testConfig({ mode }, STACKS).queues;
@@ -36,7 +36,7 @@ function ensurerOf(
   const place: Place = { fill: (_deadline, create) => create(), release: () => undefined };
   const state = { claim: () => place, created: () => undefined, knows: () => false };
   const reservations: Reservations = {
-    acquire,
+    reserve,
     giveUp: (_planned, reason) => Promise.resolve(void givenUp.push(reason)),
   };
   const ensurer = new JobEnsurer(
@@ -62,7 +62,7 @@ test.each(["queue", "acquire"] as const)(
   "a bug isn't an outage: in %s mode it reaches the caller, and isn't logged as a failed reservation",
   async (mode) => {
     const bug = new TypeError("x is not a function");
-    const { ensure, logged } = ensurerOf(mode, { create: () => Promise.reject(bug) }, () => Promise.resolve("token"));
+    const { ensure, logged } = ensurerOf(mode, { create: () => Promise.reject(bug) });
     await expect(ensure()).rejects.toBe(bug);
     expect(logged()).toBe("");
   },
@@ -77,7 +77,7 @@ test("a job that can't be reserved because Buildkite is down is unavailable, and
 });
 
 test("a job that somebody else has reserved gets no Job", async () => {
-  const { ensure, count } = ensurerOf("acquire", {}, () => Promise.resolve(undefined));
+  const { ensure, count } = ensurerOf("acquire", {}, () => Promise.resolve(false));
   expect(await ensure()).toBe("not-reserved");
   expect(await count("not-reserved")).toBe("1");
 });
