@@ -18,7 +18,7 @@ export function dispatchCommand(): Command {
     .option("--check", "check the configuration, print the Job that each template makes, and exit", false);
   return runWithSettings(command, DISPATCH_SETTINGS, async (settings, { check }) => {
     if (check === true) {
-      const documents = describeJobs(settings.config).map((job) => `---\n${stringify(job)}`);
+      const documents = describeJobs(settings.config).map((job) => `---\n${stringify(job, { version: "1.1" })}`);
       process.stdout.write(documents.join(""));
     } else {
       await runDispatch(settings);

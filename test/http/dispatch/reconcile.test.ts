@@ -286,3 +286,17 @@ describe("in acquire mode", () => {
     expect(fake.calls.filter((call) => call.includes("batch-reserve")).length).toBeLessThan(jobs.length);
   });
 });
+
+test("queues whose names look alike have stacks, labels and limits of their own", async () => {
+  const [api, fake] = [await testApiServer(), await testBuildkite()];
+  const names = ["a/b", "a.b", "a-b"];
+  const queues = names.map((name) => ({ name, maxInFlight: 1 }));
+  await testDispatcher(api, testConfig({}, { queues, ...stacksOf(fake) }));
+  const jobs = names.map((queue) => fake.schedule({ queue }));
+  await expect.poll(() => api.jobs()).toHaveLength(3);
+  expect(api.jobs().map(({ metadata }) => metadata.name)).toEqual(
+    expect.arrayContaining(jobs.map(({ id }) => `buildkite-${id}`)),
+  );
+  expect(new Set(api.jobs().map(({ metadata }) => metadata.labels?.["curfew.sh/buildkite-queue"])).size).toBe(3);
+  expect(fake.stacks.size).toBe(3);
+});
