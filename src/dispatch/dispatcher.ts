@@ -4,9 +4,9 @@
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import type { Registry } from "prom-client";
 import { KubeClient } from "../kubernetes/client.ts";
-import { describeError, messageOf } from "../process/errors.ts";
 import { limitLog } from "../process/log-limiter.ts";
 import type { Logger } from "../process/log.ts";
+import type { Readiness } from "../process/ops-server.ts";
 import { watchClock } from "./buildkite/clock-skew.ts";
 import type { DispatchConfig } from "./config/dispatch-config.ts";
 import { JobCreator } from "./jobs/job-creator.ts";
@@ -14,6 +14,7 @@ import { JobMirror } from "./jobs/job-mirror.ts";
 import { JobsApi } from "./jobs/jobs-api.ts";
 import { SecretsApi } from "./jobs/secrets-api.ts";
 import { toLabelValue } from "./jobs/label-value.ts";
+import { createViewMetrics, logViewError, readinessOf, type View } from "./jobs/views.ts";
 import { createQueueMetrics } from "./queue/metrics.ts";
 import { createServedQueue, type ServedQueue } from "./queue/served-queue.ts";
 import { Deliveries } from "./webhook/deliveries.ts";
@@ -34,6 +35,10 @@ export interface DispatcherOptions {
 
 export interface Dispatcher {
   readonly port: number;
+  /** Whether it wants traffic. */
+  readonly readiness: () => Readiness;
+  /** Resolves once each view has been tried for a first time, but after `timeoutMs` at the latest. */
+  readonly untilTried: (timeoutMs: number) => Promise<void>;
   /**
    * Finishes what was started. Deregisters nothing at Buildkite, as other replicas use the same
    * stack key.
@@ -67,7 +72,7 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
     gapMs,
     batchGapMs: options.gapMs ?? BATCH_GAP_MS,
   };
-  const onClock = config.stacks ? watchClock(registry, limitLog(log)) : (): void => undefined;
+  const onClock = watchClock(registry, limited);
   const queues = new Map<string, ServedQueue>();
   const byLabel = new Map<string, ServedQueue>();
   const mirrors = new Map<string, JobMirror>();
@@ -93,15 +98,24 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
     log,
     limited,
     now,
+    onClock,
   });
   // Without the Stacks API nothing reads the mirrors, and the Role needs neither list nor watch.
   const loops = config.stacks ? [...mirrors.values(), ...[...queues.values()].flatMap(({ loop }) => loop ?? [])] : [];
+  const views: readonly View[] = config.stacks
+    ? Array.from(mirrors, ([namespace, follower]) => ({ namespace, kind: "Jobs", follower }))
+    : [];
+  createViewMetrics(registry, views);
   const running = Promise.all(loops.map((loop) => loop.run()));
   const stop = (): void => {
     for (const loop of loops) loop.stop();
   };
   return {
     port: server.port,
+    readiness: () => readinessOf(views),
+    async untilTried(timeoutMs) {
+      await Promise.all(views.map(({ follower }) => follower.untilTried(timeoutMs)));
+    },
     async drain(windowMs, deadlineMs) {
       await server.drain(windowMs, deadlineMs);
       stop();
@@ -120,7 +134,10 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
       onFinished: (view) => byLabel.get(view.queue)?.loop?.onJobFinished(view),
       onResumed: (view) => byLabel.get(view.queue)?.tokens?.resumed(view),
       onError: (error) => {
-        limited.warn(`view:${messageOf(error)}`, { namespace, ...describeError(error) }, "cannot list or watch Jobs");
+        logViewError(limited, { namespace, kind: "Jobs" }, error);
+      },
+      onRecovered: () => {
+        log.info({ namespace }, "sees Jobs again");
       },
     });
   }

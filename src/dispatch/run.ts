@@ -11,9 +11,12 @@ export async function runDispatch(settings: DispatchSettings): Promise<void> {
   await serve("dispatch", settings, (context) => startDispatch(settings, context));
 }
 
+/** How long the API server can take to show whether it lets the dispatcher see its namespaces. */
+const FIRST_LOOK_MS = 5000;
+
 /**
  * Ready even if Buildkite or the API server doesn't answer: without a ready replica, webhooks would
- * certainly be lost.
+ * certainly be lost. But not if the API server refuses what the dispatcher needs.
  */
 async function startDispatch(
   { config, host, port }: DispatchSettings,
@@ -23,8 +26,12 @@ async function startDispatch(
   kubeConfig.loadFromDefault();
   const dispatcher = await startDispatcher({ config, kubeConfig, registry, log, host, port });
   onEnd(dispatcher.close);
-  setReadiness(() => ({ ready: true }));
+  await dispatcher.untilTried(FIRST_LOOK_MS);
+  setReadiness(dispatcher.readiness);
   const queues = config.queues.map(({ name, mode }) => `${name} (${mode})`);
-  log.info({ port: dispatcher.port, opsPort, queues, reconcile: config.stacks !== undefined }, "ready");
+  const about = { port: dispatcher.port, opsPort, queues, reconcile: config.stacks !== undefined };
+  const readiness = dispatcher.readiness();
+  if (readiness.ready) log.info(about, "ready");
+  else log.error({ ...about, reason: readiness.reason }, "not ready yet");
   return dispatcher.drain;
 }

@@ -151,6 +151,8 @@ export interface Sink<T> {
 export interface FollowerOptions {
   /** Called when a list or a watch fails. */
   readonly onError: (error: unknown) => void;
+  /** Called when both succeed again. */
+  readonly onRecovered?: () => void;
   /** The least time from one list to the next. It's doubled for each failure in a row. */
   readonly retryMs?: number;
 }
@@ -165,6 +167,7 @@ export class Follower<T extends KubeObject> {
   readonly #options: FollowerOptions;
   readonly #abort = new AbortController();
   readonly #firstList = Promise.withResolvers<true>();
+  readonly #firstTry = Promise.withResolvers<true>();
   #running = false;
   #synced = false;
   #failures = 0;
@@ -198,15 +201,12 @@ export class Follower<T extends KubeObject> {
 
   /** Resolves to whether a first list came within `timeoutMs`. */
   async untilSynced(timeoutMs: number): Promise<boolean> {
-    if (this.#synced) return true;
-    const abort = new AbortController();
-    const { signal } = abort;
-    const late = setTimeout(timeoutMs, this.#synced, { signal, ref: false }).catch(() => this.#synced);
-    try {
-      return await Promise.race([this.#firstList.promise, late]);
-    } finally {
-      abort.abort();
-    }
+    return await isWithin(timeoutMs, this.#firstList.promise);
+  }
+
+  /** Resolves to whether a first list came, or failed, within `timeoutMs`. */
+  async untilTried(timeoutMs: number): Promise<boolean> {
+    return await isWithin(timeoutMs, this.#firstTry.promise);
   }
 
   /** Lists and watches until {@link stop}. Never rejects. */
@@ -222,6 +222,7 @@ export class Follower<T extends KubeObject> {
         if (stopped()) return;
         this.#failures++;
         if (error instanceof KubeRefusedError) this.#refusal = error;
+        this.#firstTry.resolve(true);
         this.#options.onError(error);
       }
       const pauseMs = this.#pauseMs() - (performance.now() - began);
@@ -248,9 +249,11 @@ export class Follower<T extends KubeObject> {
     for (const name of before) if (!seen.has(name)) this.#sink.delete(name);
     this.#synced = true;
     this.#firstList.resolve(true);
+    this.#firstTry.resolve(true);
     // When the watch ends, there's a new list. That removes objects that were added after their
     // deletion had been reported, and helps if the version is too old (410 Gone).
     const events = await this.#source.watch(version, signal);
+    if (this.#failures > 0) this.#options.onRecovered?.();
     this.#failures = 0;
     this.#refusal = undefined;
     for await (const event of events) {
@@ -265,5 +268,15 @@ export class Follower<T extends KubeObject> {
     const { retryMs = 1000 } = this.#options;
     const pauseMs = Math.min(retryMs * 2 ** Math.min(this.#failures, 10), Math.max(LONGEST_PAUSE_MS, retryMs));
     return this.#failures === 0 ? retryMs : pauseMs * (0.75 + Math.random() / 4);
+  }
+}
+
+async function isWithin(timeoutMs: number, promise: Promise<true>): Promise<boolean> {
+  const abort = new AbortController();
+  const late = setTimeout(timeoutMs, false, { signal: abort.signal, ref: false }).catch(() => false);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    abort.abort();
   }
 }

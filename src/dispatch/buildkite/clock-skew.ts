@@ -14,7 +14,7 @@ const WARN_MS = 60_000;
 export function watchClock(registry: Registry, limited: Pick<LimitedLog, "warn">): (skewMs: number) => void {
   const skew = new Gauge({
     name: "curfew_dispatch_clock_skew_seconds",
-    help: "How far this machine's clock is ahead of Buildkite's, by the last answer; negative if it's behind.",
+    help: "How far this machine's clock is ahead of Buildkite's, by its last answer or delivery; negative if it's behind.",
     registers: [registry],
   });
   return (skewMs) => {

@@ -3,7 +3,7 @@
  * them again. The loop makes sure that no job is lost, and works without webhooks, too.
  */
 import { setTimeout } from "node:timers/promises";
-import { describeError } from "../../process/errors.ts";
+import { describeError, messageOf } from "../../process/errors.ts";
 import { WakeUp } from "../../process/wake-up.ts";
 import { StacksError } from "../buildkite/stacks-error.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
@@ -63,7 +63,7 @@ export class ReconcileLoop {
 
   /** Runs one pass. Resolves to its error if it fails. */
   async #runOnce(): Promise<unknown> {
-    const { metrics, log } = this.#context;
+    const { metrics, log, limited } = this.#context;
     try {
       this.#lastOutcome = await this.#pass();
       metrics.passed("done");
@@ -75,7 +75,8 @@ export class ReconcileLoop {
       this.#failures++;
       this.#lastOutcome = "left-over";
       metrics.passed("failed");
-      log.warn({ ...describeError(error), failures: this.#failures }, "a reconcile pass failed");
+      const about = { ...describeError(error), failures: this.#failures };
+      limited.warn(`pass:${messageOf(error)}`, about, "a reconcile pass failed");
       return error;
     }
   }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
-import type { ApiServer } from "../../../sim/api-server/api-server.ts";
+import type { ApiServer, Fault } from "../../../sim/api-server/api-server.ts";
 import { testApiServer } from "../../support/dispatch/dispatcher.ts";
 import { deliver, webhookPayload } from "../../../sim/buildkite/webhook.ts";
 
@@ -64,9 +64,14 @@ test("reports all problems of the command line and the file at once, and exits w
   expect(stderr().trim().split("\n")).toHaveLength(3);
 });
 
-/** A dispatcher that's ready. */
-async function serving(): Promise<Running & { api: ApiServer; url: string; ops: string }> {
+/** A dispatcher that has started. `logged`: what shows that. */
+async function serving(
+  config = CONFIG,
+  logged = '"ready"',
+  fault?: ApiServer["fault"],
+): Promise<Running & { api: ApiServer; url: string; ops: string }> {
   const api = await testApiServer();
+  if (fault) api.fault = fault;
   const folder = mkdtempSync(join(tmpdir(), "curfew-kubeconfig-"));
   const kubeconfig = join(folder, "config");
   writeFileSync(kubeconfig, api.kubeconfig);
@@ -74,12 +79,12 @@ async function serving(): Promise<Running & { api: ApiServer; url: string; ops: 
     rmSync(folder, { recursive: true });
   });
   const args = ["--host", "127.0.0.1", "--port", "0", "--ops-port", "0", "--drain-seconds", "0"];
-  const running = run(CONFIG, args, { KUBECONFIG: kubeconfig });
+  const running = run(config, args, { KUBECONFIG: kubeconfig });
   const ready = (): { port: number; opsPort: number } | undefined => {
     const line = running
       .stdout()
       .split("\n")
-      .find((text) => text.includes('"ready"'));
+      .find((text) => text.includes(logged));
     return line === undefined ? undefined : (JSON.parse(line) as { port: number; opsPort: number });
   };
   await expect.poll(ready, { timeout: 60_000 }).toBeDefined();
@@ -126,4 +131,17 @@ test("ends at once at a second SIGTERM, even if a request hangs", async () => {
   expect(await exit).toBe(143);
   expect(await hanging).toBe("cut");
   expect(stdout()).toContain("ended at once by a second signal");
+}, 90_000);
+
+test("isn't ready if it may not see its Jobs, says why, and is ready by itself once it may", async () => {
+  const stacks = "stacks: { agentToken: { env: SECRET }, endpoint: 'http://127.0.0.1:9' }\n";
+  const forbidden: Fault = { kind: "status", code: 403, message: "jobs.batch is forbidden" };
+  const { api, ops, stdout } = await serving(CONFIG + stacks, '"not ready yet"', () => forbidden);
+  const readyz = await fetch(`${ops}/readyz`);
+  expect(readyz.status).toBe(503);
+  expect(await readyz.text()).toContain("cannot list Jobs in buildkite: 403 jobs.batch is forbidden: check that");
+  expect((await fetch(`${ops}/healthz`)).status).toBe(200);
+  expect(stdout()).toContain("cannot see Jobs: check that the namespace buildkite exists");
+  api.fault = () => undefined;
+  await expect.poll(async () => (await fetch(`${ops}/readyz`)).status, { timeout: 30_000 }).toBe(200);
 }, 90_000);

@@ -9,7 +9,7 @@ import { KubeClient } from "../../../src/kubernetes/client.ts";
 import { listWatchOf } from "../../../src/kubernetes/list-watch.ts";
 import type { AgentJob } from "../../../src/dispatch/jobs/plan-agent-job.ts";
 import { listen } from "../../../src/http/listen.ts";
-import type { Fault } from "../../../sim/api-server/api-server.ts";
+import type { ApiServer, Fault } from "../../../sim/api-server/api-server.ts";
 import {
   stacksOf,
   testApiServer,
@@ -85,6 +85,58 @@ describe("a Job that is refused", () => {
     // Once is enough, since the job is over.
     await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(4);
     expect(fake.calls.filter((call) => call.endsWith("/finish"))).toHaveLength(1);
+  });
+});
+
+test.each<[string, number, Fault]>([
+  ["are refused", 1, { kind: "status", code: 422, message: "spec.template: Required value" }],
+  ["are forbidden", 1, { kind: "status", code: 403, message: 'User "x" cannot create resource "jobs"' }],
+  // It can be down in several ways: no answer, half of one, or no turn.
+  ["find no API server", 4, { kind: "hang-up" }],
+])("a hundred creations that %s are %i lines in the log at most, without a stack", async (_what, most, fault) => {
+  const api = await testApiServer();
+  const dispatcher = await testDispatcher(api, testConfig({}, { webhook: { requestBudgetSeconds: 1 } }));
+  api.fault = ({ name }) =>
+    fault.kind === "status" ? { ...fault, message: `jobs.batch "${name ?? ""}": ${fault.message ?? ""}` } : fault;
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () => dispatcher.send("job.scheduled", { id: randomUUID() })),
+  );
+  expect(answers.every(({ status }) => status >= 500)).toBe(true);
+  expect(dispatcher.log().trim().split("\n").length).toBeLessThanOrEqual(most);
+  expect(dispatcher.log()).not.toContain('"stack"');
+});
+
+describe("a Job of our name that isn't ours", () => {
+  const foreign = (name: string, labels: Record<string, string> = {}) => ({
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: { name, namespace: "buildkite", labels },
+    spec: { template: { spec: { containers: [{ name: "a", image: "a" }] } } },
+  });
+  const create = async (api: ApiServer, job: { metadata: { namespace: string } }): Promise<void> => {
+    const url = `${api.url}/apis/batch/v1/namespaces/${job.metadata.namespace}/jobs`;
+    expect((await fetch(url, { method: "POST", body: JSON.stringify(job) })).status).toBe(201);
+  };
+
+  test("is told to Buildkite and the log, and counted", async () => {
+    const api = await testApiServer();
+    const dispatcher = await testDispatcher(api, testConfig());
+    const id = randomUUID();
+    await create(api, foreign(`buildkite-${id}`));
+    const answer = await dispatcher.send("job.scheduled", { id });
+    expect(answer).toEqual({ status: 500, body: { outcome: "refused", reason: "name-taken" } });
+    expect(dispatcher.log()).toContain("find out who did, and delete it");
+    expect(await dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "name-taken" })).toBe(1);
+  });
+
+  test.each(["queue", "acquire"] as const)("ends its Buildkite job with the reason, in %s mode", async (mode) => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const job = fake.schedule();
+    await create(api, foreign(`buildkite-${job.id}`, { "curfew.sh/buildkite-job": randomUUID() }));
+    const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
+    await expect.poll(() => job.state).toBe("finished");
+    expect(job.detail).toContain(`The name buildkite-${job.id} in the namespace buildkite is taken`);
+    expect(await dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "name-taken" })).toBeGreaterThan(0);
   });
 });
 

@@ -92,6 +92,7 @@ test("names the field, but not its content, if a job's UUID is invalid", async (
   expect(dispatcher.log()).not.toContain("secrets");
 });
 
+const TEMPLATE = { spec: { template: { spec: { containers: [{ name: "agent", image: "a" }] } } } };
 const BODY = JSON.stringify({ event: "ping" });
 const NOW = Math.floor(Date.now() / 1000);
 
@@ -113,6 +114,51 @@ test.each([
   expect(refused.status).toBe(status);
   expect(refused.body).toHaveProperty("error");
   expect((await post(dispatcher.url, BODY)).status).toBe(200);
+});
+
+test.each([
+  ["behind", 400, "was signed 400 s in the future", -400],
+  ["ahead", -400, "was signed 400 s ago", 400],
+])("a clock that's %s says so to Buildkite, in the log and in the metrics", async (_what, offset, text, skew) => {
+  const dispatcher = await testDispatcher(await testApiServer(), testConfig());
+  const timestamp = Math.floor(Date.now() / 1000) + offset;
+  const { status, body } = await post(dispatcher.url, BODY, {
+    "x-buildkite-signature": signatureOf(SECRET, timestamp, BODY),
+  });
+  expect(status).toBe(401);
+  // It may take a second until it's checked.
+  const pattern = new RegExp(text.replace("400", "(399|40\\d)"));
+  expect(JSON.stringify(body)).toMatch(pattern);
+  expect(JSON.stringify(body)).toContain("check the clock");
+  expect(dispatcher.log()).toMatch(pattern);
+  expect(Math.abs((await dispatcher.metric("curfew_dispatch_clock_skew_seconds")) - skew)).toBeLessThan(10);
+});
+
+test("a forged signature says nothing about the clock", async () => {
+  const dispatcher = await testDispatcher(await testApiServer(), testConfig());
+  const { status, body } = await post(dispatcher.url, BODY, {
+    "x-buildkite-signature": signatureOf("guess", 1, BODY),
+  });
+  expect({ status, body }).toEqual({ status: 401, body: { error: "signature-mismatch" } });
+  expect(await dispatcher.metric("curfew_dispatch_clock_skew_seconds")).toBe(0);
+});
+
+test("the log names the tags that no template serves, once, cleaned and cut", async () => {
+  const dispatcher = await testDispatcher(
+    await testApiServer(),
+    testConfig({ templates: [{ tags: { size: "large" }, template: TEMPLATE }] }),
+  );
+  const rules = ["queue=kubernetes", "gpu=true", `note=a\n\u202eb${"x".repeat(1000)}`];
+  for (let index = 0; index < 3; index++) await dispatcher.send("job.scheduled", { id: randomUUID(), rules });
+  const lines = dispatcher.log().split("\n");
+  const unserved = lines.filter((line) => line.includes("unserved-tags"));
+  expect(unserved).toHaveLength(1);
+  expect(JSON.parse(unserved[0] ?? "")).toMatchObject({
+    level: "warn",
+    queue: "kubernetes",
+    tags: ["gpu=true", `note=a b${"x".repeat(91)}`],
+    templates: [["size=large"], []],
+  });
 });
 
 test("accepts a delivery signed with either of two secrets", async () => {

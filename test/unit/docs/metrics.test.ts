@@ -11,6 +11,7 @@ import type { Decision } from "../../../src/admission/review.ts";
 import { watchClock } from "../../../src/dispatch/buildkite/clock-skew.ts";
 import type { WebhookEvent } from "../../../src/dispatch/buildkite/event.ts";
 import type { RejectReason } from "../../../src/dispatch/buildkite/signature.ts";
+import { createViewMetrics } from "../../../src/dispatch/jobs/views.ts";
 import { createQueueMetrics, type EnsureOutcomeKind } from "../../../src/dispatch/queue/metrics.ts";
 import type { Route } from "../../../src/dispatch/queue/route.ts";
 import { createDeliveryMetrics, type DeliveryOutcome } from "../../../src/dispatch/webhook/metrics.ts";
@@ -63,11 +64,12 @@ test.each<[string, readonly Metric[]]>([
   ["curfew certs", metricsOf(createCertsMetrics)],
   [
     "curfew dispatch",
-    metricsOf((registry) => [
-      createDeliveryMetrics(registry),
-      createQueueMetrics(registry, [], Date.now),
-      watchClock(registry, { warn: () => undefined }),
-    ]),
+    metricsOf((registry) => {
+      createDeliveryMetrics(registry);
+      createQueueMetrics(registry, [], Date.now);
+      watchClock(registry, { warn: () => undefined });
+      createViewMetrics(registry, []);
+    }),
   ],
 ])("docs/metrics.md has exactly the metrics of %s, with their types and labels", (process, metrics) => {
   const actual = metrics.map(({ name, type, labelNames }) => ({ name, type, labelNames: [...labelNames] }));

@@ -10,6 +10,8 @@ import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { createCertsMetrics } from "../../../certs/metrics.ts";
 import { createAdmissionMetrics } from "../../../src/admission/metrics.ts";
+import { watchClock } from "../../../src/dispatch/buildkite/clock-skew.ts";
+import { createViewMetrics } from "../../../src/dispatch/jobs/views.ts";
 import { createQueueMetrics } from "../../../src/dispatch/queue/metrics.ts";
 import { createDeliveryMetrics } from "../../../src/dispatch/webhook/metrics.ts";
 import { createRegistry } from "../../../src/process/metrics.ts";
@@ -45,6 +47,8 @@ const metrics = new Map<string, readonly string[]>();
   createCertsMetrics(registry);
   createDeliveryMetrics(registry);
   createQueueMetrics(registry, [], Date.now);
+  createViewMetrics(registry, []);
+  watchClock(registry, { warn: () => undefined });
   // prom-client's types lack the metric's labelNames, which are needed here.
   for (const { name, labelNames, type } of registry.getMetricsAsArray() as unknown as {
     name: string;
