@@ -18,6 +18,17 @@ export interface PaceAnswer {
   readonly pauseMs?: number | undefined;
 }
 
+/** Time and chance, as the pace sees them. */
+export interface PaceClock {
+  /** Milliseconds of a clock that never jumps. */
+  readonly now: () => number;
+  readonly sleep: (ms: number) => Promise<unknown>;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+const CLOCK: PaceClock = { now: () => performance.now(), sleep: (ms) => setTimeout(ms), random: Math.random };
+
 /** A longer pause must be a mistake, and until it's over nobody would look at what waits. */
 export const LONGEST_PAUSE_MS = 60_000;
 
@@ -25,18 +36,21 @@ export const LONGEST_PAUSE_MS = 60_000;
 const WINDOW_MS = 1000;
 /** A rollout has three replicas. A little less than a third each, because they aren't in step. */
 const START = 0.3;
+/** The fewer calls fit into a second, the likelier it is that two replicas' calls come together. */
+const SMALL_LIMIT = 5;
+const SMALL_START = 0.2;
 /** Each call that waited for its turn and succeeded makes the pace this much faster. */
 const FASTER = 1.03;
 /** If hardly any calls are left in the current second, others call as well. */
 const SLOWER = 0.9;
-/** With fewer calls a second than this, what's left of them says nothing. */
-const SMALL_LIMIT = 5;
-/** As slow as it gets: a call in ten seconds. */
-const SLOWEST_PER_SECOND = 0.1;
+const FEW_LEFT = 0.15;
+/** As slow as it gets: a call in twenty seconds. */
+const SLOWEST_PER_SECOND = 0.05;
 /** After so long without a call, what was learned about the other replicas' pace is old. */
 const FORGET_MS = 5000;
 
 export class Pace {
+  readonly #clock: PaceClock;
   #limit: number;
   /** Calls a second. */
   #rate: number;
@@ -49,9 +63,10 @@ export class Pace {
   #waited = false;
 
   /** @param limit the documented limit, in calls a second. It counts until an answer has one. */
-  constructor(limit: number) {
+  constructor(limit: number, clock: PaceClock = CLOCK) {
     this.#limit = limit;
-    this.#rate = limit * START;
+    this.#rate = startFor(limit);
+    this.#clock = clock;
   }
 
   /**
@@ -67,45 +82,49 @@ export class Pace {
   /** Learns from the answer to a call. */
   learn({ code, limit, remaining, pauseMs }: PaceAnswer): void {
     if (limit !== undefined && limit > 0 && limit !== this.#limit) {
-      this.#rate *= limit / this.#limit;
+      this.#rate = Math.min((this.#rate * limit) / this.#limit, startFor(limit));
       this.#limit = limit;
       this.#next = this.#lastTurn + 1000 / this.#rate;
     }
     if (code === 429) this.#halve();
-    else if (remaining !== undefined && this.#limit >= SMALL_LIMIT && remaining < this.#limit * 0.15)
+    else if (remaining !== undefined && this.#limit >= SMALL_LIMIT && remaining < this.#limit * FEW_LEFT)
       this.#rate *= SLOWER;
     else if (code >= 200 && code < 300 && this.#waited) this.#rate *= FASTER;
     this.#rate = Math.min(Math.max(this.#rate, this.#limit / 100, SLOWEST_PER_SECOND), this.#limit);
-    // Never sooner than Buildkite asks for, and not in step with the replicas that it asked, too.
     if (pauseMs === undefined) return;
-    const until = performance.now() + pauseMs + (Math.random() * 1000) / this.#rate;
-    this.#pausedUntil = Math.max(this.#pausedUntil, until);
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.now() + pauseMs);
+    // Not in step with the replicas that were asked to wait, too.
+    this.#next = Math.max(this.#next, this.#pausedUntil + (this.#clock.random() * 1000) / this.#rate);
   }
 
   /** Once a second at most: several calls of one burst can be refused together. */
   #halve(): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     if (now - this.#halvedAt < WINDOW_MS) return;
     this.#halvedAt = now;
     this.#rate /= 2;
   }
 
   async #take(patienceMs: number): Promise<number> {
-    const start = performance.now();
-    if (start - this.#lastTurn > FORGET_MS) this.#rate = Math.min(this.#rate, this.#limit * START);
+    const start = this.#clock.now();
+    if (start - this.#lastTurn > FORGET_MS) this.#rate = Math.min(this.#rate, startFor(this.#limit));
     this.#waited = this.#next > start;
-    for (let now = start; ; now = performance.now()) {
+    for (let now = start; ; now = this.#clock.now()) {
       const pauseMs = this.#pausedUntil - now;
       if (pauseMs > patienceMs) return pauseMs;
       const waitMs = Math.max(pauseMs, this.#next - now);
       if (waitMs <= 0) {
         this.#lastTurn = now;
         // Longer by up to a third, so that replicas don't get in step.
-        this.#next = now + (1000 / this.#rate) * (1 + Math.random() / 3);
+        this.#next = now + (1000 / this.#rate) * (1 + this.#clock.random() / 3);
         return 0;
       }
       // Not the whole wait at once: an answer can change it.
-      await setTimeout(Math.min(waitMs, 250));
+      await this.#clock.sleep(Math.min(waitMs, 250));
     }
   }
+}
+
+function startFor(limit: number): number {
+  return limit * (limit < SMALL_LIMIT ? SMALL_START : START);
 }

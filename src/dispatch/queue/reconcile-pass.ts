@@ -59,6 +59,7 @@ export class ReconcilePass {
   readonly #context: QueueContext;
   readonly #parts: PassParts;
   #registered = false;
+  #lastOutcome: PassOutcome = "done";
 
   constructor(context: QueueContext, parts: PassParts) {
     this.#context = context;
@@ -72,7 +73,8 @@ export class ReconcilePass {
    */
   async run(): Promise<PassOutcome> {
     try {
-      return await this.#run();
+      this.#lastOutcome = await this.#run();
+      return this.#lastOutcome;
     } catch (error) {
       // Buildkite forgets deregistered stacks, and registering one again is harmless.
       if (error instanceof StacksError && error.code === 404) this.#registered = false;
@@ -86,7 +88,8 @@ export class ReconcilePass {
       await stacks.register();
       this.#registered = true;
     }
-    await waitingJobs.read(READ_BUDGET_MS);
+    // What was left to this pass is known already.
+    await waitingJobs.read(this.#lastOutcome === "more" ? 0 : READ_BUDGET_MS);
     state.setPaused(waitingJobs.paused);
     // The listing alone shows Buildkite that the queue is served. As long as the Jobs aren't known,
     // nothing can be planned.
