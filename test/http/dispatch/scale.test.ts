@@ -25,7 +25,7 @@ function many<T>(count: number, make: (index: number) => T): T[] {
 }
 
 /** Jobs that have waited for a while, each a moment longer than the next one. */
-function scheduleMany(fake: FakeBuildkite, count: number, priorityOf = (_index: number): number => 0) {
+function scheduleMany(fake: FakeBuildkite, count: number, priorityOf: (index: number) => number = () => 0) {
   const oldest = Date.now() - 60_000;
   return many(count, (index) => fake.schedule({ scheduledAt: oldest + index, priority: priorityOf(index) }));
 }
@@ -61,11 +61,11 @@ test.each(MODES)("in %s mode, the most urgent of 12,000 jobs get the Jobs there'
 
 test("three replicas that share a stack give 2,000 jobs their Jobs within Buildkite's limits", LONG, async () => {
   const [api, fake] = [await testApiServer(), await testBuildkite(Date.now, DOCUMENTED)];
-  const config = testConfig({ mode: "acquire" }, stacksOf(fake));
+  const config = testConfig({ mode: "acquire" }, { webhook: { requestBudgetSeconds: 8 }, ...stacksOf(fake) });
   const replicas: TestDispatcher[] = [];
   for (let count = 0; count < 3; count++) replicas.push(await testDispatcher(api, config));
   const jobs = many(2000, () => fake.schedule());
-  const sending = jobs.map((job, index) => replicas[index % 3]?.send("job.scheduled", job));
+  const sending = jobs.map(async (job, index) => replicas[index % 3]?.send("job.scheduled", job));
   await expect.poll(() => api.jobs().length, POLL).toBe(jobs.length);
   await Promise.all(sending);
   expect(jobs.filter(({ id }) => api.timesCreated(`buildkite-${id}`) !== 1)).toEqual([]);
