@@ -23,6 +23,7 @@ export const BUILDKITE_JOB_ANNOTATION = "curfew.sh/buildkite-job";
 const MAX_NOTE_LENGTH = 2048;
 /** The key of an agent's token in the Secret that's named after its Job. */
 export const TOKEN_KEY = "token";
+export const JOB_NAME_PREFIX = "buildkite-";
 /** agent-stack-k8s uses the same name, so tools that look for it find it. */
 const BUILD_URL_ANNOTATION = "buildkite.com/build-url";
 
@@ -58,7 +59,7 @@ export interface AgentJob {
  * two Jobs for one attempt.
  */
 export function agentJobName(buildkiteJobId: string, attempt: number): string {
-  return `buildkite-${buildkiteJobId}${attempt > 1 ? `-${attempt}` : ""}`;
+  return `${JOB_NAME_PREFIX}${buildkiteJobId}${attempt > 1 ? `-${attempt}` : ""}`;
 }
 
 /**

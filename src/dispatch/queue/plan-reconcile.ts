@@ -1,11 +1,42 @@
 /** What the plans of both modes share. Pure. */
 import type { BuildkiteJob } from "../buildkite/job.ts";
+import type { TaggedTemplate } from "../config/dispatch-config.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 
 /** A Job to create. */
 export interface PlannedJob {
   readonly buildkiteJob: BuildkiteJob;
   readonly attempt: number;
+}
+
+/** A Buildkite job and the template that serves it. */
+export interface RoutedJob {
+  readonly buildkiteJob: BuildkiteJob;
+  readonly template: TaggedTemplate;
+}
+
+/** A Job whose agent doesn't start. */
+export interface StuckJob {
+  readonly view: JobView;
+  /** Why, in sentences for people who look at the build. */
+  readonly reason: string;
+  /** Whether it's time to give up. */
+  readonly isFinal: boolean;
+}
+
+/** A Buildkite job that can't be run. */
+export interface GivenUpJob extends PlannedJob {
+  /** For people who look at the build. */
+  readonly reason: string;
+  /** Its Job, if that's still there and must go. */
+  readonly view?: JobView;
+}
+
+/** Gives up on the Buildkite job that a stuck Job is for. */
+export function giveUpOn({ view, reason }: StuckJob, routed?: RoutedJob): GivenUpJob {
+  // Its id is enough to finish it.
+  const buildkiteJob = routed?.buildkiteJob ?? view.buildkiteJob ?? { id: view.buildkiteJobId, rules: [], priority: 0 };
+  return { buildkiteJob, attempt: view.attempt, reason, view };
 }
 
 const LONGEST_RETRY_MS = 300_000;

@@ -2,8 +2,10 @@ import { describe, expect, test } from "vitest";
 import type { BuildkiteJob, JobStanding } from "../../../../src/dispatch/buildkite/job.ts";
 import type { JobView } from "../../../../src/dispatch/jobs/job-mirror.ts";
 import { planAcquireMode, type AcquireModePlan } from "../../../../src/dispatch/queue/plan-acquire-mode.ts";
-import { planQueueMode } from "../../../../src/dispatch/queue/plan-queue-mode.ts";
-import { inOrder } from "../../../../src/dispatch/queue/plan-reconcile.ts";
+import { planQueueMode, type QueueModePlan } from "../../../../src/dispatch/queue/plan-queue-mode.ts";
+import { inOrder, type StuckJob } from "../../../../src/dispatch/queue/plan-reconcile.ts";
+import { routeInQueue } from "../../../../src/dispatch/queue/route.ts";
+import { testConfig } from "../../../support/dispatch/config.ts";
 
 const NOW = 1_000_000;
 const RETRY = 1000;
@@ -41,15 +43,48 @@ test("serves the higher priority first, then the job that has waited longer", ()
   expect(inOrder(jobs).map(({ id }) => id)).toEqual(["a", "b", "c", "d"]);
 });
 
+const stuckJobs = (...jobs: (JobView | readonly [JobView, "final"])[]): Map<string, StuckJob> =>
+  new Map(
+    jobs.map((one) => {
+      const [stuck, isFinal] = "name" in one ? [one, false] : [one[0], true];
+      return [stuck.name, { view: stuck, reason: `${stuck.name} can't start`, isFinal }];
+    }),
+  );
+
 describe("queue mode", () => {
-  const plan = (waiting: string[], views: JobView[], standings: Record<string, JobStanding> = {}): string[] => {
-    const input = {
-      waiting: waiting.map((id) => job(id)),
+  const template = { spec: { template: { spec: { containers: [{ name: "agent" }] } } } };
+  const [queue] = testConfig({
+    templates: [
+      { tags: { size: "large" }, template },
+      { tags: { size: "large", gpu: "yes" }, template },
+    ],
+  }).queues;
+  if (!queue) throw new Error("no queue");
+  const routed = (buildkiteJob: BuildkiteJob) => {
+    const route = routeInQueue(queue, buildkiteJob);
+    if (route.kind !== "queue") throw new Error(route.reason);
+    return { buildkiteJob, template: route.template };
+  };
+  const planOf = (
+    waiting: readonly (string | BuildkiteJob)[],
+    views: readonly JobView[],
+    standings: Record<string, JobStanding> = {},
+    stuck: ReadonlyMap<string, StuckJob> = new Map(),
+  ): QueueModePlan =>
+    planQueueMode({
+      waiting: waiting.map((one) => routed(typeof one === "string" ? job(one) : one)),
       views,
       standings: new Map(Object.entries(standings)),
+      stuck,
+      templateOf: ({ buildkiteJob }) => routed(buildkiteJob ?? job("")).template,
+      serves: ({ tags }, { buildkiteJob: { rules } }) =>
+        rules.every((rule) => tags[rule.split("=")[0] ?? ""] !== undefined),
       now: NOW,
-    };
-    const planned = planQueueMode({ ...input, idleTimeoutMs: 60_000, retryMs: RETRY });
+      idleTimeoutMs: 60_000,
+      retryMs: RETRY,
+    });
+  const plan = (...args: Parameters<typeof planOf>): string[] => {
+    const planned = planOf(...args);
     const names = planned.create.map(({ buildkiteJob, attempt }) => `${buildkiteJob.id}-${attempt}`);
     return planned.postponed > 0 ? [...names, `${planned.postponed} postponed`] : names;
   };
@@ -106,13 +141,72 @@ describe("queue mode", () => {
   });
 
   test("makes none for a job that got its agent after it was listed", () => {
-    expect(plan(["a"], [finished("a", 50_000)], { a: "held" })).toEqual(["1 postponed"]);
+    expect(plan(["a"], [finished("a", 50_000)], { a: "held" })).toEqual([]);
+  });
+
+  describe("a Job whose Pod isn't ready counts as an agent for another job", () => {
+    const old = view("a", { createdAt: NOW - 61_000 });
+    const young = view("a", { createdAt: NOW - 59_000 });
+
+    test("only for a minute, so that a Pod that hangs lets no other job starve", () => {
+      expect(plan(["b"], [young], { a: "dropped" })).toEqual([]);
+      expect(plan(["b"], [old], { a: "dropped" })).toEqual(["b-1"]);
+    });
+
+    test("but not if it's known to be stuck", () => {
+      expect(plan(["b"], [young], { a: "dropped" }, stuckJobs(young))).toEqual(["b-1"]);
+    });
+
+    test("but not if its agent lacks a tag that the job asks for", () => {
+      const large = job("b", { rules: ["size=large"] });
+      expect(plan([large], [young], { a: "dropped" })).toEqual(["b-1"]);
+      expect(plan([large], [{ ...young, buildkiteJob: job("a", { rules: ["size=large"] }) }])).toEqual([]);
+      expect(plan([large], [{ ...young, buildkiteJob: job("a", { rules: ["size=large", "gpu=yes"] }) }])).toEqual([]);
+    });
+
+    test("and is left to jobs that can take no other", () => {
+      const [large, gpu] = [["size=large"], ["size=large", "gpu=yes"]];
+      const views = [
+        view("x", { createdAt: NOW, buildkiteJob: job("x", { rules: gpu }) }),
+        view("y", { createdAt: NOW, buildkiteJob: job("y", { rules: large }) }),
+      ];
+      expect(plan([job("a", { rules: large }), job("b", { rules: gpu })], views)).toEqual([]);
+    });
+  });
+
+  test("an agent that can't take the first job is left to the next one", () => {
+    const views = [view("x", { createdAt: NOW, buildkiteJob: job("x", { rules: ["size=large"] }) })];
+    expect(plan(["a"], views)).toEqual([]);
+    expect(plan([job("b", { rules: ["size=large", "gpu=yes"] }), "a"], views)).toEqual(["b-1"]);
+  });
+
+  test("gives up on a job whose own Job won't ever have an agent, and makes no other Job for it", () => {
+    const stuck = view("a", { attempt: 2 });
+    const { create, giveUp, remove } = planOf(["a"], [stuck], { a: "waiting" }, stuckJobs([stuck, "final"]));
+    expect(create).toEqual([]);
+    expect(remove).toEqual([]);
+    expect(giveUp).toMatchObject([{ buildkiteJob: { id: "a" }, attempt: 2, reason: "a-2 can't start", view: stuck }]);
+  });
+
+  test("deletes a Job that won't ever have an agent once its own job is over, and no other", () => {
+    const [over, held, starting] = [view("a"), view("b"), view("c")];
+    const stuck = stuckJobs([over, "final"], [held, "final"], starting);
+    const { giveUp, remove } = planOf([], [over, held, starting], { a: "dropped", b: "held", c: "over" }, stuck);
+    expect(giveUp).toEqual([]);
+    expect(remove).toEqual([over]);
   });
 });
 
 describe("acquire mode", () => {
-  const plan = (wanted: string[], views: JobView[], standings: Record<string, JobStanding> = {}): AcquireModePlan =>
+  const plan = (
+    wanted: string[],
+    views: JobView[],
+    standings: Record<string, JobStanding> = {},
+    stuck: ReadonlyMap<string, StuckJob> = new Map(),
+  ): AcquireModePlan =>
     planAcquireMode({
+      stuck,
+      whyEnded: ({ attempt }) => `${attempt} ended`,
       wanted: wanted.map((id) => job(id)),
       views,
       standings: new Map(Object.entries(standings)),
@@ -161,8 +255,19 @@ describe("acquire mode", () => {
 
   test("gives up on a job after its last attempt", () => {
     const last = finished("a", 1_000_000, { attempt: 3 });
-    expect(plan(["a"], [finished("a", 1), last]).giveUp).toEqual([{ buildkiteJob: job("a"), attempt: 3 }]);
+    expect(plan(["a"], [finished("a", 1), last]).giveUp).toEqual([
+      { buildkiteJob: job("a"), attempt: 3, reason: "3 ended" },
+    ]);
     expect(created(["a"], [last])).toEqual([]);
+  });
+
+  test("gives up on a job whose agent won't ever start, and removes the Job once the job is over", () => {
+    const [waiting, over] = [view("a"), view("b")];
+    const stuck = stuckJobs([waiting, "final"], [over, "final"], view("c"));
+    const planned = plan([], [waiting, over, view("c")], { a: "reserved", b: "over", c: "reserved" }, stuck);
+    expect(planned.giveUp).toMatchObject([{ buildkiteJob: { id: "a" }, reason: "a-1 can't start", view: waiting }]);
+    expect(planned.remove).toEqual([over]);
+    expect(planned.create).toEqual([]);
   });
 
   test("pauses before each further attempt, and says that something is left", () => {

@@ -1,0 +1,255 @@
+/**
+ * Why a Job's agent doesn't start. Pure. {@link START_FAILURES} has all causes: what each means, and
+ * whether waiting helps.
+ */
+import type { JobView } from "./job-mirror.ts";
+import type { PodView, WaitingContainer } from "./pod-mirror.ts";
+import type { Warning } from "./warnings.ts";
+
+/**
+ * - never: it won't work until somebody changes something. The third failure decides.
+ * - may: it can still work. `pendingTimeoutSeconds` decides.
+ * - waits: the build isn't to blame, and its turn will come.
+ */
+export type Verdict = "never" | "may" | "waits";
+
+interface Cause {
+  readonly verdict: Verdict;
+  /** How many failures decide, if not three. */
+  readonly failures?: number;
+  /** For people who look at a build. */
+  readonly sentence: string;
+  readonly advice: string;
+}
+
+export const START_FAILURES = {
+  "image-name": {
+    verdict: "never",
+    failures: 1,
+    sentence: "the name of its image isn't valid, or the image must be on the node and isn't",
+    advice: "Correct the image in the queue's template.",
+  },
+  "image-pull": {
+    verdict: "never",
+    sentence: "its image can't be pulled",
+    advice: "Check the image's name, that it exists, and the imagePullSecrets in the queue's template.",
+  },
+  registry: {
+    verdict: "may",
+    sentence: "the registry doesn't answer as it should",
+    advice: "Check the registry, and the nodes' way to it.",
+  },
+  config: {
+    verdict: "never",
+    sentence: "its configuration refers to something that isn't there, or contradicts itself",
+    advice: "Create what's missing in the Job's namespace, or correct the queue's template.",
+  },
+  "agent-token": {
+    verdict: "waits",
+    sentence: "the Secret with the token for this job isn't there yet",
+    advice: "See the dispatcher's log: it has to create that Secret.",
+  },
+  container: {
+    verdict: "never",
+    sentence: "the node's container runtime can't create it",
+    advice: "Correct the queue's template.",
+  },
+  mount: {
+    verdict: "never",
+    sentence: "a volume refers to something that isn't there",
+    advice: "Create what's missing in the Job's namespace, or correct the queue's template.",
+  },
+  volume: {
+    verdict: "may",
+    sentence: "a volume can't be mounted",
+    advice: "Check the volume and its storage.",
+  },
+  sandbox: {
+    verdict: "may",
+    sentence: "the node can't set the Pod up",
+    advice: "Check the node, most of all its network plugin.",
+  },
+  unschedulable: {
+    verdict: "may",
+    sentence: "no node has room for the Pod, or none matches it",
+    advice: "Add nodes, or ask for less in the queue's template.",
+  },
+  "volume-claim": {
+    verdict: "never",
+    sentence: "the Pod refers to a PersistentVolumeClaim that isn't there",
+    advice: "Create the claim in the Job's namespace, or correct the queue's template.",
+  },
+  "pod-refused": {
+    verdict: "never",
+    sentence: "the API server refuses the Pod",
+    advice: "Correct the queue's template, or what refuses it.",
+  },
+  quota: {
+    verdict: "waits",
+    sentence: "the namespace's quota is used up, so the Pod waits for others to end",
+    advice: "Raise the ResourceQuota if that takes too long.",
+  },
+  "control-plane": {
+    verdict: "waits",
+    sentence: "the API server, or a webhook that it calls, can't create Pods now",
+    advice: "Check the webhooks that the message names.",
+  },
+  suspended: {
+    verdict: "waits",
+    sentence: "the Job is suspended: something such as Kueue holds it until there's room",
+    advice: "Look at the queue of whatever suspended it.",
+  },
+  unexplained: {
+    verdict: "may",
+    sentence: "the Pod isn't ready, and Kubernetes gives no reason",
+    advice: "Look at the Pod and at its node.",
+  },
+} as const satisfies Record<string, Cause>;
+
+export type CauseId = keyof typeof START_FAILURES;
+
+export interface StartFailure {
+  readonly cause: CauseId;
+  /** How often it has failed. Undefined if nobody counts. */
+  readonly failures?: number;
+  /** What's wrong, in a sentence with the names and with Kubernetes' own words. */
+  readonly text: string;
+}
+
+/** What's known about a Job that has no agent yet. */
+export interface PendingJob {
+  readonly job: Pick<JobView, "name" | "suspended">;
+  readonly pod: PodView | undefined;
+  readonly jobWarnings: readonly Warning[];
+  readonly podWarnings: readonly Warning[];
+}
+
+/** Kubernetes' own words can be long. The build's page takes 4 KB. */
+const LONGEST_QUOTE = 1000;
+
+/** What keeps a Job's agent from starting. Undefined if nothing is known to. */
+export function findStartFailure(pending: PendingJob): StartFailure | undefined {
+  const { job, pod, jobWarnings, podWarnings } = pending;
+  if (job.suspended) return { cause: "suspended", text: sentenceOf("suspended", "The Job") };
+  if (!pod) {
+    const refusal = jobWarnings.findLast(({ reason }) => reason === "FailedCreate");
+    return refusal && ofRefusal(refusal);
+  }
+  if (pod.unschedulable !== undefined) {
+    const isClaim = /persistentvolumeclaim "[^"]*" not found/.test(pod.unschedulable);
+    const cause = isClaim ? "volume-claim" : "unschedulable";
+    return { cause, text: sentenceOf(cause, "The Pod can't be scheduled", pod.unschedulable) };
+  }
+  const [waiting] = pod.waiting;
+  if (waiting) return ofContainer(waiting, job.name, podWarnings);
+  const isUp = pod.started.length > 0;
+  const warning = podWarnings.findLast(({ reason }) => Object.hasOwn(POD_WARNINGS, reason));
+  return warning && !isUp ? ofWarning(warning) : undefined;
+}
+
+/** Why a Job's Pods ended, as far as Kubernetes says so. Empty if it doesn't. */
+export function describeEnd(pod: PodView | undefined): string {
+  const failed = pod?.ended.filter(({ exitCode }) => exitCode !== 0) ?? [];
+  return failed
+    .map(({ container, exitCode, reason, message }) => {
+      const words = [reason, message].filter((text) => text !== "").join(": ");
+      return `Container ${JSON.stringify(container)} ended with ${exitCode}${words === "" ? "" : ` (${quote(words)})`}.`;
+    })
+    .join(" ");
+}
+
+/** Whether it's time to give up. Times are in milliseconds since 1970. */
+export function isFinal(
+  { cause, failures }: StartFailure,
+  times: {
+    readonly now: number;
+    readonly startedAt: number;
+    /** When this cause was first seen. */
+    readonly since: number;
+    readonly pendingTimeoutMs: number;
+  },
+): boolean {
+  const row: Cause = START_FAILURES[cause];
+  const isLate = times.now - times.startedAt > times.pendingTimeoutMs;
+  if (row.verdict === "waits") return false;
+  if (row.verdict === "may") return isLate;
+  // Kubelet's third try comes after about half a minute. If nobody counts, time has to do.
+  return failures === undefined ? times.now - times.since > UNCOUNTED_MS : failures >= (row.failures ?? 3);
+}
+
+const UNCOUNTED_MS = 60_000;
+
+/** A failed pull that the same name and credentials can survive: the registry or the way to it. */
+const TEMPORARY =
+  /timeout|timed out|deadline exceeded|too ?many ?requests|connection (?:refused|reset)|unexpected EOF|no such host|temporary failure|TLS handshake|\b(?:429|50[0-4])\b|network is unreachable|no space left/i;
+
+function ofContainer(waiting: WaitingContainer, jobName: string, warnings: readonly Warning[]): StartFailure {
+  const { container, image, reason, message, failedPulls } = waiting;
+  const cause = causeOf(waiting, jobName);
+  const isPull = reason === "ErrImagePull" || reason === "ImagePullBackOff";
+  const counted = warnings
+    .filter((warning) => warning.reason === "Failed" && warning.message.startsWith("Failed to pull image") === isPull)
+    .map(({ count }) => count);
+  const failures = Math.max(failedPulls, ...counted);
+  return {
+    cause,
+    ...(failures > 0 && { failures }),
+    text: sentenceOf(
+      cause,
+      `Container ${JSON.stringify(container)} (image ${JSON.stringify(image)}) can't start`,
+      message === "" ? reason : `${reason}: ${message}`,
+    ),
+  };
+}
+
+function causeOf({ reason, message }: WaitingContainer, jobName: string): CauseId {
+  switch (reason) {
+    case "InvalidImageName":
+    case "ErrImageNeverPull":
+      return "image-name";
+    case "RegistryUnavailable":
+      return "registry";
+    case "ErrImagePull":
+    case "ImagePullBackOff":
+      return TEMPORARY.test(message) ? "registry" : "image-pull";
+    case "CreateContainerConfigError":
+      return message.includes(`secret "${jobName}" not found`) ? "agent-token" : "config";
+    case "CreateContainerError":
+    case "RunContainerError":
+      return "container";
+    default:
+      return "unexplained";
+  }
+}
+
+const NOT_THERE = /(?:secret|configmap|persistentvolumeclaim) "[^"]*" not found|references non-existent/i;
+
+/** Reasons of events about a Pod whose containers aren't created yet. */
+const POD_WARNINGS: Readonly<Record<string, (message: string) => CauseId>> = {
+  FailedMount: (message) => (NOT_THERE.test(message) ? "mount" : "volume"),
+  FailedAttachVolume: () => "volume",
+  FailedCreatePodSandBox: () => "sandbox",
+};
+
+function ofWarning({ reason, message, count }: Warning): StartFailure {
+  const cause = POD_WARNINGS[reason]?.(message) ?? "unexplained";
+  return { cause, failures: count, text: sentenceOf(cause, "The Pod can't start", `${reason}: ${message}`) };
+}
+
+/** The Job controller's own attempts to create the Pod. */
+function ofRefusal({ message, count }: Warning): StartFailure {
+  const isNow = /failed calling webhook|internal error|timed? ?out|deadline exceeded|connection refused|etcdserver/i;
+  const cause = /exceeded quota/.test(message) ? "quota" : isNow.test(message) ? "control-plane" : "pod-refused";
+  return { cause, failures: count, text: sentenceOf(cause, "The Pod can't be created", message) };
+}
+
+function sentenceOf(cause: CauseId, what: string, quoted?: string): string {
+  const { sentence } = START_FAILURES[cause];
+  return `${what}: ${sentence}.${quoted === undefined ? "" : ` Kubernetes says: ${quote(quoted)}`}`;
+}
+
+/** In one line, and bounded. */
+function quote(text: string): string {
+  const line = text.replace(/[\p{Cc}\s]+/gu, " ").trim();
+  return line.length > LONGEST_QUOTE ? `${line.slice(0, LONGEST_QUOTE)}…` : line;
+}

@@ -1,0 +1,134 @@
+/** Keeps track of a queue's Jobs whose agents don't start: why, since when, and what was told. */
+import type { JobStanding } from "../buildkite/job.ts";
+import type { JobView } from "../jobs/job-mirror.ts";
+import type { NamespaceMirrors } from "../jobs/namespace-mirrors.ts";
+import {
+  describeEnd,
+  findStartFailure,
+  isFinal,
+  START_FAILURES,
+  type CauseId,
+  type StartFailure,
+} from "../jobs/start-failures.ts";
+import type { StuckJob } from "./plan-reconcile.ts";
+import type { QueueContext } from "./queue-state.ts";
+
+export interface ExplainedJob extends StuckJob {
+  readonly cause: CauseId;
+  /** Its reason without advice. */
+  readonly text: string;
+}
+
+/** A note for a build's page. */
+export interface BuildNote {
+  /** The Buildkite job's UUID. */
+  readonly id: string;
+  readonly detail: string;
+}
+
+/**
+ * How long something that can still work has to last before a build's page says so. A Pod is often
+ * unschedulable for a moment.
+ */
+const QUIET_MS = 10_000;
+
+interface Known {
+  readonly cause: CauseId;
+  readonly since: number;
+  isTold: boolean;
+}
+
+export class StuckJobs {
+  readonly #context: QueueContext;
+  readonly #mirrors: Pick<NamespaceMirrors, "pods" | "warnings">;
+  /** By the Job's name. */
+  readonly #known = new Map<string, Known>();
+
+  constructor(context: QueueContext, mirrors: Pick<NamespaceMirrors, "pods" | "warnings">) {
+    this.#context = context;
+    this.#mirrors = mirrors;
+  }
+
+  /**
+   * Looks at a queue's Jobs: those whose agents don't start, by name. Empty as long as the Pods
+   * aren't known.
+   */
+  look(views: readonly JobView[]): ReadonlyMap<string, ExplainedJob> {
+    const { queue, metrics, now } = this.#context;
+    const found = new Map<string, ExplainedJob>();
+    const counts = new Map<CauseId, number>();
+    const pendingTimeoutMs = queue.pendingTimeoutSeconds * 1000;
+    for (const view of this.#mirrors.pods.synced ? views : []) {
+      if (view.phase === "finished") continue;
+      const failure = this.#failureOf(view, pendingTimeoutMs);
+      if (!failure) continue;
+      const { cause } = failure;
+      const since = this.#sinceOf(view.name, cause);
+      const times = { now: now(), startedAt: view.startedAt, since, pendingTimeoutMs };
+      const reason = `${failure.text} ${START_FAILURES[cause].advice}`;
+      found.set(view.name, { view, cause, text: failure.text, reason, isFinal: isFinal(failure, times) });
+      counts.set(cause, (counts.get(cause) ?? 0) + 1);
+    }
+    for (const name of this.#known.keys()) if (!found.has(name)) this.#known.delete(name);
+    metrics.stuck(counts);
+    return found;
+  }
+
+  /**
+   * What to tell the builds of stuck Jobs, each cause once.
+   * @param isOurs whether this replica tells about a Job, so that no build is told twice.
+   */
+  toTell(
+    stuck: ReadonlyMap<string, ExplainedJob>,
+    standings: ReadonlyMap<string, JobStanding>,
+    isOurs: (jobName: string) => boolean,
+  ): BuildNote[] {
+    const notes: BuildNote[] = [];
+    for (const [name, { view, cause, text, isFinal }] of stuck) {
+      const known = this.#known.get(name);
+      const standing = standings.get(view.buildkiteJobId);
+      if (!known || known.isTold || isFinal || !isOurs(name)) continue;
+      if (standing !== "waiting" && standing !== "reserved") continue;
+      if (START_FAILURES[cause].verdict !== "never" && this.#context.now() - known.since < QUIET_MS) continue;
+      known.isTold = true;
+      notes.push({ id: view.buildkiteJobId, detail: text });
+    }
+    return notes;
+  }
+
+  /** Why a Buildkite job is given up whose Jobs all ended without taking it. */
+  whyEnded({ name, buildkiteJobId, attempt }: JobView): string {
+    const { namespace } = this.#context.queue;
+    const end = describeEnd(this.#mirrors.pods.viewOf(name));
+    return [
+      `${attempt} agents ended without taking this job.`,
+      ...(end === "" ? [] : [`The last one's Pod: ${end}`]),
+      `Look at the Pods of the Jobs buildkite-${buildkiteJobId}* in the namespace ${namespace}.`,
+    ].join(" ");
+  }
+
+  #failureOf(view: JobView, pendingTimeoutMs: number): StartFailure | undefined {
+    const { queue, now } = this.#context;
+    const { pods, warnings } = this.#mirrors;
+    const pod = pods.viewOf(view.name);
+    if (view.readyAt !== undefined || pod?.started.includes(queue.agentContainer) === true) return undefined;
+    const failure = findStartFailure({
+      job: view,
+      pod,
+      jobWarnings: warnings.about(view.uid),
+      podWarnings: pod ? warnings.about(pod.uid) : [],
+    });
+    if (failure) return failure;
+    return now() - view.startedAt > pendingTimeoutMs
+      ? { cause: "unexplained", text: `The agent can't start: ${START_FAILURES.unexplained.sentence}.` }
+      : undefined;
+  }
+
+  #sinceOf(name: string, cause: CauseId): number {
+    const known = this.#known.get(name);
+    if (known?.cause === cause) return known.since;
+    const since = this.#context.now();
+    this.#known.set(name, { cause, since, isTold: false });
+    return since;
+  }
+}
