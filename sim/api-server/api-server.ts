@@ -1,9 +1,9 @@
 /**
- * A small Kubernetes API server for Jobs and Secrets, in this process. It has create, get, list,
- * watch, merge patch and delete with the status codes, Status bodies and watch events of the real
- * one, mutating webhooks over TLS for Jobs, the garbage collector's work for owned objects, and
- * faults on demand. It has no authentication, other kinds, update or field selectors, and runs
- * nothing: tests and the demo set a Job's status with `setStatus`.
+ * A small Kubernetes API server for Jobs, Pods, Secrets and Events, in this process. It has create,
+ * get, list, watch, merge patch and delete with the status codes, Status bodies and watch events of
+ * the real one, mutating webhooks over TLS for Jobs, the garbage collector's work for owned objects,
+ * and faults on demand. It has no authentication, other kinds, update or field selectors, and runs
+ * nothing: tests and the demo set a Job's status with `setStatus`, and make Pods and Events.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/
  */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -11,25 +11,29 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { admit, type AdmissionWebhook } from "./admission.ts";
 import {
+  EVENTS,
   JOBS,
   ObjectStore,
+  PODS,
   SECRETS,
   StatusError,
   withIdentity,
   type JobObject,
+  type EventObject,
   type JobStatusObject,
+  type PodObject,
   type SecretObject,
   type StoredObject,
 } from "./store.ts";
 
 export { StatusError } from "./store.ts";
-export type { JobObject, JobStatusObject, SecretObject } from "./store.ts";
+export type { EventObject, JobObject, JobStatusObject, PodObject, SecretObject } from "./store.ts";
 export type { AdmissionWebhook } from "./admission.ts";
 
 /** What a fault sees of a request. `name` is the object's, if the path or the body has one. */
 export interface ApiRequest {
   readonly verb: "create" | "get" | "list" | "watch" | "patch" | "delete";
-  readonly resource: "jobs" | "secrets";
+  readonly resource: "jobs" | "pods" | "secrets" | "events";
   readonly namespace: string;
   readonly name: string | undefined;
 }
@@ -79,6 +83,10 @@ export interface ApiServer {
   setSuspended(namespace: string, name: string, suspend: boolean): boolean;
   /** Removes a Job as the TTL controller would. */
   remove(namespace: string, name: string): void;
+  /** Creates a Pod, or replaces it, as the Job controller and kubelet would. */
+  putPod(pod: PodObject): void;
+  /** Creates an Event about an object, or replaces it. */
+  putEvent(event: EventObject): void;
   /** Called with every Job as it was stored. */
   onCreate: (job: JobObject) => void;
   /** Called with every Job that a client deleted. */
@@ -91,15 +99,15 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-const PATHS: Readonly<Record<ApiRequest["resource"], RegExp>> = {
-  jobs: /^\/apis\/batch\/v1(?:\/namespaces\/([^/]+))?\/jobs(?:\/([^/]+))?$/,
-  secrets: /^\/api\/v1(?:\/namespaces\/([^/]+))?\/secrets(?:\/([^/]+))?$/,
-};
+const PATH = /^\/(?:apis\/batch\/v1|api\/v1)(?:\/namespaces\/([^/]+))?\/(jobs|pods|secrets|events)(?:\/([^/]+))?$/;
 
 /** Starts the server on a free port of 127.0.0.1. */
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
   const jobs = new ObjectStore(JOBS);
   const secrets = new ObjectStore(SECRETS);
+  const pods = new ObjectStore(PODS);
+  const events = new ObjectStore(EVENTS);
+  const stores = { jobs, pods, secrets, events };
   const webhooks = options.webhooks ?? [];
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     serve(request, response).catch((error: unknown) => {
@@ -126,15 +134,17 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     connections: () => connections,
     setStatus: (namespace, name, status) => change(namespace, name, { status }),
     setSuspended: (namespace, name, suspend) => change(namespace, name, { spec: { suspend } }),
+    putPod: (pod) => void pods.put(withIdentity(pod, pod.metadata.namespace ?? "")),
+    putEvent: (event) => void events.put(withIdentity(event, event.metadata.namespace ?? "")),
     remove: (namespace, name) => {
       jobs.delete(namespace, name);
-      for (const secret of secrets.list()) collect(secret);
+      collectAll();
     },
     dropWatches: (forget = false) => {
-      jobs.dropWatches(forget);
+      for (const store of Object.values(stores)) store.dropWatches(forget);
     },
     close: async () => {
-      jobs.dropWatches(false);
+      for (const store of Object.values(stores)) store.dropWatches(false);
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
       await closed;
@@ -147,17 +157,21 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     return true;
   }
 
-  /** Removes a Secret whose owners are gone, as the garbage collector would. */
-  function collect({ metadata }: SecretObject): void {
+  /** Removes an object whose owners are gone, as the garbage collector would. */
+  function collect({ metadata }: StoredObject, store: ObjectStore<SecretObject> | ObjectStore<PodObject>): void {
     const { namespace = "", name = "", ownerReferences: owners = [] } = metadata;
     const isThere = owners.some((owner) => jobs.find(namespace, owner.name)?.metadata.uid === owner.uid);
-    if (owners.length > 0 && !isThere) secrets.delete(namespace, name);
+    if (owners.length > 0 && !isThere) store.delete(namespace, name);
+  }
+
+  function collectAll(): void {
+    for (const store of [secrets, pods]) for (const object of store.list()) collect(object, store);
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = new URL(request.url ?? "/", url);
-    const resource = target.pathname.startsWith("/apis/") ? "jobs" : "secrets";
-    const [path, namespace = "", nameInPath] = PATHS[resource].exec(target.pathname) ?? [];
+    const [path, namespace = "", plural, nameInPath] = PATH.exec(target.pathname) ?? [];
+    const resource = plural as ApiRequest["resource"];
     if (path === undefined) throw new StatusError(404, "NotFound", "the server could not find the resource");
     const body = await readJson(request);
     const watch = ["true", "1"].includes(target.searchParams.get("watch") ?? "");
@@ -180,12 +194,12 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       await createJob(toJob(body), namespace, reply);
       return;
     }
-    const store = resource === "jobs" ? jobs : secrets;
+    const store = stores[resource];
     switch (verb) {
       case "create": {
         const stored = secrets.create(withIdentity(toObject(body), namespace));
         reply(201, stored);
-        collect(stored);
+        collect(stored, secrets);
         return;
       }
       case "get":
@@ -194,16 +208,16 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       case "patch": {
         const stored = store.patch(namespace, name ?? "", body);
         reply(200, stored);
-        if (resource === "secrets") collect(stored);
+        if (resource === "secrets") collect(stored, secrets);
         return;
       }
       case "delete": {
         const uid = (body as { preconditions?: { uid?: string } } | undefined)?.preconditions?.uid;
         const gone = store.delete(namespace, name ?? "", uid);
         reply(200, { kind: "Status", apiVersion: "v1", status: "Success", details: { name, uid: gone.metadata.uid } });
-        if (resource === "secrets") return;
+        if (resource !== "jobs") return;
         api.onDelete(gone as JobObject);
-        for (const secret of secrets.list()) collect(secret);
+        collectAll();
         return;
       }
       case "list":

@@ -27,6 +27,18 @@ export interface SecretObject extends StoredObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+export interface PodObject extends StoredObject {
+  readonly status?: Readonly<Record<string, unknown>>;
+}
+
+export interface EventObject extends StoredObject {
+  readonly type?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly count?: number;
+  readonly involvedObject?: { readonly kind?: string; readonly name?: string; readonly uid?: string };
+}
+
 export interface ObjectMeta {
   readonly name?: string;
   readonly generateName?: string;
@@ -114,6 +126,22 @@ export const JOBS: Kind<JobObject> = {
   problemWith: problemWithJob,
 };
 
+export const PODS: Kind<PodObject> = {
+  resource: "pods",
+  title: "Pod",
+  kind: "Pod",
+  apiVersion: "v1",
+  problemWith: () => undefined,
+};
+
+export const EVENTS: Kind<EventObject> = {
+  resource: "events",
+  title: "Event",
+  kind: "Event",
+  apiVersion: "v1",
+  problemWith: () => undefined,
+};
+
 export const SECRETS: Kind<SecretObject> = {
   resource: "secrets",
   title: "Secret",
@@ -165,6 +193,15 @@ export class ObjectStore<T extends StoredObject> {
       throw new StatusError(409, "AlreadyExists", `${resource} "${name}" already exists`);
     this.created.set(name, (this.created.get(name) ?? 0) + 1);
     return this.#put("ADDED", object);
+  }
+
+  /** Stores an object, or replaces the one that has its name, which keeps its UID. */
+  put(object: T): T {
+    const { namespace = "", name = "" } = object.metadata;
+    const before = this.find(namespace, name)?.metadata;
+    if (!before) return this.#put("ADDED", object);
+    const { uid, creationTimestamp } = before;
+    return this.#put("MODIFIED", { ...object, metadata: { ...object.metadata, uid, creationTimestamp } });
   }
 
   /** @throws StatusError if there's no such object (404). */
