@@ -1,10 +1,12 @@
 /**
  * From a signed webhook to the build's exit status, with every part real except Buildkite itself.
  */
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, test, vi } from "vitest";
 import { logOf, type FakeJob } from "../../../sim/buildkite/jobs.ts";
 import { BUILDS, dispatcherLogs, installedDispatcher } from "../support/installed-dispatcher.ts";
-import { logsOf, untilEnded, type EndedJob } from "../support/jobs.ts";
+import { accepted, pathOf, request } from "../support/api.ts";
+import { logsOf, untilEnded, untilRunning, type EndedJob } from "../support/jobs.ts";
+import { exec } from "../support/kubectl.ts";
 import { reachableBuildkite } from "../support/reachable-buildkite.ts";
 
 const buildkite = reachableBuildkite();
@@ -58,4 +60,22 @@ describe.concurrent.for([
     await expectNothingLeft(await ended(build));
     expect(build).toMatchObject({ exitStatus: 7, runs: 1 });
   });
+});
+
+test("a build survives its node's drain: its agent has two hours to end it, and nothing is left running", async () => {
+  const build = buildkite.schedule({ queue: "acquire", command: "until [ -e /tmp/go ]; do sleep 0.2; done; exit 3" });
+  const isIn = (state: string) => vi.waitUntil(() => build.state === state, { timeout: 120_000, message: state });
+  await isIn("running");
+  const { metadata } = await untilRunning(BUILDS, `buildkite-${build.id}`, "agent", "dind");
+  const path = pathOf("Pod", BUILDS, metadata.name);
+  const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: metadata.name, namespace: BUILDS } };
+  accepted(await request("POST", `${path}/eviction`, eviction));
+  expect(accepted(await request("GET", path)).metadata).toMatchObject({ deletionGracePeriodSeconds: 7200 });
+  // A second container wouldn't be there any more if kubelet's or Curfew's TERM had ended one.
+  await exec(BUILDS, metadata.name, "dind", "docker --host=unix:///run/dind/docker.sock version");
+  await exec(BUILDS, metadata.name, "agent", "touch /tmp/go");
+  await isIn("finished");
+  expect(build).toMatchObject({ exitStatus: 3, runs: 1 });
+  const isGone = async (): Promise<boolean> => (await request("GET", path)).status === 404;
+  await vi.waitUntil(isGone, { timeout: 75_000, interval: 200, message: "the Pod is still there" });
 });
