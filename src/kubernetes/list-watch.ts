@@ -6,18 +6,10 @@
 import { setTimeout } from "node:timers/promises";
 import { OutsideError } from "../process/errors.ts";
 import { KubeUnreachableError, type KubeClient } from "./client.ts";
+import { isKubeObject, isRecord, parseAnswer, type KubeObject } from "./kube-object.ts";
 import { statusMessage } from "./status-message.ts";
 
-/** The parts of an object's metadata that every collection has. */
-export interface KubeObject {
-  readonly metadata: {
-    readonly name: string;
-    readonly uid: string;
-    readonly creationTimestamp: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-}
+export type { KubeObject } from "./kube-object.ts";
 
 export type WatchEvent<T> =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
@@ -87,7 +79,7 @@ export function listWatchOf<T extends KubeObject>(
         });
         const text = await response.text();
         if (response.code !== 200) throw refusal(`cannot list ${what}`, response.code, text);
-        const list = parse(text, what) as ListOf<T>;
+        const list = parseList<T>(text, what);
         onPage(list.items);
         if (!list.metadata.continue) return list.metadata.resourceVersion;
         token = list.metadata.continue;
@@ -115,20 +107,26 @@ async function* eventsOf<T>(stream: AsyncIterable<Uint8Array>, what: string): As
     for await (const chunk of stream) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) if (line !== "") yield parse(line, what) as WatchEvent<T>;
+      for (const line of lines) if (line !== "") yield parseEvent<T>(line, what);
     }
   } catch (cause) {
     throw cause instanceof OutsideError ? cause : new KubeUnreachableError(cause);
   }
 }
 
-/** The engine's own error would quote the text, which can hold anything. */
-function parse(text: string, what: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new OutsideError(`the Kubernetes API server's answer about ${what} is not JSON`);
-  }
+function parseList<T>(text: string, what: string): ListOf<T> {
+  const list = parseAnswer(text, what);
+  const { metadata, items } = isRecord(list) ? list : {};
+  const isList = isRecord(metadata) && typeof metadata["resourceVersion"] === "string";
+  if (isList && Array.isArray(items) && items.every(isKubeObject)) return list as ListOf<T>;
+  throw new OutsideError(`the Kubernetes API server's answer about ${what} isn't a list: is there a proxy in between?`);
+}
+
+function parseEvent<T>(line: string, what: string): WatchEvent<T> {
+  const event = parseAnswer(line, what);
+  const { type, object } = isRecord(event) ? event : {};
+  if (type === "ERROR" ? isRecord(object) : isKubeObject(object)) return event as WatchEvent<T>;
+  throw new OutsideError(`the Kubernetes API server's watch of ${what} sent something that isn't an event`);
 }
 
 function refusal(what: string, code: number, text: string): OutsideError {

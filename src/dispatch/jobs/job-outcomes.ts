@@ -4,6 +4,9 @@ import type { KubeResponse } from "../../kubernetes/client.ts";
 import { statusMessage } from "../../kubernetes/status-message.ts";
 import type { StoredJob } from "./stored-job.ts";
 
+/** Messages of admission webhooks can have any length. */
+const MAX_REASON_LENGTH = 2000;
+
 export type CreateOutcome =
   | { readonly kind: "created"; readonly job: StoredJob }
   | { readonly kind: "exists" }
@@ -52,7 +55,10 @@ export function judgeCreation({ code, headers }: KubeResponse, message: string):
   return { kind: "refused", code, message };
 }
 
-/** A Status's message, or the beginning of whatever a proxy in between sent. */
+/** A Status's message, or the beginning of whatever a proxy in between sent: one line, not too long. */
 export function reasonOf(text: string): string {
-  return statusMessage(text) ?? text.slice(0, 200);
+  return (statusMessage(text) ?? text.slice(0, 200))
+    .slice(0, MAX_REASON_LENGTH)
+    .replace(/\p{Cc}+/gu, " ")
+    .toWellFormed();
 }

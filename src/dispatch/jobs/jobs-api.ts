@@ -3,6 +3,7 @@
  * them, and how to delete exactly one.
  */
 import type { KubeClient } from "../../kubernetes/client.ts";
+import { isKubeObject, parseAnswer } from "../../kubernetes/kube-object.ts";
 import { listWatchOf, type ListWatch } from "../../kubernetes/list-watch.ts";
 import { messageOf, OutsideError } from "../../process/errors.ts";
 import { judgeCreation, reasonOf, type CreateOutcome, type DeleteOutcome } from "./job-outcomes.ts";
@@ -47,7 +48,7 @@ export class JobsApi {
         timeoutMs,
       });
       const text = await response.text();
-      if (response.code >= 200 && response.code < 300) return { kind: "created", job: parseAnswer(text) as StoredJob };
+      if (response.code >= 200 && response.code < 300) return { kind: "created", job: parseJob(text) };
       return judgeCreation(response, reasonOf(text));
     } catch (error) {
       const message = messageOf(error);
@@ -70,7 +71,7 @@ export class JobsApi {
     if (response.code === 404) return undefined;
     if (response.code !== 200)
       throw new OutsideError(`cannot get the Job ${name} in ${namespace}: ${response.code} ${reasonOf(text)}`);
-    return parseAnswer(text) as StoredJob;
+    return parseJob(text);
   }
 
   /**
@@ -97,13 +98,11 @@ export class JobsApi {
   }
 }
 
-/** @throws OutsideError if it isn't JSON. The engine's own error would quote the text. */
-function parseAnswer(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new OutsideError("the Kubernetes API server's answer isn't JSON: is there a proxy in between?");
-  }
+/** @throws OutsideError if it's anything but an object of the API server. */
+function parseJob(text: string): StoredJob {
+  const job = parseAnswer(text, "a Job");
+  if (isKubeObject(job)) return job;
+  throw new OutsideError("the Kubernetes API server's answer isn't a Job: is there a proxy in between?");
 }
 
 function path(namespace: string): string {

@@ -1,5 +1,7 @@
 /** What an operator sees if the dispatcher can't see a namespace's Jobs. */
-import { expect, test } from "vitest";
+import { createServer } from "node:http";
+import { expect, onTestFinished, test } from "vitest";
+import { listen } from "../../../src/http/listen.ts";
 import type { Fault } from "../../../sim/api-server/api-server.ts";
 import {
   stacksOf,
@@ -82,4 +84,29 @@ test("without the Stacks API it needs no view, and has none", async () => {
   await dispatcher.untilTried(10_000);
   expect(dispatcher.readiness()).toEqual({ ready: true });
   expect(await dispatcher.registry.metrics()).not.toContain(`${SYNCED}{`);
+});
+
+test.each([
+  ["HTML", "<html>Sign in</html>"],
+  ["an empty object", "{}"],
+  ["null", "null"],
+  ["a list of other things", '{"metadata":{"resourceVersion":"1"},"items":[{},3]}'],
+  ["a list, where events are due", '{"metadata":{"resourceVersion":"1","name":"a","uid":"1"},"items":[]}\n'],
+])("a proxy that answers %s instead is an outage, not a bug", async (_what, text) => {
+  const proxy = createServer((_request, response) => response.writeHead(200).end(text));
+  const port = await listen(proxy, "127.0.0.1", 0);
+  onTestFinished(() => {
+    proxy.close();
+    proxy.closeAllConnections();
+  });
+  const fake = await testBuildkite();
+  const config = testConfig({}, { webhook: { requestBudgetSeconds: 0.2 }, ...stacksOf(fake) });
+  const kubeconfig = JSON.parse((await testApiServer()).kubeconfig) as { clusters: { cluster: { server: string } }[] };
+  for (const { cluster } of kubeconfig.clusters) cluster.server = `http://127.0.0.1:${port}`;
+  const dispatcher = await testDispatcher({ kubeconfig: JSON.stringify(kubeconfig) }, config);
+  await dispatcher.send("job.scheduled", fake.schedule());
+  await expect.poll(() => dispatcher.log()).toContain("cannot list or watch Jobs");
+  expect(dispatcher.readiness()).toEqual({ ready: true });
+  expect(dispatcher.log()).not.toContain('"stack"');
+  expect(dispatcher.log()).not.toContain("bug");
 });

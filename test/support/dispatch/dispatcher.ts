@@ -44,7 +44,11 @@ export async function testBuildkite(now = Date.now, rateLimitFactor = 100): Prom
   return fake;
 }
 
-export async function testDispatcher(api: ApiServer, config: DispatchConfig, now = Date.now): Promise<TestDispatcher> {
+export async function testDispatcher(
+  api: Pick<ApiServer, "kubeconfig">,
+  config: DispatchConfig,
+  now = Date.now,
+): Promise<TestDispatcher> {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromString(api.kubeconfig);
   const registry = new Registry();
