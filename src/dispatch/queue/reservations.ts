@@ -26,7 +26,7 @@ const MARGIN_MS = 30_000;
 
 export class Reservations {
   readonly #context: QueueContext;
-  readonly #stacks: StacksApi;
+  readonly #stacks: Pick<StacksApi, "reserve" | "finish">;
   readonly #reserves: Batch<true>;
   /** Jobs that are reserved for us, as they were when we reserved them. */
   readonly #reserved = new Map<string, BuildkiteJob>();
@@ -36,7 +36,7 @@ export class Reservations {
   /**
    * @param batchGapMs the least time between two batches, in which jobs gather for the next one.
    */
-  constructor(context: QueueContext, stacks: StacksApi, batchGapMs: number) {
+  constructor(context: QueueContext, stacks: Pick<StacksApi, "reserve" | "finish">, batchGapMs: number) {
     this.#context = context;
     this.#stacks = stacks;
     this.#reserves = new Batch(batchGapMs, (ids) => this.#reserveAll(ids));

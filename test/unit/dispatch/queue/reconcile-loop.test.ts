@@ -100,3 +100,19 @@ test("stops at once, even during a pause that Buildkite asked for", async () => 
   await expect.poll(passes).toBe(1);
   loop.stop();
 });
+
+test("passes that keep failing come less and less often, even if Buildkite asks for no pause", async () => {
+  const { passes, ended } = loopOf(() => {
+    throw new StacksError("GET /x", 503, { retryAfterMs: 0 });
+  });
+  await expect.poll(ended).toBe(5);
+  const before = passes();
+  await sleep(100);
+  // Without growing pauses there would be about fifteen.
+  expect(passes() - before).toBeLessThan(8);
+});
+
+test("goes on at once if the pass had no time for all that there's room for", async () => {
+  const { passes } = loopOf((count) => (count < 3 ? "more" : "done"));
+  await expect.poll(passes).toBe(3);
+});
