@@ -27,11 +27,18 @@ export interface Cluster {
 }
 
 /** Folders by version, as versions.sh has them. */
-export function versions(): { cache: string; kubernetesBin: string; containerdBin: string; certManagerBin: string } {
-  const script = '. "$0" && printf "%s\\n" "$cache" "$kubernetes_bin" "$containerd_bin" "$cert_manager_bin"';
+export function versions(): {
+  cache: string;
+  kubernetesBin: string;
+  containerdBin: string;
+  certManagerBin: string;
+  kueueBin: string;
+} {
+  const script =
+    '. "$0" && printf "%s\\n" "$cache" "$kubernetes_bin" "$containerd_bin" "$cert_manager_bin" "$kueue_bin"';
   const lines = execFileSync("bash", ["-c", script, path.join(here, "versions.sh")], { encoding: "utf8" }).split("\n");
-  const [cache = "", kubernetesBin = "", containerdBin = "", certManagerBin = ""] = lines;
-  return { cache, kubernetesBin, containerdBin, certManagerBin };
+  const [cache = "", kubernetesBin = "", containerdBin = "", certManagerBin = "", kueueBin = ""] = lines;
+  return { cache, kubernetesBin, containerdBin, certManagerBin, kueueBin };
 }
 
 /** Runs one of this folder's scripts, with its progress on stderr; returns its stdout. */
