@@ -10,9 +10,9 @@ import type { Readiness } from "../process/ops-server.ts";
 import { watchClock } from "./buildkite/clock-skew.ts";
 import type { DispatchConfig } from "./config/dispatch-config.ts";
 import { JobCreator } from "./jobs/job-creator.ts";
-import { JobMirror } from "./jobs/job-mirror.ts";
 import { JobsApi } from "./jobs/jobs-api.ts";
 import { SecretsApi } from "./jobs/secrets-api.ts";
+import { NamespaceMirrors } from "./jobs/namespace-mirrors.ts";
 import { toLabelValue } from "./jobs/label-value.ts";
 import { createViewMetrics, logViewError, readinessOf, type View } from "./jobs/views.ts";
 import { createQueueMetrics } from "./queue/metrics.ts";
@@ -75,13 +75,13 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
   const onClock = watchClock(registry, limited);
   const queues = new Map<string, ServedQueue>();
   const byLabel = new Map<string, ServedQueue>();
-  const mirrors = new Map<string, JobMirror>();
+  const namespaces = new Map<string, NamespaceMirrors>();
   for (const queue of config.queues) {
-    const mirror = mirrors.get(queue.namespace) ?? createMirror(queue.namespace);
-    mirrors.set(queue.namespace, mirror);
+    const mirrors = namespaces.get(queue.namespace) ?? createMirrors(queue.namespace);
+    namespaces.set(queue.namespace, mirrors);
     const queueLog = log.child({ queue: queue.name });
     const context = { queue, log: queueLog, limited: limitLog(queueLog), metrics: metricsOf(queue.name), now };
-    const served = createServedQueue(context, { ...config, onClock }, { jobs, secrets, creator, mirror }, times);
+    const served = createServedQueue(context, { ...config, onClock }, { jobs, secrets, creator, mirrors }, times);
     queues.set(queue.name, served);
     byLabel.set(toLabelValue(queue.name) ?? "", served);
   }
@@ -101,11 +101,10 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
     onClock,
   });
   // Without the Stacks API nothing reads the mirrors, and the Role needs neither list nor watch.
-  const loops = config.stacks ? [...mirrors.values(), ...[...queues.values()].flatMap(({ loop }) => loop ?? [])] : [];
-  const views: readonly View[] = config.stacks
-    ? Array.from(mirrors, ([namespace, follower]) => ({ namespace, kind: "Jobs", follower }))
-    : [];
+  const views: readonly View[] = config.stacks ? [...namespaces.values()].flatMap((one) => one.views()) : [];
   createViewMetrics(registry, views);
+  const queueLoops = config.stacks ? [...queues.values()].flatMap(({ loop }) => loop ?? []) : [];
+  const loops = [...views.map(({ follower }) => follower), ...queueLoops];
   const running = Promise.all(loops.map((loop) => loop.run()));
   const stop = (): void => {
     for (const loop of loops) loop.stop();
@@ -129,16 +128,19 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
     },
   };
 
-  function createMirror(namespace: string): JobMirror {
-    return new JobMirror(jobs.in(namespace), {
+  function createMirrors(namespace: string): NamespaceMirrors {
+    const mirrors: NamespaceMirrors = new NamespaceMirrors(client, jobs, {
+      namespace,
       onFinished: (view) => byLabel.get(view.queue)?.loop?.onJobFinished(view),
       onResumed: (view) => byLabel.get(view.queue)?.tokens?.resumed(view),
-      onError: (error) => {
-        logViewError(limited, { namespace, kind: "Jobs" }, error);
+      onTrouble: (jobName) => byLabel.get(mirrors.jobs.view(jobName)?.queue ?? "")?.wake(),
+      onError: (kind, error) => {
+        logViewError(limited, { namespace, kind }, error);
       },
-      onRecovered: () => {
-        log.info({ namespace }, "sees Jobs again");
+      onRecovered: (kind) => {
+        log.info({ namespace }, `sees ${kind} again`);
       },
     });
+    return mirrors;
   }
 }

@@ -30,6 +30,8 @@ export interface JobView {
   readonly failed: boolean;
   /** It has no Pod until it's resumed, for example by Kueue. */
   readonly suspended: boolean;
+  /** Whether this process created it, or found it when it started. */
+  readonly isOurs: boolean;
   /** When its Pods could first be created: its creation, or when it was last resumed. */
   readonly startedAt: number;
 }
@@ -56,7 +58,7 @@ export class JobMirror extends Follower<StoredJob> {
     const jobs = new Map<string, JobView>();
     const sink: Sink<StoredJob> = {
       put: (job) => {
-        this.#put(job);
+        this.#put(job, !this.synced);
         this.#reported.add(job.metadata.name);
         this.#tell(job.metadata.name);
       },
@@ -91,7 +93,10 @@ export class JobMirror extends Follower<StoredJob> {
   /** Adds a Job that was just created, so that it counts before the watch reports it. */
   add(job: StoredJob): void {
     // Without the watch, nothing would ever remove it again.
-    if (this.running && !this.#jobs.has(job.metadata.name)) this.#put(job);
+    if (!this.running) return;
+    const known = this.#jobs.get(job.metadata.name);
+    if (known) this.#jobs.set(known.name, { ...known, isOurs: true });
+    else this.#put(job, true);
   }
 
   /**
@@ -130,9 +135,9 @@ export class JobMirror extends Follower<StoredJob> {
     this.#jobs.delete(name);
   }
 
-  #put(job: StoredJob): void {
+  #put(job: StoredJob, isOurs: boolean): void {
     const before = this.#jobs.get(job.metadata.name);
-    const view = toView(job, before);
+    const view = toView(job, before, isOurs);
     if (!view) return;
     if (before !== undefined && before.buildkiteJobId !== view.buildkiteJobId) this.#delete(view.name);
     this.#jobs.set(view.name, view);
@@ -142,7 +147,11 @@ export class JobMirror extends Follower<StoredJob> {
   }
 }
 
-function toView({ metadata, spec, status }: StoredJob, before: JobView | undefined): JobView | undefined {
+function toView(
+  { metadata, spec, status }: StoredJob,
+  before: JobView | undefined,
+  isOurs: boolean,
+): JobView | undefined {
   const buildkiteJobId = metadata.labels?.[JOB_LABEL];
   if (buildkiteJobId === undefined) return undefined;
   const end = status?.conditions?.find(
@@ -163,6 +172,7 @@ function toView({ metadata, spec, status }: StoredJob, before: JobView | undefin
     phase: end ? "finished" : ready ? "ready" : "pending",
     failed: end?.type === "Failed",
     suspended: spec?.suspend === true,
+    isOurs: isOurs || same?.isOurs === true,
     startedAt: Date.parse(status?.startTime ?? metadata.creationTimestamp),
     ...(buildkiteJob && { buildkiteJob }),
     ...(readyAt === undefined ? {} : { readyAt }),

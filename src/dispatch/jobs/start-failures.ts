@@ -147,6 +147,15 @@ export function findStartFailure(pending: PendingJob): StartFailure | undefined 
   return warning && !isUp ? ofWarning(warning) : undefined;
 }
 
+/** Whether kubelet can't start a Job's agent because the Secret with its token isn't there. */
+export function lacksAgentToken({ waiting }: PodView, jobName: string): boolean {
+  return waiting.some(({ reason, message }) => reason === "CreateContainerConfigError" && lacksToken(message, jobName));
+}
+
+function lacksToken(message: string, jobName: string): boolean {
+  return message.includes(`secret "${jobName}" not found`);
+}
+
 /** Why a Job's Pods ended, as far as Kubernetes says so. Empty if it doesn't. */
 export function describeEnd(pod: PodView | undefined): string {
   const failed = pod?.ended.filter(({ exitCode }) => exitCode !== 0) ?? [];
@@ -173,8 +182,9 @@ export function isFinal(
   const isLate = times.now - times.startedAt > times.pendingTimeoutMs;
   if (row.verdict === "waits") return false;
   if (row.verdict === "may") return isLate;
+  const { failures: enough = 3 } = row;
   // Kubelet's third try comes after about half a minute. If nobody counts, time has to do.
-  return failures === undefined ? times.now - times.since > UNCOUNTED_MS : failures >= (row.failures ?? 3);
+  return (failures ?? 1) >= enough || (failures === undefined && times.now - times.since > UNCOUNTED_MS);
 }
 
 const UNCOUNTED_MS = 60_000;
@@ -213,7 +223,7 @@ function causeOf({ reason, message }: WaitingContainer, jobName: string): CauseI
     case "ImagePullBackOff":
       return TEMPORARY.test(message) ? "registry" : "image-pull";
     case "CreateContainerConfigError":
-      return message.includes(`secret "${jobName}" not found`) ? "agent-token" : "config";
+      return lacksToken(message, jobName) ? "agent-token" : "config";
     case "CreateContainerError":
     case "RunContainerError":
       return "container";

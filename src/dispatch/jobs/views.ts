@@ -11,10 +11,12 @@ import type { Readiness } from "../../process/ops-server.ts";
 /** What the dispatcher follows of one kind in one namespace. */
 export interface View {
   readonly namespace: string;
-  /** Kubernetes' kind, in the plural. */
-  readonly kind: string;
-  readonly follower: Pick<Follower<KubeObject>, "synced" | "current" | "refusal" | "untilTried">;
+  readonly kind: MirroredKind;
+  readonly follower: Pick<Follower<KubeObject>, "synced" | "current" | "refusal" | "untilTried" | "run" | "stop">;
 }
+
+/** Kubernetes' kinds, in the plural. */
+export type MirroredKind = "Jobs" | "Pods" | "Events";
 
 /**
  * Not ready as long as something is refused that was never seen: then no replica with this

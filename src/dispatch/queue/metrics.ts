@@ -2,6 +2,7 @@
  * Metrics of the queues. Every label value is from a closed set or from the configuration, never
  * from a payload.
  */
+import { START_FAILURES, type CauseId } from "../jobs/start-failures.ts";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 /** Who asked for a Job. */
@@ -23,6 +24,10 @@ const ALERTED = ["refused", "forbidden", "name-taken"] as const satisfies readon
 
 /** `renewed`: in a Secret that was there already. */
 export type TokenOutcomeKind = "created" | "renewed" | "failed" | "forbidden";
+/** What a Buildkite job without a Job waits for. */
+export const WAITING_FOR = ["paused", "at-capacity", "retry", "next-pass", "unserved-tags"] as const;
+export type WaitingFor = (typeof WAITING_FOR)[number];
+const CAUSES = Object.keys(START_FAILURES) as CauseId[];
 
 /** The metrics of one queue. All times are in seconds. */
 export interface QueueMetrics {
@@ -38,6 +43,12 @@ export interface QueueMetrics {
   /** A token for an agent was put into its Secret, or couldn't be. */
   readonly token: (outcome: TokenOutcomeKind) => void;
   readonly passed: (outcome: "done" | "failed") => void;
+  /** How many Buildkite jobs have neither a Job nor an agent, by what they wait for. */
+  readonly waiting: (counts: Readonly<Record<WaitingFor, number>>) => void;
+  /** How many Jobs have no agent, by what keeps it from starting. */
+  readonly stuck: (counts: ReadonlyMap<CauseId, number>) => void;
+  /** A Buildkite job was given up because of its Jobs. */
+  readonly gaveUp: (cause: CauseId | "attempts") => void;
 }
 
 /** From a job's beginning to wait for an agent, up to half an hour. */
@@ -97,6 +108,24 @@ export function createQueueMetrics(
     labelNames: ["queue", "outcome"] as const,
     registers,
   });
+  const waiting = new Gauge({
+    name: "curfew_dispatch_waiting_jobs",
+    help: "Buildkite jobs that have neither a Job nor an agent, by what they wait for.",
+    labelNames: ["queue", "reason"] as const,
+    registers,
+  });
+  const stuck = new Gauge({
+    name: "curfew_dispatch_stuck_jobs",
+    help: "Jobs whose agent doesn't start, by cause.",
+    labelNames: ["queue", "cause"] as const,
+    registers,
+  });
+  const givenUp = new Counter({
+    name: "curfew_dispatch_given_up_total",
+    help: "Buildkite jobs that were finished with a reason because their agents didn't start, by cause.",
+    labelNames: ["queue", "cause"] as const,
+    registers,
+  });
   const lastPass = new Map<string, number>();
   new Gauge({
     name: "curfew_dispatch_reconcile_lag_seconds",
@@ -111,6 +140,7 @@ export function createQueueMetrics(
     for (const source of SOURCES) for (const outcome of ALERTED) jobs.inc({ queue, source, outcome }, 0);
     missed.inc({ queue }, 0);
     for (const outcome of ["failed", "forbidden"] satisfies TokenOutcomeKind[]) tokens.inc({ queue, outcome }, 0);
+    for (const cause of [...CAUSES, "attempts"]) givenUp.inc({ queue, cause }, 0);
   }
   return (queue) => ({
     ensured(source, outcome, waited) {
@@ -128,6 +158,15 @@ export function createQueueMetrics(
     },
     token(outcome) {
       tokens.inc({ queue, outcome });
+    },
+    waiting(counts) {
+      for (const what of WAITING_FOR) waiting.set({ queue, reason: what }, counts[what]);
+    },
+    stuck(counts) {
+      for (const cause of CAUSES) stuck.set({ queue, cause }, counts.get(cause) ?? 0);
+    },
+    gaveUp(cause) {
+      givenUp.inc({ queue, cause });
     },
     passed(outcome) {
       passes.inc({ queue, outcome });

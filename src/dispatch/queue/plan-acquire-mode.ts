@@ -75,7 +75,8 @@ export function planAcquireMode({
     const view = latest.get(buildkiteJob.id);
     if (!isToBeTaken(standing) || (view && view.phase !== "finished")) continue;
     const attempt = (view?.attempt ?? 0) + 1;
-    if (view && attempt > maxAttempts) giveUp.push({ buildkiteJob, attempt: attempt - 1, reason: whyEnded(view) });
+    if (view && attempt > maxAttempts)
+      giveUp.push({ buildkiteJob, attempt: attempt - 1, reason: whyEnded(view), cause: "attempts" });
     else if (view && notBefore(view, view.attempt, retryMs) > now) postponed++;
     else create.push({ buildkiteJob, attempt });
   }

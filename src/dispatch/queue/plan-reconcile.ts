@@ -2,6 +2,7 @@
 import type { BuildkiteJob } from "../buildkite/job.ts";
 import type { TaggedTemplate } from "../config/dispatch-config.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
+import type { CauseId } from "../jobs/start-failures.ts";
 
 /** A Job to create. */
 export interface PlannedJob {
@@ -20,6 +21,7 @@ export interface StuckJob {
   readonly view: JobView;
   /** Why, in sentences for people who look at the build. */
   readonly reason: string;
+  readonly cause: CauseId;
   /** Whether it's time to give up. */
   readonly isFinal: boolean;
 }
@@ -28,15 +30,17 @@ export interface StuckJob {
 export interface GivenUpJob extends PlannedJob {
   /** For people who look at the build. */
   readonly reason: string;
+  /** `attempts`: all its Jobs ended without taking it. */
+  readonly cause: CauseId | "attempts";
   /** Its Job, if that's still there and must go. */
   readonly view?: JobView;
 }
 
 /** Gives up on the Buildkite job that a stuck Job is for. */
-export function giveUpOn({ view, reason }: StuckJob, routed?: RoutedJob): GivenUpJob {
+export function giveUpOn({ view, reason, cause }: StuckJob, routed?: RoutedJob): GivenUpJob {
   // Its id is enough to finish it.
   const buildkiteJob = routed?.buildkiteJob ?? view.buildkiteJob ?? { id: view.buildkiteJobId, rules: [], priority: 0 };
-  return { buildkiteJob, attempt: view.attempt, reason, view };
+  return { buildkiteJob, attempt: view.attempt, reason, cause, view };
 }
 
 const LONGEST_RETRY_MS = 300_000;

@@ -2,21 +2,24 @@
  * One reconcile pass: it compares the jobs that wait at Buildkite with the Jobs that exist, and
  * creates what's missing.
  */
-import { OutsideError } from "../../process/errors.ts";
+import { describeError, messageOf, OutsideError } from "../../process/errors.ts";
 import { isOver, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts";
 import type { StacksApi } from "../buildkite/stacks-api.ts";
 import { StacksError } from "../buildkite/stacks-error.ts";
+import type { TaggedTemplate } from "../config/dispatch-config.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import type { JobsApi } from "../jobs/jobs-api.ts";
 import type { AgentTokens } from "./agent-tokens.ts";
 import type { EnsureResult, JobEnsurer, WantedJob } from "./ensure-job.ts";
 import { planAcquireMode } from "./plan-acquire-mode.ts";
 import { planQueueMode } from "./plan-queue-mode.ts";
-import { inOrder, type PlannedJob } from "./plan-reconcile.ts";
+import { inOrder, type GivenUpJob, type PlannedJob, type RoutedJob, type StuckJob } from "./plan-reconcile.ts";
 import type { QueueContext, QueueState } from "./queue-state.ts";
 import type { Reservations } from "./reservations.ts";
-import { routeInQueue } from "./route.ts";
+import { agentCanTake, routeInQueue } from "./route.ts";
 import type { Standings } from "./standings.ts";
+import type { BuildNote, StuckJobs } from "./stuck-jobs.ts";
+import { logUnservedTags } from "./unserved-tags.ts";
 import type { WaitingJobs } from "./waiting-jobs.ts";
 
 /** What a pass works with. */
@@ -30,6 +33,18 @@ export interface PassParts {
   readonly jobs: JobsApi;
   /** Undefined in queue mode. */
   readonly tokens: AgentTokens | undefined;
+  readonly stuckJobs: StuckJobs;
+}
+
+/** What a pass has seen, and plans with. */
+interface Seen {
+  readonly views: readonly JobView[];
+  /** The jobs that wait and have a template, in the order in which to serve them. */
+  readonly waiting: readonly RoutedJob[];
+  /** How many wait that no template serves. */
+  readonly unserved: number;
+  readonly standings: ReadonlyMap<string, JobStanding>;
+  readonly stuck: ReadonlyMap<string, StuckJob>;
 }
 
 /**
@@ -83,7 +98,7 @@ export class ReconcilePass {
   }
 
   async #run(): Promise<PassOutcome> {
-    const { state, stacks, waitingJobs } = this.#parts;
+    const { state, stacks, waitingJobs, stuckJobs } = this.#parts;
     if (!this.#registered) {
       await stacks.register();
       this.#registered = true;
@@ -100,48 +115,85 @@ export class ReconcilePass {
     const listed = inOrder(waitingJobs.jobs());
     const standings = await this.#standingsOf(views, listed);
     const waiting = listed.filter(({ id }) => !isTaken(standings.get(id)));
-    return this.#context.queue.mode === "queue"
-      ? await this.#runQueueMode(views, waiting, standings)
-      : await this.#runAcquireMode(views, waiting, standings);
+    const stuck = stuckJobs.look(views);
+    await this.#tell(stuckJobs.toTell(stuck, standings));
+    const seen = { views, standings, stuck, ...this.#route(waiting) };
+    return this.#context.queue.mode === "queue" ? await this.#runQueueMode(seen) : await this.#runAcquireMode(seen);
   }
 
-  async #runQueueMode(
-    views: readonly JobView[],
-    waiting: readonly BuildkiteJob[],
-    standings: ReadonlyMap<string, JobStanding>,
-  ): Promise<PassOutcome> {
+  async #runQueueMode({ unserved, ...seen }: Seen): Promise<PassOutcome> {
     const { queue, now } = this.#context;
-    const { create, postponed } = planQueueMode({
-      views,
-      waiting,
-      standings,
+    const plan = planQueueMode({
+      ...seen,
+      templateOf: ({ buildkiteJob }) => buildkiteJob && this.#templateOf(buildkiteJob),
+      serves: (template, { buildkiteJob }) => agentCanTake(template, buildkiteJob),
       now: now(),
       retryMs: queue.retrySeconds * 1000,
       idleTimeoutMs: queue.idleTimeoutSeconds * 1000 + IDLE_SLACK_MS,
     });
-    return this.#ensureAll(create, postponed);
+    await this.#remove(plan.remove);
+    await this.#giveUp(plan.giveUp);
+    return this.#ensureAll(plan, unserved);
   }
 
-  async #runAcquireMode(
-    views: readonly JobView[],
-    waiting: readonly BuildkiteJob[],
-    standings: ReadonlyMap<string, JobStanding>,
-  ): Promise<PassOutcome> {
+  async #runAcquireMode({ views, waiting, standings, stuck, unserved }: Seen): Promise<PassOutcome> {
     const { queue, now } = this.#context;
-    const { reservations } = this.#parts;
-    const { create, postponed, extend, remove, giveUp } = planAcquireMode({
+    const { reservations, stuckJobs } = this.#parts;
+    const listed = waiting.map(({ buildkiteJob }) => buildkiteJob);
+    const plan = planAcquireMode({
       views,
-      wanted: [...waiting, ...this.#notListed(waiting, views).filter(({ id }) => standings.has(id))],
+      wanted: [...listed, ...this.#notListed(listed, views).filter(({ id }) => standings.has(id))],
       standings,
+      stuck,
+      whyEnded: (view) => stuckJobs.whyEnded(view),
       now: now(),
       retryMs: queue.retrySeconds * 1000,
       maxAttempts: queue.maxAttempts,
     });
-    await reservations.extend(extend);
-    this.#parts.tokens?.keep(views, standings, () => undefined);
-    await this.#remove(remove);
-    await reservations.giveUpAll(giveUp.map((planned) => ({ planned, reason: whyGivenUp(planned) })));
-    return this.#ensureAll(create, postponed);
+    await reservations.extend(plan.extend);
+    this.#parts.tokens?.keep(views, standings, (jobName) => stuckJobs.agentOf(jobName));
+    await this.#remove(plan.remove);
+    await this.#giveUp(plan.giveUp);
+    return this.#ensureAll(plan, unserved);
+  }
+
+  #templateOf(buildkiteJob: BuildkiteJob): TaggedTemplate | undefined {
+    const route = routeInQueue(this.#context.queue, buildkiteJob);
+    return route.kind === "queue" ? route.template : undefined;
+  }
+
+  /** The jobs that a template serves, and how many none does. */
+  #route(buildkiteJobs: readonly BuildkiteJob[]): Pick<Seen, "waiting" | "unserved"> {
+    const { queue, limited } = this.#context;
+    const waiting: RoutedJob[] = [];
+    for (const buildkiteJob of buildkiteJobs) {
+      const route = routeInQueue(queue, buildkiteJob);
+      if (route.kind === "queue") waiting.push({ buildkiteJob, template: route.template });
+      else if (route.reason === "unserved-tags") logUnservedTags(limited, route);
+    }
+    return { waiting, unserved: buildkiteJobs.length - waiting.length };
+  }
+
+  /** Tells builds why their agents don't start. They also find out if that fails: in the end. */
+  async #tell(notes: readonly BuildNote[]): Promise<void> {
+    if (notes.length === 0) return;
+    const { limited } = this.#context;
+    try {
+      await this.#parts.stacks.notify(notes);
+    } catch (error) {
+      limited.warn(`notify:${messageOf(error)}`, describeError(error), "cannot notify Buildkite of what keeps Jobs");
+    }
+  }
+
+  /** Finishes Buildkite jobs that can't be run, then deletes their Jobs. */
+  async #giveUp(all: readonly GivenUpJob[]): Promise<void> {
+    const { metrics } = this.#context;
+    const finished = await this.#parts.reservations.giveUpAll(
+      all.map((planned) => ({ planned, reason: `Curfew gave up on this job. ${planned.reason}` })),
+    );
+    const done = all.filter(({ buildkiteJob }) => finished.has(buildkiteJob.id));
+    for (const { cause } of done) metrics.gaveUp(cause);
+    await this.#remove(done.flatMap(({ view }) => view ?? []));
   }
 
   /**
@@ -176,19 +228,32 @@ export class ReconcilePass {
   }
 
   /** Ensures what's planned, in this order, as far as there's room and the queue isn't paused. */
-  async #ensureAll(planned: readonly PlannedJob[], postponed: number): Promise<PassOutcome> {
+  async #ensureAll(
+    { create, postponed }: { readonly create: readonly PlannedJob[]; readonly postponed: number },
+    unserved: number,
+  ): Promise<PassOutcome> {
     const { state } = this.#parts;
-    const routed = planned.flatMap(({ buildkiteJob, attempt }) => {
-      const route = routeInQueue(this.#context.queue, buildkiteJob);
-      return route.kind === "queue" ? [{ buildkiteJob, attempt, template: route.template }] : [];
+    const { metrics } = this.#context;
+    const wanted = create.flatMap(({ buildkiteJob, attempt }) => {
+      const template = this.#templateOf(buildkiteJob);
+      return template ? [{ buildkiteJob, attempt, template }] : [];
     });
-    const now = state.paused ? [] : routed.slice(0, AT_ONCE);
+    const now = state.paused ? [] : wanted.slice(0, AT_ONCE);
     const outcomes = await Promise.all(now.map((one) => this.#ensure(one)));
-    const unavailable = outcomes.filter((outcome) => outcome === "unavailable").length;
+    const count = (outcome: EnsureResult): number => outcomes.filter((one) => one === outcome).length;
+    const [unavailable, full] = [count("unavailable"), count("at-capacity")];
+    const left = wanted.length - now.length;
+    metrics.waiting({
+      paused: state.paused ? left : 0,
+      // With a limit, the jobs that weren't tried are behind those that found no room.
+      "at-capacity": full + (!state.paused && full > 0 ? left : 0),
+      "next-pass": unavailable + (!state.paused && full === 0 ? left : 0),
+      retry: postponed,
+      "unserved-tags": unserved,
+    });
     if (unavailable > 0) throw new OutsideError(`${unavailable} of ${now.length} Jobs could not be created`);
-    const isFull = outcomes.includes("at-capacity");
-    if (now.length === AT_ONCE && now.length < routed.length && !isFull) return "more";
-    return postponed > 0 || isFull || now.length < routed.length ? "left-over" : "done";
+    if (left > 0 && full === 0 && !state.paused) return "more";
+    return postponed > 0 || full > 0 || left > 0 ? "left-over" : "done";
   }
 
   /** A bug keeps no other job from its Job. */
@@ -233,8 +298,4 @@ function isTaken(standing: JobStanding | undefined): boolean {
 function waitsAfter(outcome: EnsureResult, mode: "queue" | "acquire"): boolean {
   if (outcome === "refused" || outcome === "not-reserved") return false;
   return mode === "queue" || (outcome !== "created" && outcome !== "exists");
-}
-
-function whyGivenUp({ buildkiteJob: { id }, attempt }: PlannedJob): string {
-  return `Curfew gave up: ${attempt} agents ended without taking this job. Look at the Pods of the Jobs buildkite-${id}*.`;
 }

@@ -83,29 +83,37 @@ export class Reservations {
 
   /**
    * Finishes Buildkite jobs that can't be run, each with a reason for the people who look at its
-   * build. This happens at most once to a job, as it's over then. Never rejects.
+   * build. This happens at most once to a job, as it's over then. Resolves to the UUIDs of those
+   * that were finished here. Never rejects.
    */
-  async giveUpAll(all: readonly GivenUp[]): Promise<void> {
-    await Promise.all(all.map(({ planned, reason }) => this.giveUp(planned, reason)));
+  async giveUpAll(all: readonly GivenUp[]): Promise<ReadonlySet<string>> {
+    const finished = new Set<string>();
+    const giveUp = async ({ planned, reason }: GivenUp): Promise<void> => {
+      if (await this.giveUp(planned, reason)) finished.add(planned.buildkiteJob.id);
+    };
+    await Promise.all(all.map(giveUp));
+    return finished;
   }
 
-  /** Finishes one Buildkite job, as {@link giveUpAll} does. Never rejects. */
-  async giveUp({ buildkiteJob: { id }, attempt }: PlannedJob, reason: string): Promise<void> {
+  /** Finishes one Buildkite job, as {@link giveUpAll} does, and says whether it did. Never rejects. */
+  async giveUp({ buildkiteJob: { id }, attempt }: PlannedJob, reason: string): Promise<boolean> {
     const { limited } = this.#context;
     const about = { buildkiteJob: id, attempt };
     try {
       // We can finish only what we have reserved (inferred; agent-stack-k8s does it this way).
-      if (!this.#isOurs(id) && (await this.#untilTried(() => this.#reserves.ask(id))) === undefined) return;
+      if (!this.#isOurs(id) && (await this.#untilTried(() => this.#reserves.ask(id))) === undefined) return false;
       await this.#untilTried(() => this.#stacks.finish(id, reason));
       this.forget(id);
       const message = "finished the Buildkite job with a reason: it cannot be run";
       limited.error(`finished:${reason}`, { ...about, reason }, message);
+      return true;
     } catch (error) {
       limited.warn(
         `finish:${messageOf(error)}`,
         { ...about, ...describeError(error) },
         "cannot finish the Buildkite job",
       );
+      return false;
     }
   }
 

@@ -42,8 +42,7 @@ export function routeInQueue(queue: QueueConfig, buildkiteJob: BuildkiteJob): Ro
   const asked = tagsOf(buildkiteJob.rules);
   asked.delete("queue");
   const serves = ({ tags }: TaggedTemplate): boolean =>
-    [...asked].every(([key, value]) => Object.hasOwn(tags, key) && (value === "*" || tags[key] === value)) &&
-    (asked.size > 0 || Object.keys(tags).length === 0);
+    hasAll(tags, asked) && (asked.size > 0 || Object.keys(tags).length === 0);
   const template = queue.templates.find(serves);
   if (template) return { kind: "queue", queue, template };
   return {
@@ -52,6 +51,17 @@ export function routeInQueue(queue: QueueConfig, buildkiteJob: BuildkiteJob): Ro
     queue,
     tags: [...asked].map(([key, value]) => `${key}=${value}`),
   };
+}
+
+/** Whether an agent of this template's Jobs has every tag that a job asks for besides its queue. */
+export function agentCanTake({ tags }: TaggedTemplate, { rules }: BuildkiteJob): boolean {
+  const asked = tagsOf(rules);
+  asked.delete("queue");
+  return hasAll(tags, asked);
+}
+
+function hasAll(tags: TaggedTemplate["tags"], asked: ReadonlyMap<string, string>): boolean {
+  return [...asked].every(([key, value]) => Object.hasOwn(tags, key) && (value === "*" || tags[key] === value));
 }
 
 function isOther(ours: string | undefined, theirs: string | undefined): boolean {

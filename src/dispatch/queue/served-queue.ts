@@ -6,16 +6,17 @@ import type { JobStanding } from "../buildkite/job.ts";
 import type { DispatchConfig, StacksConfig } from "../config/dispatch-config.ts";
 import { stackKeyOf } from "../config/stack-key.ts";
 import type { JobCreator } from "../jobs/job-creator.ts";
-import type { JobMirror } from "../jobs/job-mirror.ts";
 import type { JobsApi } from "../jobs/jobs-api.ts";
 import type { SecretsApi } from "../jobs/secrets-api.ts";
 import { AgentTokens } from "./agent-tokens.ts";
+import type { NamespaceMirrors } from "../jobs/namespace-mirrors.ts";
 import { JobEnsurer, type EnsureResult, type WantedJob } from "./ensure-job.ts";
 import { QueueState, type QueueContext } from "./queue-state.ts";
 import { ReconcileLoop, type LoopTimes } from "./reconcile-loop.ts";
 import { ReconcilePass, type PassParts } from "./reconcile-pass.ts";
 import { Reservations } from "./reservations.ts";
 import { Standings } from "./standings.ts";
+import { StuckJobs } from "./stuck-jobs.ts";
 import { WaitingJobs } from "./waiting-jobs.ts";
 
 /** A queue as a webhook sees it. */
@@ -36,12 +37,12 @@ export interface ServedQueue {
   readonly tokens: AgentTokens | undefined;
 }
 
-/** The Kubernetes side of a queue. Queues of one namespace share a mirror. */
+/** The Kubernetes side of a queue. Queues of one namespace share its mirrors. */
 export interface JobAccess {
   readonly jobs: JobsApi;
   readonly secrets: SecretsApi;
   readonly creator: JobCreator;
-  readonly mirror: JobMirror;
+  readonly mirrors: NamespaceMirrors;
 }
 
 /** What a queue has to know about Buildkite. */
@@ -60,17 +61,18 @@ export interface QueueTimes extends LoopTimes {
 export function createServedQueue(
   context: QueueContext,
   config: BuildkiteSide,
-  { jobs, secrets, creator, mirror }: JobAccess,
+  { jobs, secrets, creator, mirrors }: JobAccess,
   times: QueueTimes,
 ): ServedQueue {
-  const state = new QueueState(context, mirror);
+  const state = new QueueState(context, mirrors.jobs);
   const stack = config.stacks && createStack(context, config.stacks, config, times.batchGapMs);
   const tokens =
     stack && context.queue.mode === "acquire"
       ? new AgentTokens(context, stack.stacks, secrets, times.batchGapMs)
       : undefined;
   const ensurer = new JobEnsurer(context, state, creator, stack?.reservations, tokens);
-  const pass = stack && new ReconcilePass(context, { ...stack, state, ensurer, jobs, tokens });
+  const stuckJobs = new StuckJobs(context, mirrors);
+  const pass = stack && new ReconcilePass(context, { ...stack, state, ensurer, jobs, tokens, stuckJobs });
   const loop = pass && new ReconcileLoop(context, () => pass.run(), times);
   return {
     config: context.queue,

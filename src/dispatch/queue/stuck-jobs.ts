@@ -6,15 +6,16 @@ import {
   describeEnd,
   findStartFailure,
   isFinal,
+  lacksAgentToken,
   START_FAILURES,
   type CauseId,
   type StartFailure,
 } from "../jobs/start-failures.ts";
+import type { AgentPodView } from "./plan-agent-tokens.ts";
 import type { StuckJob } from "./plan-reconcile.ts";
 import type { QueueContext } from "./queue-state.ts";
 
 export interface ExplainedJob extends StuckJob {
-  readonly cause: CauseId;
   /** Its reason without advice. */
   readonly text: string;
 }
@@ -75,25 +76,31 @@ export class StuckJobs {
   }
 
   /**
-   * What to tell the builds of stuck Jobs, each cause once.
-   * @param isOurs whether this replica tells about a Job, so that no build is told twice.
+   * What to tell the builds of stuck Jobs, each cause once. Each replica tells only about its own
+   * Jobs, so that no build is told twice.
    */
-  toTell(
-    stuck: ReadonlyMap<string, ExplainedJob>,
-    standings: ReadonlyMap<string, JobStanding>,
-    isOurs: (jobName: string) => boolean,
-  ): BuildNote[] {
+  toTell(stuck: ReadonlyMap<string, ExplainedJob>, standings: ReadonlyMap<string, JobStanding>): BuildNote[] {
     const notes: BuildNote[] = [];
     for (const [name, { view, cause, text, isFinal }] of stuck) {
       const known = this.#known.get(name);
       const standing = standings.get(view.buildkiteJobId);
-      if (!known || known.isTold || isFinal || !isOurs(name)) continue;
+      if (!known || known.isTold || isFinal || !view.isOurs) continue;
       if (standing !== "waiting" && standing !== "reserved") continue;
       if (START_FAILURES[cause].verdict !== "never" && this.#context.now() - known.since < QUIET_MS) continue;
       known.isTold = true;
       notes.push({ id: view.buildkiteJobId, detail: text });
     }
     return notes;
+  }
+
+  /** What kubelet says of a Job's agent. Undefined if the Job has no Pod, or it isn't known. */
+  agentOf(jobName: string): AgentPodView | undefined {
+    const pod = this.#mirrors.pods.viewOf(jobName);
+    if (!pod) return undefined;
+    return {
+      agentStarted: pod.started.includes(this.#context.queue.agentContainer),
+      lacksSecret: lacksAgentToken(pod, jobName),
+    };
   }
 
   /** Why a Buildkite job is given up whose Jobs all ended without taking it. */

@@ -37,7 +37,7 @@ function ensurerOf(
   const state = { claim: () => place, created: () => undefined, knows: () => false };
   const reservations: Reservations = {
     reserve,
-    giveUp: (_planned, reason) => Promise.resolve(void givenUp.push(reason)),
+    giveUp: (_planned, reason) => Promise.resolve(givenUp.push(reason) > 0),
   };
   const ensurer = new JobEnsurer(
     { queue, log, limited: limitLog(log), metrics, now: Date.now },

@@ -31,6 +31,7 @@ function plan({ job, pod, standing = "reserved", putAgo, lacking = false }: Case
     phase: "pending",
     failed: false,
     suspended: false,
+    isOurs: true,
     ...job,
   };
   const token: PutToken = { job: view, secretUid: "secret", putAt: NOW - (putAgo ?? 0), lifeMs: LIFE };

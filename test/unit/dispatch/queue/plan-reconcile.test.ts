@@ -24,6 +24,7 @@ const view = (buildkiteJobId: string, rest: Partial<JobView> = {}): JobView => {
     phase: "pending",
     failed: false,
     suspended: false,
+    isOurs: true,
     startedAt: rest.createdAt ?? NOW - 100_000,
     ...rest,
   };
@@ -47,7 +48,7 @@ const stuckJobs = (...jobs: (JobView | readonly [JobView, "final"])[]): Map<stri
   new Map(
     jobs.map((one) => {
       const [stuck, isFinal] = "name" in one ? [one, false] : [one[0], true];
-      return [stuck.name, { view: stuck, reason: `${stuck.name} can't start`, isFinal }];
+      return [stuck.name, { view: stuck, reason: `${stuck.name} can't start`, cause: "image-pull", isFinal }];
     }),
   );
 
@@ -256,7 +257,7 @@ describe("acquire mode", () => {
   test("gives up on a job after its last attempt", () => {
     const last = finished("a", 1_000_000, { attempt: 3 });
     expect(plan(["a"], [finished("a", 1), last]).giveUp).toEqual([
-      { buildkiteJob: job("a"), attempt: 3, reason: "3 ended" },
+      { buildkiteJob: job("a"), attempt: 3, reason: "3 ended", cause: "attempts" },
     ]);
     expect(created(["a"], [last])).toEqual([]);
   });

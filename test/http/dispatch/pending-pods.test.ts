@@ -1,0 +1,194 @@
+/** Pods that don't start: what their builds are told, and when the dispatcher gives up. */
+import { describe, expect, test } from "vitest";
+import type { ApiServer, JobObject } from "../../../sim/api-server/api-server.ts";
+import type { FakeJob } from "../../../sim/buildkite/jobs.ts";
+import {
+  stacksOf,
+  testApiServer,
+  testBuildkite,
+  testConfig,
+  testDispatcher,
+} from "../../support/dispatch/dispatcher.ts";
+
+const MODES = ["queue", "acquire"] as const;
+const NOT_FOUND = 'failed to pull and unpack image "registry.example.org/agent:typo": not found';
+
+/** Gives each new Job a Pod in this state, as the Job controller and kubelet would. */
+function playKubelet(api: ApiServer, status: () => Readonly<Record<string, unknown>>): () => void {
+  const put = ({ metadata }: JobObject): void => {
+    const { name = "", namespace = "", uid = "", labels = {} } = metadata;
+    const ownerReferences = [{ kind: "Job", name, uid }];
+    const podLabels = { ...labels, "batch.kubernetes.io/job-name": name };
+    api.putPod({ metadata: { name: `${name}-x`, namespace, labels: podLabels, ownerReferences }, status: status() });
+  };
+  api.onCreate = put;
+  return () => {
+    for (const job of api.jobs()) put(job);
+  };
+}
+
+const waits = (reason: string, message: string): Readonly<Record<string, unknown>> => ({
+  containerStatuses: [
+    { name: "agent", image: "registry.example.org/agent:typo", state: { waiting: { reason, message } } },
+  ],
+});
+
+describe.each(MODES)("in %s mode", (mode) => {
+  test("an image that isn't there is told at once, and ends the build's job after the third failure", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    let status = waits("ErrImagePull", NOT_FOUND);
+    const update = playKubelet(api, () => status);
+    const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
+    const job = fake.schedule();
+    await expect.poll(() => job.notifications).toHaveLength(1);
+    expect(job.notifications[0]?.detail).toContain(
+      'Container "agent" (image "registry.example.org/agent:typo") can\'t start: its image can\'t be pulled.',
+    );
+    for (const reason of ["ImagePullBackOff", "ErrImagePull", "ImagePullBackOff"]) {
+      status = waits(reason, NOT_FOUND);
+      update();
+      const passes = await dispatcher.metric("curfew_dispatch_reconcile_passes_total");
+      await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(passes + 1);
+      expect(job.state).not.toBe("finished");
+    }
+    expect(await dispatcher.metric("curfew_dispatch_stuck_jobs", { cause: "image-pull" })).toBe(1);
+    status = waits("ErrImagePull", NOT_FOUND);
+    update();
+    await expect.poll(() => job.state).toBe("finished");
+    expect(job).toMatchObject({ exitStatus: -1, runs: 0 });
+    expect(job.detail).toContain("Curfew gave up on this job. Container");
+    expect(job.detail).toContain(NOT_FOUND);
+    await expect.poll(() => api.jobs()).toEqual([]);
+    expect(job.notifications).toHaveLength(1);
+    expect(await dispatcher.metric("curfew_dispatch_given_up_total", { cause: "image-pull" })).toBe(1);
+    expect(api.timesCreated(`buildkite-${job.id}`)).toBe(1);
+  });
+
+  test("a full cluster is told after a while, and ends the build's job after pendingTimeoutSeconds", async () => {
+    let later = 0;
+    const now = (): number => Date.now() + later;
+    const [api, fake] = [await testApiServer(), await testBuildkite(now)];
+    const message = "0/3 nodes are available: 3 Insufficient cpu.";
+    const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }];
+    playKubelet(api, () => ({ conditions }));
+    const config = testConfig({ mode, pendingTimeoutSeconds: 120 }, stacksOf(fake, 0.05));
+    const dispatcher = await testDispatcher(api, config, now);
+    const job = fake.schedule();
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_stuck_jobs", { cause: "unschedulable" })).toBe(1);
+    expect(job.notifications).toEqual([]);
+    later += 15_000;
+    await expect.poll(() => job.notifications).toHaveLength(1);
+    expect(job.notifications[0]?.detail).toContain(message);
+    later += 90_000;
+    const passes = await dispatcher.metric("curfew_dispatch_reconcile_passes_total");
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(passes + 2);
+    expect(job.state).not.toBe("finished");
+    later += 20_000;
+    await expect.poll(() => job.state).toBe("finished");
+    expect(job.detail).toContain(message);
+    await expect.poll(() => api.jobs()).toEqual([]);
+  });
+
+  test("a used-up quota is told, but never ends the build's job", async () => {
+    let later = 0;
+    const now = (): number => Date.now() + later;
+    const [api, fake] = [await testApiServer(), await testBuildkite(now)];
+    const message = 'pods "x" is forbidden: exceeded quota: builds, requested: pods=1, used: pods=9, limited: pods=9';
+    api.onCreate = ({ metadata: { name = "", namespace = "", uid = "" } }) => {
+      const involvedObject = { kind: "Job", name, uid };
+      const event = { type: "Warning", reason: "FailedCreate", message, count: 12, involvedObject };
+      api.putEvent({ metadata: { name: `${name}.1`, namespace }, ...event });
+    };
+    const config = testConfig({ mode, pendingTimeoutSeconds: 60 }, stacksOf(fake, 0.05));
+    const dispatcher = await testDispatcher(api, config, now);
+    const job = fake.schedule();
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_stuck_jobs", { cause: "quota" })).toBe(1);
+    later += 15_000;
+    await expect.poll(() => job.notifications).toHaveLength(1);
+    expect(job.notifications[0]?.detail).toContain("quota is used up");
+    for (let hour = 0; hour < 5; hour++) {
+      later += 60_000;
+      const passes = await dispatcher.metric("curfew_dispatch_reconcile_passes_total");
+      await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(passes + 1);
+    }
+    expect(job.state).not.toBe("finished");
+    expect(api.jobs()).toHaveLength(1);
+  });
+
+  test("a Pod that the API server refuses three times ends the build's job with its words", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    const message = 'pods "x" is forbidden: no PriorityClass with name ci-urgent was found';
+    api.onCreate = ({ metadata: { name = "", namespace = "", uid = "" } }) => {
+      const involvedObject = { kind: "Job", name, uid };
+      const event = { type: "Warning", reason: "FailedCreate", message, count: 3, involvedObject };
+      api.putEvent({ metadata: { name: `${name}.1`, namespace }, ...event });
+    };
+    await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
+    const job = fake.schedule();
+    await expect.poll(() => job.state).toBe("finished");
+    expect(job.detail).toContain(message);
+  });
+
+  test("builds are told by the replica that made their Job, and not by every one", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    playKubelet(api, () => waits("ErrImagePull", NOT_FOUND));
+    const config = testConfig({ mode }, stacksOf(fake));
+    const replicas = [await testDispatcher(api, config), await testDispatcher(api, config)];
+    for (const { metric } of replicas)
+      await expect.poll(() => metric("curfew_dispatch_reconcile_passes_total", { outcome: "done" })).toBeGreaterThan(0);
+    const job = fake.schedule();
+    for (const { metric } of replicas)
+      await expect.poll(() => metric("curfew_dispatch_stuck_jobs", { cause: "image-pull" })).toBe(1);
+    await expect.poll(() => job.notifications).toHaveLength(1);
+    for (const { metric } of replicas) {
+      const passes = await metric("curfew_dispatch_reconcile_passes_total");
+      await expect.poll(() => metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(passes + 2);
+    }
+    expect(job.notifications).toHaveLength(1);
+  });
+
+  test("without the right to read Pods, Jobs are created as ever, and the log says what's missing", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    api.fault = ({ resource }) =>
+      resource === "pods" || resource === "events"
+        ? { kind: "status", code: 403, message: 'pods is forbidden: cannot list resource "pods"' }
+        : undefined;
+    const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
+    fake.schedule();
+    await expect.poll(() => api.jobs()).toHaveLength(1);
+    await expect.poll(() => dispatcher.log()).toContain("cannot list or watch Pods");
+    expect(dispatcher.log()).not.toContain("    at ");
+  });
+});
+
+describe("in queue mode", () => {
+  test("a Pod that hangs lets no other job starve", async () => {
+    let later = 0;
+    const now = (): number => Date.now() + later;
+    const [api, fake] = [await testApiServer(), await testBuildkite(now)];
+    const dispatcher = await testDispatcher(api, testConfig({}, stacksOf(fake, 0.05)), now);
+    const first = fake.schedule();
+    await dispatcher.send("job.scheduled", first);
+    fake.cancel(first.id);
+    // Its webhook is lost, and the first job's Pod could still become its agent.
+    const second = fake.schedule();
+    later += 61_000;
+    await expect.poll(() => api.timesCreated(`buildkite-${second.id}`)).toBe(1);
+  });
+
+  test("a Job that's known to be stuck is no agent for other jobs, and goes once its own job is over", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    let status = waits("InvalidImageName", "couldn't parse image name");
+    playKubelet(api, () => status);
+    const dispatcher = await testDispatcher(api, testConfig({}, stacksOf(fake, 0.05)));
+    const first: FakeJob = fake.schedule();
+    fake.cancel(first.id);
+    await dispatcher.send("job.scheduled", { ...first, state: "scheduled" });
+    status = {};
+    await expect.poll(() => api.timesCreated(`buildkite-${first.id}`)).toBe(1);
+    const second = fake.schedule();
+    await expect.poll(() => api.timesCreated(`buildkite-${second.id}`)).toBe(1);
+    await expect.poll(() => api.jobs().map(({ metadata }) => metadata.name)).toEqual([`buildkite-${second.id}`]);
+    expect(first.state).toBe("canceled");
+  });
+});
