@@ -57,7 +57,7 @@ describe("queue mode", () => {
   const [queue] = testConfig({
     templates: [
       { tags: { size: "large" }, template },
-      { tags: { size: "large", gpu: "yes" }, template },
+      { tags: { size: "large", gpu: "a100" }, template },
     ],
   }).queues;
   if (!queue) throw new Error("no queue");
@@ -162,11 +162,11 @@ describe("queue mode", () => {
       const large = job("b", { rules: ["size=large"] });
       expect(plan([large], [young], { a: "dropped" })).toEqual(["b-1"]);
       expect(plan([large], [{ ...young, buildkiteJob: job("a", { rules: ["size=large"] }) }])).toEqual([]);
-      expect(plan([large], [{ ...young, buildkiteJob: job("a", { rules: ["size=large", "gpu=yes"] }) }])).toEqual([]);
+      expect(plan([large], [{ ...young, buildkiteJob: job("a", { rules: ["size=large", "gpu=a100"] }) }])).toEqual([]);
     });
 
     test("and is left to jobs that can take no other", () => {
-      const [large, gpu] = [["size=large"], ["size=large", "gpu=yes"]];
+      const [large, gpu] = [["size=large"], ["size=large", "gpu=a100"]];
       const views = [
         view("x", { createdAt: NOW, buildkiteJob: job("x", { rules: gpu }) }),
         view("y", { createdAt: NOW, buildkiteJob: job("y", { rules: large }) }),
@@ -178,7 +178,7 @@ describe("queue mode", () => {
   test("an agent that can't take the first job is left to the next one", () => {
     const views = [view("x", { createdAt: NOW, buildkiteJob: job("x", { rules: ["size=large"] }) })];
     expect(plan(["a"], views)).toEqual([]);
-    expect(plan([job("b", { rules: ["size=large", "gpu=yes"] }), "a"], views)).toEqual(["b-1"]);
+    expect(plan([job("b", { rules: ["size=large", "gpu=a100"] }), "a"], views)).toEqual(["b-1"]);
   });
 
   test("gives up on a job whose own Job won't ever have an agent, and makes no other Job for it", () => {
