@@ -58,10 +58,12 @@ interface ListOf<T> {
 }
 
 const PAGE = 500;
+/** A list's token or a resource version is too old. The next list has a new one. */
+const GONE = 410;
 
 /** The calls for one collection of the API server. */
 export function listWatchOf<T extends KubeObject>(
-  client: KubeClient,
+  client: Pick<KubeClient, "request">,
   { path, what, query, timeoutMs = 10_000, watchSeconds = 300 }: CollectionOptions,
 ): ListWatch<T> {
   const pathWith = (more: Readonly<Record<string, string>>): string =>
@@ -107,7 +109,13 @@ async function* eventsOf<T>(stream: AsyncIterable<Uint8Array>, what: string): As
     for await (const chunk of stream) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) if (line !== "") yield parseEvent<T>(line, what);
+      for (const line of lines) {
+        if (line === "") continue;
+        const event = parseEvent<T>(line, what);
+        if (event.type === "ERROR" && event.object.code !== GONE)
+          throw refusal(`cannot watch ${what}`, event.object.code ?? 500, JSON.stringify(event.object));
+        yield event;
+      }
     }
   } catch (cause) {
     throw cause instanceof OutsideError ? cause : new KubeUnreachableError(cause);
@@ -131,8 +139,7 @@ function parseEvent<T>(line: string, what: string): WatchEvent<T> {
 
 function refusal(what: string, code: number, text: string): OutsideError {
   const reason = statusMessage(text) ?? text.slice(0, 200);
-  // 410: the list's token, or the resource version, is too old. The next list has a new one.
-  return code >= 500 || code === 429 || code === 410
+  return code >= 500 || code === 429 || code === GONE
     ? new OutsideError(`${what}: ${code} ${reason}`)
     : new KubeRefusedError(what, code, reason);
 }

@@ -16,17 +16,24 @@ const JOBS = 66;
 const MODES = ["queue", "acquire"] as const;
 const AGENTS = { startMs: () => 5, runMs: () => 200, idleMs: 200 };
 
-/** An API server whose Jobs have agents, and the most unfinished Jobs that it ever had. */
-async function clusterOf(fake: FakeBuildkite): Promise<{ api: ApiServer; most: () => number }> {
+/**
+ * An API server whose Jobs have agents, and the most that were ever unfinished of its Jobs, and
+ * reserved of Buildkite's.
+ */
+async function clusterOf(
+  fake: FakeBuildkite,
+): Promise<{ api: ApiServer; most: () => number; mostReserved: () => number }> {
   const api = await testApiServer();
   simulateAgents(api, fake, AGENTS);
   const create = api.onCreate;
-  let most = 0;
+  let [most, mostReserved] = [0, 0];
   api.onCreate = (job) => {
     most = Math.max(most, api.jobs().filter(({ status }) => status?.conditions === undefined).length);
+    const reserved = [...fake.jobs.values()].filter(({ state }) => state === "reserved").length;
+    mostReserved = Math.max(mostReserved, reserved);
     create(job);
   };
-  return { api, most: () => most };
+  return { api, most: () => most, mostReserved: () => mostReserved };
 }
 
 const left = (fake: FakeBuildkite): number =>
@@ -35,7 +42,7 @@ const left = (fake: FakeBuildkite): number =>
 describe.each(MODES)("in %s mode", (mode) => {
   test("a burst of late deliveries never makes more Jobs than maxInFlight, and all jobs run", async () => {
     const fake = await testBuildkite();
-    const { api, most } = await clusterOf(fake);
+    const { api, most, mostReserved } = await clusterOf(fake);
     const dispatcher = await testDispatcher(api, testConfig({ mode, maxInFlight: LIMIT }, stacksOf(fake)));
     await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(0);
     // So late that Buildkite is asked first, in queue mode.
@@ -45,6 +52,8 @@ describe.each(MODES)("in %s mode", (mode) => {
     expect(answers.map(({ status }) => status)).toEqual(jobs.map(() => 200));
     await expect.poll(() => left(fake), { timeout: 60_000 }).toBe(0);
     expect(most()).toBeLessThanOrEqual(LIMIT);
+    // What's reserved but has no place would wait for nothing.
+    expect(mostReserved()).toBeLessThanOrEqual(LIMIT);
     expect(jobs.map(({ runs }) => runs)).toEqual(jobs.map(() => 1));
   }, 90_000);
 
