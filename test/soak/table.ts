@@ -8,6 +8,8 @@ export interface SoakOptions {
   readonly short: boolean;
   /** More than usual, if more minutes find more. */
   readonly long: boolean;
+  /** How many minutes, for a program that runs as long as it's told to. Undefined: its own choice. */
+  readonly minutes: number | undefined;
   /** The seed for random inputs. Undefined: a new one each time. */
   readonly seed: number | undefined;
   readonly note: (text: string) => void;
