@@ -189,9 +189,12 @@ export function isFinal(
 
 const UNCOUNTED_MS = 60_000;
 
-/** A failed pull that the same name and credentials can survive: the registry or the way to it. */
+/**
+ * A failed pull that the same name and credentials can survive: the registry or the way to it. A host
+ * that doesn't exist ("no such host") isn't one, as that's most likely a typo.
+ */
 const TEMPORARY =
-  /timeout|timed out|deadline exceeded|too ?many ?requests|connection (?:refused|reset)|unexpected EOF|no such host|temporary failure|TLS handshake|\b(?:429|50[0-4])\b|network is unreachable|no space left/i;
+  /timeout|timed out|deadline exceeded|too ?many ?requests|connection (?:refused|reset)|unexpected EOF|server misbehaving|temporary failure|TLS handshake|\b(?:429|50[0-4])\b|network is unreachable|no space left/i;
 
 function ofContainer(waiting: WaitingContainer, jobName: string, warnings: readonly Warning[]): StartFailure {
   const { container, image, reason, message, failedPulls } = waiting;

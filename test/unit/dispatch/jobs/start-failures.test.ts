@@ -44,6 +44,7 @@ test.each<[CauseId, Partial<PendingJob>]>([
   ["image-pull", { pod: waiting("ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: ${NOT_FOUND}`) }],
   ["image-pull", { pod: waiting("ErrImagePull", "pull access denied, repository does not exist") }],
   ["image-pull", { pod: waiting("ErrImagePull", "unexpected status: 401 Unauthorized") }],
+  ["image-pull", { pod: waiting("ErrImagePull", "lookup registry.exmaple.org: no such host") }],
   ["registry", { pod: waiting("ErrImagePull", "dial tcp 192.0.2.1:443: i/o timeout") }],
   ["registry", { pod: waiting("ErrImagePull", "toomanyrequests: You have reached your pull rate limit") }],
   ["registry", { pod: waiting("ErrImagePull", "unexpected status: 503 Service Unavailable") }],
