@@ -151,8 +151,8 @@ export class ReconcilePass {
       maxAttempts: queue.maxAttempts,
     });
     await reservations.extend(plan.extend);
-    this.#parts.tokens?.keep(views, standings, (jobName) => stuckJobs.agentOf(jobName));
-    await this.#remove(plan.remove);
+    const stranded = this.#parts.tokens?.keep(views, standings, (jobName) => stuckJobs.agentOf(jobName)) ?? [];
+    await this.#remove([...new Set([...plan.remove, ...stranded])]);
     await this.#giveUp(plan.giveUp);
     return this.#ensureAll(plan, unserved);
   }
