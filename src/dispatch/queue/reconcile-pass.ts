@@ -251,7 +251,12 @@ export class ReconcilePass {
       retry: postponed,
       "unserved-tags": unserved,
     });
-    if (unavailable > 0) throw new OutsideError(`${unavailable} of ${now.length} Jobs could not be created`);
+    if (unavailable > 0) {
+      const message = `${unavailable} of ${now.length} Jobs could not be created`;
+      // If others were created, there was only no time for these.
+      if (count("created") === 0) throw new OutsideError(message);
+      return "more";
+    }
     if (left > 0 && full === 0 && !state.paused) return "more";
     return postponed > 0 || full > 0 || left > 0 ? "left-over" : "done";
   }
