@@ -3,8 +3,8 @@
  */
 import { beforeEach, describe, expect, it, test, vi } from "vitest";
 import { logOf, type FakeJob } from "../../../sim/buildkite/jobs.ts";
-import { BUILDS, dispatcherLogs, installedDispatcher } from "../support/installed-dispatcher.ts";
-import { accepted, pathOf, request } from "../support/api.ts";
+import { BUILDS, dispatcherLogs, installedDispatcher, LATE_NODES } from "../support/installed-dispatcher.ts";
+import { accepted, pathOf, request, type Answer, type KubernetesObject } from "../support/api.ts";
 import { logsOf, untilEnded, untilRunning, type EndedJob } from "../support/jobs.ts";
 import { exec } from "../support/kubectl.ts";
 import { reachableBuildkite } from "../support/reachable-buildkite.ts";
@@ -27,6 +27,56 @@ async function expectNothingLeft({ outcome, job, pod }: EndedJob): Promise<void>
   expect(codes).toEqual(expect.arrayContaining([["agent", 0], ["dind", 0]])); // prettier-ignore
   expect(codes).toHaveLength(2);
   expect(await logsOf(BUILDS, pod, "dind")).toContain("Daemon shutdown complete");
+}
+
+describe.concurrent("in acquire mode, a Pod that starts when its first token has long ended", () => {
+  beforeEach(({ onTestFailed }) => {
+    onTestFailed(async () => {
+      console.error(await dispatcherLogs());
+    });
+  });
+  const schedule = (start: string): FakeJob =>
+    buildkite.schedule({ queue: "late", rules: ["queue=late", `start=${start}`], command: "exit 7" });
+  const secretOf = (build: FakeJob): Promise<Answer<Secret>> =>
+    request<Secret>("GET", pathOf("Secret", BUILDS, `buildkite-${build.id}`));
+  const reservedUntil = (build: FakeJob): number => build.reservation?.until ?? 0;
+  const patch = async (path: string, change: object): Promise<void> => {
+    accepted(await request("PATCH", path, change, "application/merge-patch+json"));
+  };
+  /** Its agent has run it, and nothing is left of its token. */
+  const expectRun = async (build: FakeJob): Promise<void> => {
+    await vi.waitUntil(() => build.state === "finished", { timeout: 120_000, message: "it hasn't run" });
+    expect(build).toMatchObject({ exitStatus: 7, runs: 1 });
+    await vi.waitUntil(async () => (await secretOf(build)).status === 404, { timeout: 60_000 });
+  };
+
+  it("gets a token when its Job is resumed, and has none before", async () => {
+    const build = schedule("resumed");
+    expect(await send("job.scheduled", build)).toEqual({ status: 200, body: { outcome: "created" } });
+    const first = reservedUntil(build);
+    await vi.waitUntil(() => reservedUntil(build) > first + 30_000, { timeout: 120_000 });
+    expect((await secretOf(build)).status).toBe(404);
+    await patch(pathOf("Job", BUILDS, `buildkite-${build.id}`), { spec: { suspend: false } });
+    await expectRun(build);
+  });
+
+  it("has a newer token", async () => {
+    const build = schedule("scheduled");
+    expect(await send("job.scheduled", build)).toEqual({ status: 200, body: { outcome: "created" } });
+    const token = async (): Promise<string | undefined> => (await secretOf(build)).body.data?.["token"];
+    const first = await vi.waitUntil(token, { timeout: 60_000 });
+    const isValid = (): boolean => buildkite.judgeToken(Buffer.from(first, "base64").toString()).kind === "one";
+    expect(isValid()).toBe(true);
+    await vi.waitUntil(() => !isValid(), { timeout: 120_000 });
+    const { items } = accepted(await request<{ items: KubernetesObject[] }>("GET", "/api/v1/nodes"));
+    for (const { metadata } of items)
+      await patch(`/api/v1/nodes/${metadata.name}`, { metadata: { labels: LATE_NODES } });
+    await expectRun(build);
+  });
+});
+
+interface Secret {
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 describe.concurrent.for([

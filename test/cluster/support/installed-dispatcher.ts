@@ -19,6 +19,9 @@ const WEBHOOK_TOKEN = "the webhook's token";
 /** The namespace in which the manifests have agent Jobs created. */
 export const BUILDS = "buildkite";
 
+/** The nodes that the Pods of some builds wait for. */
+export const LATE_NODES = { "curfew.test/late": "true" };
+
 interface Config {
   stacks: Record<string, unknown>;
   queues: Record<string, unknown>[];
@@ -29,8 +32,8 @@ interface Template {
 
 /**
  * Installs the dispatcher while the tests of the calling file run. Besides the manifests' queue
- * `kubernetes`, it serves the queue `acquire`, in that mode. Returns a function that sends it an
- * event of a job. The set-up fails if the namespace for builds already exists, because another
+ * `kubernetes`, it serves the queues `acquire` and `late`, in acquire mode. Returns a function that
+ * sends it an event of a job. The set-up fails if the namespace for builds already exists, because another
  * dispatcher's builds would be removed in the end.
  */
 export function installedDispatcher(buildkite: FakeBuildkite): (event: string, job: FakeJob) => Promise<Delivery> {
@@ -72,10 +75,11 @@ export async function dispatcherLogs(): Promise<string> {
 function writeKustomization(folder: string, image: string, buildkite: FakeBuildkite): void {
   const config = readYaml("dispatch.yaml") as Config;
   config.stacks["endpoint"] = buildkite.endpoint;
-  config.queues.push({ ...config.queues[0], name: "acquire", default: false, mode: "acquire" });
   const template = readYaml("job.yaml") as Template;
   const agent = template.spec.template.spec.containers.find(({ name }) => name === "agent");
   agent?.env.push({ name: "BUILDKITE_AGENT_ENDPOINT", value: buildkite.endpoint });
+  const acquire = { ...config.queues[0], name: "acquire", default: false, mode: "acquire" };
+  config.queues.push(acquire, { ...acquire, name: "late", reservationSeconds: 30, templates: lateTemplates(template) });
   const [, newName, newTag] = /^(.*):([^:/]+)$/.exec(image) ?? [];
   // The fake doesn't listen on 443.
   const egress = { ports: [{ protocol: "TCP", port: Number(new URL(buildkite.endpoint).port) }] };
@@ -99,6 +103,16 @@ function writeKustomization(folder: string, image: string, buildkite: FakeBuildk
   };
   const files = { "dispatch.yaml": config, "job.yaml": template, "kustomization.yaml": kustomization };
   for (const [name, value] of Object.entries(files)) writeFileSync(path.join(folder, name), stringify(value));
+}
+
+/** Their Pods don't start until a test resumes the Job, or labels a node. */
+function lateTemplates(template: Template): object[] {
+  const { spec } = template;
+  const pod = { ...spec.template, spec: { ...spec.template.spec, nodeSelector: LATE_NODES } };
+  return [
+    { tags: { start: "resumed" }, template: { ...template, spec: { ...spec, suspend: true } } },
+    { tags: { start: "scheduled" }, template: { ...template, spec: { ...spec, template: pod } } },
+  ];
 }
 
 function readYaml(name: string): unknown {
