@@ -36,6 +36,8 @@ export interface AgentPod {
   readonly env: ReadonlyMap<string, string>;
   /** The agent's token, from its Secret. Undefined as long as there's none. */
   readonly readToken: () => Promise<string | undefined>;
+  /** Has the Pod's status say that its Secret isn't there. */
+  readonly missToken: () => void | Promise<void>;
   readonly isGone: () => boolean;
   readonly becomeReady: () => void | Promise<void>;
   /** Ends it, with main's status 0 or another. */
@@ -82,9 +84,10 @@ export function createAgents(fake: FakeBuildkite, options: AgentsOptions): Agent
 
   /** Kubelet doesn't start a container before its Secret is there. Undefined: the Pod is gone. */
   async function untilToken(pod: AgentPod): Promise<string | undefined> {
-    while (!pod.isGone()) {
+    for (let looks = 1; !pod.isGone(); looks++) {
       const token = await pod.readToken();
       if (token !== undefined) return token;
+      if (looks === 1) await pod.missToken();
       await setTimeout(KUBELET_RETRY_MS);
     }
     return undefined;
@@ -136,8 +139,15 @@ export function simulateAgents(api: ApiServer, fake: FakeBuildkite, options: Sim
   };
 
   function podOf({ metadata, spec }: JobObject): AgentPod {
-    const { namespace = "", name = "", uid = "" } = metadata;
+    const { namespace = "", name = "", uid = "", labels = {} } = metadata;
     const isGone = (): boolean => gone.has(uid);
+    let hasMissed = false;
+    const setAgent = (state: AgentState): void => {
+      const pod = { name: `${name}-0`, namespace, labels: { ...labels, "batch.kubernetes.io/job-name": name } };
+      const ownerReferences = [{ kind: "Job", name, uid }];
+      if (!isGone())
+        api.putPod({ metadata: { ...pod, ownerReferences }, status: { containerStatuses: [statusOf(state)] } });
+    };
     api.setStatus(namespace, name, { active: 1, ready: 0 });
     return {
       env: envOf(spec.template.spec.containers),
@@ -145,8 +155,15 @@ export function simulateAgents(api: ApiServer, fake: FakeBuildkite, options: Sim
         const ref = tokenRefOf(spec.template.spec.containers);
         return Promise.resolve(valueOf(api.secret(namespace, ref?.name ?? "")?.data, ref));
       },
+      missToken: () => {
+        hasMissed = true;
+        setAgent(lackOf(name));
+      },
       isGone,
-      becomeReady: () => void api.setStatus(namespace, name, { ready: 1 }),
+      becomeReady: () => {
+        if (hasMissed) setAgent({ running: {} });
+        api.setStatus(namespace, name, { ready: 1 });
+      },
       end: (type) => {
         const conditions = [{ type, status: "True", lastTransitionTime: new Date().toISOString() }];
         api.setStatus(namespace, name, { active: 0, ready: 0, conditions });
@@ -159,6 +176,19 @@ export function simulateAgents(api: ApiServer, fake: FakeBuildkite, options: Sim
   }
 
   return agents.counts;
+}
+
+export type AgentState =
+  { readonly running: object } | { readonly waiting: { readonly reason: string; readonly message: string } };
+
+/** What kubelet says if the Secret that's named after a Job isn't there. */
+export function lackOf(jobName: string): AgentState {
+  return { waiting: { reason: "CreateContainerConfigError", message: `secret "${jobName}" not found` } };
+}
+
+/** The status of the agent's container. */
+export function statusOf(state: AgentState): object {
+  return { name: "agent", image: "agent", imageID: "", ready: "running" in state, restartCount: 0, state };
 }
 
 export interface ContainerEnv {

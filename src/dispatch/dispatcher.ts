@@ -50,6 +50,8 @@ export interface Dispatcher {
 
 const GAP_MS = 1000;
 const BATCH_GAP_MS = 250;
+/** How long to wait for agents' tokens at the end. Another replica gives what's missing then. */
+const SETTLE_MS = 5000;
 
 /**
  * Starts a dispatcher, and resolves once it listens.
@@ -119,7 +121,7 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
       await server.drain(windowMs, deadlineMs);
       stop();
       await running;
-      await Promise.all([...queues.values()].flatMap(({ tokens }) => tokens?.settle() ?? []));
+      await Promise.all([...queues.values()].flatMap(({ tokens }) => tokens?.settle(SETTLE_MS) ?? []));
     },
     close() {
       server.close();

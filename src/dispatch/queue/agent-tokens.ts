@@ -5,6 +5,7 @@
  * docs/decisions/0017-a-secret-for-each-job.md
  */
 import { setTimeout } from "node:timers/promises";
+import { rejectAfter } from "../../process/deadline.ts";
 import { describeError, OutsideError } from "../../process/errors.ts";
 import { Batch } from "../buildkite/batch.ts";
 import type { JobStanding } from "../buildkite/job.ts";
@@ -52,7 +53,9 @@ export class AgentTokens {
   /** What's being done, by the Job's UID. */
   readonly #busy = new Map<string, Promise<void>>();
   readonly #turns: (() => void)[] = [];
+  /** Ends retries. */
   readonly #abort = new AbortController();
+  #closed = false;
   #free = CONCURRENCY;
   #forbiddenUntil = 0;
 
@@ -112,14 +115,15 @@ export class AgentTokens {
     return stranded;
   }
 
-  /** Ends all retries, and resolves once nothing is being done any more. */
-  async settle(): Promise<void> {
+  /** Ends all retries, and waits for what's being done, for `timeoutMs` at most. Never rejects. */
+  async settle(timeoutMs: number): Promise<void> {
     this.#abort.abort();
-    await Promise.all(this.#busy.values());
+    await rejectAfter(timeoutMs, Promise.all(this.#busy.values())).catch(() => undefined);
   }
 
   /** Ends at once, as a crash would. */
   close(): void {
+    this.#closed = true;
     this.#abort.abort();
   }
 
@@ -173,7 +177,7 @@ export class AgentTokens {
   async #store(job: TokenJob, { token, expiresAt }: AcquisitionToken, askedAt: number): Promise<"done" | "failed"> {
     const { queue, metrics, limited, now } = this.#context;
     // Its turn came too late.
-    if (now() < this.#forbiddenUntil || this.#abort.signal.aborted) return "done";
+    if (now() < this.#forbiddenUntil || this.#closed) return "done";
     const owner = { namespace: queue.namespace, name: job.name, uid: job.uid };
     const secret = { owner, labels: job.labels, key: TOKEN_KEY, value: token };
     const outcome = await this.#secrets.put(secret, this.#put.has(job.uid) ? "replace" : "create");

@@ -5,10 +5,13 @@
  */
 import {
   envOf,
+  lackOf,
+  statusOf,
   tokenRefOf,
   valueOf,
   type AgentPod,
   type Agents,
+  type AgentState,
   type ContainerEnv,
 } from "../../../sim/buildkite/agents.ts";
 import { pathOf, request } from "./api.ts";
@@ -34,8 +37,9 @@ interface Secret {
 
 function toAgentPod(namespace: string, { metadata, spec }: Pod, isGone: () => boolean): AgentPod {
   const containers = spec.containers as readonly ContainerEnv[];
-  const setStatus = async (phase: string, ready: "True" | "False"): Promise<void> => {
-    const status = { phase, conditions: [{ type: "Ready", status: ready }] };
+  const setStatus = async (phase: string, ready: "True" | "False", agent?: AgentState): Promise<void> => {
+    const containerStatuses = agent && [statusOf(agent)];
+    const status = { phase, conditions: [{ type: "Ready", status: ready }], containerStatuses };
     const path = `${pathOf("Pod", namespace, metadata.name)}/status`;
     const { status: code, body } = await request("PATCH", path, { status }, "application/merge-patch+json");
     // It can be deleted at any time.
@@ -49,8 +53,9 @@ function toAgentPod(namespace: string, { metadata, spec }: Pod, isGone: () => bo
       const { body } = await request<Secret>("GET", pathOf("Secret", namespace, ref?.name));
       return valueOf(body.data, ref);
     },
+    missToken: () => setStatus("Pending", "False", lackOf(metadata.labels?.["batch.kubernetes.io/job-name"] ?? "")),
     isGone,
-    becomeReady: () => setStatus("Running", "True"),
+    becomeReady: () => setStatus("Running", "True", { running: {} }),
     end: (how) => setStatus(how === "Complete" ? "Succeeded" : "Failed", "False"),
   };
 }

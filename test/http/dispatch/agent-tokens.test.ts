@@ -1,6 +1,7 @@
 /** The tokens of acquire mode's agents, in Secrets of their Jobs. */
 import { expect, test } from "vitest";
 import type { ApiServer, Fault } from "../../../sim/api-server/api-server.ts";
+import { lackOf, statusOf } from "../../../sim/buildkite/agents.ts";
 import type { FakeJob } from "../../../sim/buildkite/jobs.ts";
 import {
   stacksOf,
@@ -31,6 +32,15 @@ const passes = (dispatcher: TestDispatcher): Promise<number> =>
 async function untilNextPass(dispatcher: TestDispatcher): Promise<void> {
   const before = await passes(dispatcher);
   await expect.poll(() => passes(dispatcher)).toBeGreaterThan(before + 1);
+}
+
+/** The Job's Pod, in which kubelet misses the Secret. */
+function putPod(api: ApiServer, job: FakeJob): void {
+  const [name, uid] = [nameOf(job), api.jobs()[0]?.metadata.uid ?? ""];
+  const labels = { "curfew.sh/buildkite-job": job.id, "batch.kubernetes.io/job-name": name };
+  const ownerReferences = [{ kind: "Job", name, uid }];
+  const status = { containerStatuses: [statusOf(lackOf(name))] };
+  api.putPod({ metadata: { name: `${name}-x`, namespace: NAMESPACE, labels, ownerReferences }, status });
 }
 
 async function world(queue: Record<string, unknown> = {}) {
@@ -150,6 +160,32 @@ test("repairs what a dispatcher left that died between the Job and its Secret", 
   await expect.poll(() => isValid(job)).toBe(true);
 });
 
+test("repairs it at once if kubelet says that the Secret is missing", async () => {
+  const { api, fake, isValid, start } = await world();
+  fake.fault = (call) => (call.includes("tokens") ? { status: 503 } : undefined);
+  const gone = await start();
+  const job = fake.schedule();
+  await gone.send("job.scheduled", job);
+  gone.close();
+  fake.fault = () => undefined;
+  await start();
+  putPod(api, job);
+  await expect.poll(() => isValid(job)).toBe(true);
+});
+
+test("deletes a Job whose Pod waits for a token though its job is over", async () => {
+  const { api, fake, isValid, start } = await world();
+  await start();
+  const job = fake.schedule();
+  await expect.poll(() => isValid(job)).toBe(true);
+  fake.acquire(job.id);
+  fake.start(job.id);
+  fake.finish(job.id, 0);
+  // Kubelet starts the agent's container again.
+  putPod(api, job);
+  await expect.poll(() => api.jobs()).toEqual([]);
+});
+
 test("replaces a Secret that has the Job's name already", async () => {
   const { api, fake, isValid, start } = await world();
   const job = fake.schedule({ id: "01990000-0000-4000-8000-00000000abcd" });
@@ -206,8 +242,7 @@ test("carries on if the API server fails to store a Secret", async () => {
 });
 
 test("puts the tokens into their Secrets before it ends, if it's told to stop", async () => {
-  const { api, fake, isValid, start } = await world();
-  api.fault = ({ resource }) => (resource === "secrets" ? { kind: "delay", ms: 200 } : undefined);
+  const { fake, isValid, start } = await world();
   const dispatcher = await start();
   const job = fake.schedule();
   await dispatcher.send("job.scheduled", job);
