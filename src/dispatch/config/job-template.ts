@@ -28,7 +28,15 @@ const jobMeta = z
     namespace: z.never({ error: "is the queue's `namespace`: leave it out" }).optional(),
   })
   .optional();
-const container = z.looseObject({ name: z.string(), env: z.array(z.looseObject({ name: z.string() })).optional() });
+// Unquoted, `off` and `8080` aren't text, and the API server would refuse each Job.
+const words = z.array(z.string()).nullish();
+const envVar = z.looseObject({ name: z.string(), value: z.string().nullish() });
+const container = z.looseObject({
+  name: z.string(),
+  command: words,
+  args: words,
+  env: z.array(envVar).optional(),
+});
 const jobTemplate = z.looseObject({
   apiVersion: z.literal("batch/v1").optional(),
   kind: z.literal("Job").optional(),

@@ -222,6 +222,16 @@ test.each([
     "line 2, column 16: *base has no anchor &base before it",
   ],
   [
+    "an alias within its own anchor",
+    "queues: [&a { <<: *a, name: a }]",
+    "the file: has far too many aliases, or one within its own anchor",
+  ],
+  [
+    "a template's words that YAML doesn't take for text",
+    "queues: [{ name: a, template: { spec: { template: { spec: { containers: [{ name: agent, env: [{ name: A, value: off }] }] } } } } }]",
+    "queues[0].template.spec.template.spec.containers[0].env[0].value: must be text, not false: put it in quotes",
+  ],
+  [
     "an indentation with a tab",
     "queues:\n  - name: a\n\tmode: queue",
     "line 4, column 1: is indented with a tab: use spaces",
