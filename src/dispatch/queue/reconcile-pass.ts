@@ -258,6 +258,8 @@ export class ReconcilePass {
       return "more";
     }
     if (left > 0 && full === 0 && !state.paused) return "more";
+    // With a limit, Jobs are created one after the other. Not all had their turn.
+    if (full > 0 && state.room() > 0) return "more";
     return postponed > 0 || full > 0 || left > 0 ? "left-over" : "done";
   }
 
@@ -269,14 +271,14 @@ export class ReconcilePass {
       return outcome;
     } catch (error) {
       const about = { buildkiteJob: wanted.buildkiteJob.id, err: error };
-      this.#context.log.error(about, "bug: please report this error");
+      this.#context.limited.error(`bug:${messageOf(error)}`, about, "bug: please report this error");
       return "unavailable";
     }
   }
 
   /** Deletes Jobs. If one can't be deleted, it still deletes the others. */
   async #remove(views: readonly JobView[]): Promise<void> {
-    const { queue, metrics, log } = this.#context;
+    const { queue, metrics, log, limited } = this.#context;
     for (const { name, uid, buildkiteJobId } of views) {
       const about = { buildkiteJob: buildkiteJobId, job: name };
       const outcome = await this.#parts.jobs.delete(queue.namespace, name, uid);
@@ -286,7 +288,11 @@ export class ReconcilePass {
           log.info(about, "deleted the Job: its job was over before an agent started");
           break;
         case "refused":
-          log.warn({ ...about, reason: outcome.message }, "cannot delete the Job, though its job is over");
+          limited.warn(
+            `delete:${outcome.message}`,
+            { ...about, reason: outcome.message },
+            "cannot delete the Job, though its job is over",
+          );
           break;
         case "gone":
       }
@@ -301,6 +307,6 @@ function isTaken(standing: JobStanding | undefined): boolean {
 
 /** Whether a job is still listed after this. In acquire mode, it's reserved if it has a Job. */
 function waitsAfter(outcome: EnsureResult, mode: "queue" | "acquire"): boolean {
-  if (outcome === "refused" || outcome === "not-reserved") return false;
+  if (outcome === "refused" || outcome === "name-taken" || outcome === "not-reserved") return false;
   return mode === "queue" || (outcome !== "created" && outcome !== "exists");
 }

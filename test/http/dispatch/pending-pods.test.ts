@@ -156,7 +156,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
     fake.schedule();
     await expect.poll(() => api.jobs()).toHaveLength(1);
-    await expect.poll(() => dispatcher.log()).toContain("cannot list or watch Pods");
+    await expect.poll(() => dispatcher.log()).toContain("cannot see Pods");
     expect(dispatcher.log()).not.toContain("    at ");
   });
 });

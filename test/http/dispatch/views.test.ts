@@ -23,8 +23,8 @@ const SYNCED = "curfew_dispatch_view_synced";
 test("a namespace that it may not see makes it not ready, fails its passes and is one line, until it's allowed", async () => {
   const [api, fake] = [await testApiServer(), await testBuildkite()];
   let lists = 0;
-  api.fault = ({ verb }) => {
-    if (verb !== "list") return undefined;
+  api.fault = ({ verb, resource }) => {
+    if (verb !== "list" || resource !== "jobs") return undefined;
     lists++;
     return FORBIDDEN;
   };
@@ -51,7 +51,7 @@ test("a namespace that it may not see makes it not ready, fails its passes and i
   api.fault = () => undefined;
   await expect.poll(() => api.jobs(), { timeout: 20_000 }).toHaveLength(1);
   expect(dispatcher.readiness()).toEqual({ ready: true });
-  await expect.poll(() => dispatcher.metric(SYNCED)).toBe(1);
+  await expect.poll(() => dispatcher.metric(SYNCED)).toBe(3); // Jobs, Pods and Events
   await expect.poll(() => dispatcher.metric(PASSES, { outcome: "done" })).toBeGreaterThan(0);
   expect(dispatcher.log()).toContain("sees Jobs again");
 }, 60_000);
@@ -69,13 +69,22 @@ test("an API server that's down doesn't make it unready, as webhooks would be lo
 test("a refusal after the first view leaves it ready, but the metric and the log tell", async () => {
   const [api, fake] = [await testApiServer(), await testBuildkite()];
   const dispatcher = await testDispatcher(api, testConfig({}, stacksOf(fake)));
-  await expect.poll(() => dispatcher.metric(SYNCED)).toBe(1);
+  await expect.poll(() => dispatcher.metric(SYNCED)).toBe(3);
   api.fault = ({ verb }) => (verb === "list" || verb === "watch" ? FORBIDDEN : undefined);
   api.dropWatches();
   await expect.poll(() => dispatcher.metric(SYNCED), { timeout: 10_000 }).toBe(0);
   expect(dispatcher.readiness()).toEqual({ ready: true });
   await expect.poll(() => dispatcher.log()).toContain("cannot see Jobs: check that the namespace buildkite exists");
 }, 30_000);
+
+test.each(["pods", "events"] as const)("%s that it may not see make it not ready, too", async (resource) => {
+  const [api, fake] = [await testApiServer(), await testBuildkite()];
+  api.fault = (request) => (request.resource === resource ? FORBIDDEN : undefined);
+  const dispatcher = await testDispatcher(api, testConfig({ namespace: "builds" }, stacksOf(fake)));
+  await dispatcher.untilTried(10_000);
+  expect(JSON.stringify(dispatcher.readiness())).toMatch(new RegExp(`cannot list ${resource} in builds: 403`, "i"));
+  await expect.poll(() => dispatcher.metric(SYNCED)).toBe(2);
+});
 
 test("without the Stacks API it needs no view, and has none", async () => {
   const api = await testApiServer();
