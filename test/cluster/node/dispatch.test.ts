@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it, test, vi } from "vitest";
 import { logOf, type FakeJob } from "../../../sim/buildkite/jobs.ts";
 import { BUILDS, dispatcherLogs, installedDispatcher, LATE_NODES } from "../support/installed-dispatcher.ts";
 import { accepted, pathOf, request, type Answer, type KubernetesObject } from "../support/api.ts";
-import { logsOf, untilEnded, untilRunning, type EndedJob } from "../support/jobs.ts";
+import { getJob, logsOf, untilEnded, untilRunning, type EndedJob } from "../support/jobs.ts";
 import { exec } from "../support/kubectl.ts";
 import { reachableBuildkite } from "../support/reachable-buildkite.ts";
 
@@ -128,4 +128,6 @@ test("a build survives its node's drain: its agent has two hours to end it, and 
   expect(build).toMatchObject({ exitStatus: 3, runs: 1 });
   const isGone = async (): Promise<boolean> => (await request("GET", path)).status === 404;
   await vi.waitUntil(isGone, { timeout: 75_000, interval: 200, message: "the Pod is still there" });
+  const conditions = async () => (await getJob(BUILDS, `buildkite-${build.id}`)).status.conditions;
+  await expect.poll(conditions).toContainEqual(expect.objectContaining({ type: "Failed", status: "True" }));
 });
