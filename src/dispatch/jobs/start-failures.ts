@@ -96,7 +96,7 @@ export const START_FAILURES = {
   },
   suspended: {
     verdict: "waits",
-    sentence: "the Job is suspended: something such as Kueue holds it until there's room",
+    sentence: "it's suspended, and something such as Kueue holds it until there's room",
     advice: "Look at the queue of whatever suspended it.",
   },
   unexplained: {
@@ -112,8 +112,10 @@ export interface StartFailure {
   readonly cause: CauseId;
   /** How often it has failed. Undefined if nobody counts. */
   readonly failures?: number;
-  /** What's wrong, in a sentence with the names and with Kubernetes' own words. */
+  /** What's wrong, in a sentence with the names. */
   readonly text: string;
+  /** Kubernetes' own words. */
+  readonly said?: string;
 }
 
 /** What's known about a Job that has no agent yet. */
@@ -130,15 +132,12 @@ const LONGEST_QUOTE = 1000;
 /** What keeps a Job's agent from starting. Undefined if nothing is known to. */
 export function findStartFailure(pending: PendingJob): StartFailure | undefined {
   const { job, pod, jobWarnings, podWarnings } = pending;
-  if (job.suspended) return { cause: "suspended", text: sentenceOf("suspended", "The Job") };
-  if (!pod) {
-    const refusal = jobWarnings.findLast(({ reason }) => reason === "FailedCreate");
-    return refusal && ofRefusal(refusal);
-  }
+  if (job.suspended) return failureOf("suspended", "The Job has no Pod");
+  if (!pod) return ofRefusals(jobWarnings.filter(({ reason }) => reason === "FailedCreate"));
   if (pod.unschedulable !== undefined) {
     const isClaim = /persistentvolumeclaim "[^"]*" not found/.test(pod.unschedulable);
     const cause = isClaim ? "volume-claim" : "unschedulable";
-    return { cause, text: sentenceOf(cause, "The Pod can't be scheduled", pod.unschedulable) };
+    return failureOf(cause, "The Pod can't be scheduled", pod.unschedulable);
   }
   const [waiting] = pod.waiting;
   if (waiting) return ofContainer(waiting, job.name, podWarnings);
@@ -181,7 +180,7 @@ export function isFinal(
   const row: Cause = START_FAILURES[cause];
   const isLate = times.now - times.startedAt > times.pendingTimeoutMs;
   if (row.verdict === "waits") return false;
-  if (row.verdict === "may") return isLate;
+  if (row.verdict === "may" || isLate) return isLate;
   const { failures: enough = 3 } = row;
   // Kubelet's third try comes after about half a minute. If nobody counts, time has to do.
   return (failures ?? 1) >= enough || (failures === undefined && times.now - times.since > UNCOUNTED_MS);
@@ -204,15 +203,12 @@ function ofContainer(waiting: WaitingContainer, jobName: string, warnings: reado
     .filter((warning) => warning.reason === "Failed" && warning.message.startsWith("Failed to pull image") === isPull)
     .map(({ count }) => count);
   const failures = Math.max(failedPulls, ...counted);
-  return {
+  return failureOf(
     cause,
-    ...(failures > 0 && { failures }),
-    text: sentenceOf(
-      cause,
-      `Container ${JSON.stringify(container)} (image ${JSON.stringify(image)}) can't start`,
-      message === "" ? reason : `${reason}: ${message}`,
-    ),
-  };
+    `Container ${JSON.stringify(container)} (image ${JSON.stringify(image)}) can't start`,
+    message === "" ? reason : `${reason}: ${message}`,
+    failures,
+  );
 }
 
 function causeOf({ reason, message }: WaitingContainer, jobName: string): CauseId {
@@ -246,19 +242,34 @@ const POD_WARNINGS: Readonly<Record<string, (message: string) => CauseId>> = {
 
 function ofWarning({ reason, message, count }: Warning): StartFailure {
   const cause = POD_WARNINGS[reason]?.(message) ?? "unexplained";
-  return { cause, failures: count, text: sentenceOf(cause, "The Pod can't start", `${reason}: ${message}`) };
+  return failureOf(cause, "The Pod can't start", `${reason}: ${message}`, count);
 }
 
 /** The Job controller's own attempts to create the Pod. */
-function ofRefusal({ message, count }: Warning): StartFailure {
-  const isNow = /failed calling webhook|internal error|timed? ?out|deadline exceeded|connection refused|etcdserver/i;
-  const cause = /exceeded quota/.test(message) ? "quota" : isNow.test(message) ? "control-plane" : "pod-refused";
-  return { cause, failures: count, text: sentenceOf(cause, "The Pod can't be created", message) };
+function ofRefusals(refusals: readonly Warning[]): StartFailure | undefined {
+  const last = refusals.at(-1);
+  if (!last) return undefined;
+  const cause = causeOfRefusal(last);
+  // A message can have the Pod's name in it, which is another one each time. Then each is an event of
+  // its own.
+  const same = refusals.filter((one) => causeOfRefusal(one) === cause);
+  const failures = same.reduce((sum, { count }) => sum + count, 0);
+  return failureOf(cause, "The Pod can't be created", last.message, failures);
 }
 
-function sentenceOf(cause: CauseId, what: string, quoted?: string): string {
-  const { sentence } = START_FAILURES[cause];
-  return `${what}: ${sentence}.${quoted === undefined ? "" : ` Kubernetes says: ${quote(quoted)}`}`;
+const CANT_NOW = /failed calling webhook|internal error|timed? ?out|deadline exceeded|connection refused|etcdserver/i;
+
+function causeOfRefusal({ message }: Warning): CauseId {
+  return /exceeded quota/.test(message) ? "quota" : CANT_NOW.test(message) ? "control-plane" : "pod-refused";
+}
+
+function failureOf(cause: CauseId, what: string, said?: string, failures = 0): StartFailure {
+  return {
+    cause,
+    text: `${what}: ${START_FAILURES[cause].sentence}.`,
+    ...(said !== undefined && { said: quote(said) }),
+    ...(failures > 0 && { failures }),
+  };
 }
 
 /** In one line, and bounded. */

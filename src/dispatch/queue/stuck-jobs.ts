@@ -66,8 +66,11 @@ export class StuckJobs {
       const { cause } = failure;
       const since = this.#sinceOf(view.name, cause);
       const times = { now: now(), startedAt: view.startedAt, since, pendingTimeoutMs };
-      const reason = `${failure.text} ${START_FAILURES[cause].advice}`;
-      found.set(view.name, { view, cause, text: failure.text, reason, isFinal: isFinal(failure, times) });
+      const { text, said } = failure;
+      // Kubernetes' words come last, as nobody else knows where they end.
+      const quoted = said === undefined ? "" : ` Kubernetes says: ${said}`;
+      const reason = `${text} ${START_FAILURES[cause].advice}${quoted}`;
+      found.set(view.name, { view, cause, text: text + quoted, reason, isFinal: isFinal(failure, times) });
       counts.set(cause, (counts.get(cause) ?? 0) + 1);
     }
     for (const name of this.#known.keys()) if (!found.has(name)) this.#known.delete(name);

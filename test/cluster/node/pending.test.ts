@@ -68,7 +68,8 @@ const tagOf = (index: number): string => `case-${index}`;
 
 beforeAll(async () => {
   const port = await listen(registry, "127.0.0.1", 0);
-  const templates = CASES.map(({ container, pod }, index) => ({
+  const cases: readonly Pick<Case, "container" | "pod">[] = [...CASES, {}];
+  const templates = cases.map(({ container, pod }, index) => ({
     tags: { case: tagOf(index) },
     template: {
       spec: {
@@ -128,7 +129,7 @@ describe.concurrent.for(["queue", "acquire"])("in %s mode", (queue) => {
 it("a full quota is told to the build, which waits until there's room", { timeout: 120_000 }, async () => {
   const quota = { metadata: { name: "builds" }, spec: { hard: { pods: "0" } } };
   accepted(await request("POST", `/api/v1/namespaces/${namespace}/resourcequotas`, quota));
-  const job = buildkite.schedule({ queue: "queue", rules: ["queue=queue"] });
+  const job = buildkite.schedule({ queue: "queue", rules: ["queue=queue", `case=${tagOf(CASES.length)}`] });
   await expect.poll(() => job.notifications.length, { timeout: 60_000 }).toBe(1);
   expect(job.notifications[0]?.detail).toContain("quota is used up");
   expect(job.state).toBe("scheduled");

@@ -86,12 +86,13 @@ test.each<[string, Partial<PendingJob>]>([
 });
 
 test("the reason has the container, the image and kubelet's words, in one line", () => {
-  const { text } = findStartFailure(pending({ pod: waiting("ErrImagePull", "a\nb\u0007\tc") })) ?? {};
-  expect(text).toBe(
-    'Container "agent" (image "registry.example.org/agent:1") can\'t start: its image can\'t be pulled. Kubernetes says: ErrImagePull: a b c',
-  );
+  const failure = findStartFailure(pending({ pod: waiting("ErrImagePull", "a\nb\u0007\tc") }));
+  expect(failure).toMatchObject({
+    text: 'Container "agent" (image "registry.example.org/agent:1") can\'t start: its image can\'t be pulled.',
+    said: "ErrImagePull: a b c",
+  });
   const long = findStartFailure(pending({ pod: waiting("ErrImagePull", "x".repeat(100_000)) }));
-  expect(long?.text.length).toBeLessThan(1500);
+  expect(long?.said?.length).toBeLessThan(1500);
 });
 
 describe("it's time to give up", () => {
@@ -102,6 +103,10 @@ describe("it's time to give up", () => {
   test("after the third failure, if it can't ever work", () => {
     expect([1, 2, 3].map((failures) => failed("image-pull", failures))).toEqual([false, false, true]);
     expect(failed("image-name", 1)).toBe(true);
+  });
+
+  test("after pendingTimeoutSeconds at the latest", () => {
+    expect(failed("image-pull", 1, { startedAt: 699_999 })).toBe(true);
   });
 
   test("after a minute, if it can't ever work and nobody counts", () => {
@@ -130,6 +135,12 @@ test("failures are counted by kubelet's events, or by what was seen of the Pod",
   const missing = [warning("Failed", 'Error: secret "y" not found', 4)];
   const config = pending({ pod: waiting("CreateContainerConfigError", 'secret "y" not found'), podWarnings: missing });
   expect(findStartFailure(config)?.failures).toBe(4);
+});
+
+test("refusals of a Pod whose name is another one each time are counted together", () => {
+  const refusal = (name: string) => warning("FailedCreate", `pods "${name}" is forbidden: violates PodSecurity`, 1);
+  const jobWarnings = [warning("FailedCreate", "exceeded quota", 9), refusal("a-1"), refusal("a-2"), refusal("a-3")];
+  expect(findStartFailure(pending({ jobWarnings }))).toMatchObject({ cause: "pod-refused", failures: 3 });
 });
 
 test("says how a Pod's containers ended, if not with 0", () => {
