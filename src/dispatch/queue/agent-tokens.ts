@@ -35,7 +35,7 @@ const LONGEST_RETRY_MS = 5000;
 const BUDGET_MS = 30_000;
 /** After a refusal by RBAC, no Secret is tried for this long. */
 const FORBIDDEN_MS = 30_000;
-/** How many Secrets are put at once. */
+/** How many calls about Secrets there are at once. */
 const CONCURRENCY = 32;
 /** The longest life that Buildkite gives a token. */
 const MAX_LIFE_SECONDS = 3600;
@@ -216,7 +216,7 @@ export class AgentTokens {
     // Only once: if it fails, the Secret goes with its Job.
     this.#put.delete(uid);
     await this.#busy.get(uid);
-    const reason = await this.#secrets.delete(queue.namespace, name, token.secretUid);
+    const reason = await this.#inTurn(() => this.#secrets.delete(queue.namespace, name, token.secretUid));
     if (reason !== undefined) limited.warn("secret-deletion", { job: name, reason }, "cannot delete a token's Secret");
   }
 
