@@ -97,7 +97,6 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
     secrets: config.webhook,
     deliveries,
     metrics,
-    log,
     limited,
     now,
     onClock,

@@ -6,7 +6,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 import { rejectAfter } from "../../process/deadline.ts";
-import { describeError, OutsideError } from "../../process/errors.ts";
+import { describeError, messageOf, OutsideError } from "../../process/errors.ts";
 import { Batch } from "../buildkite/batch.ts";
 import type { JobStanding } from "../buildkite/job.ts";
 import type { AcquisitionToken, StacksApi } from "../buildkite/stacks-api.ts";
@@ -168,7 +168,8 @@ export class AgentTokens {
       return await this.#inTurn(() => this.#store(job, issued, askedAt));
     } catch (error) {
       metrics.token("failed");
-      if (!(error instanceof OutsideError)) log.error({ ...about, err: error }, "bug: please report this error");
+      if (!(error instanceof OutsideError))
+        limited.error(`bug:${messageOf(error)}`, { ...about, err: error }, "bug: please report this error");
       else limited.warn("token", { ...about, ...describeError(error) }, "cannot get a token for the agent");
       return error instanceof OutsideError ? "failed" : "done";
     }

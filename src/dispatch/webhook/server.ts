@@ -7,11 +7,10 @@ import express, { type NextFunction, type Request, type Response } from "express
 import { createConnections } from "../../http/connections.ts";
 import { createDraining, type Draining } from "../../http/drain.ts";
 import { listen } from "../../http/listen.ts";
-import type { Logger } from "../../process/log.ts";
+import { messageOf } from "../../process/errors.ts";
 import { createReceiver, type ReceiverOptions } from "./receive.ts";
 
 export interface WebhookServerOptions extends Omit<ReceiverOptions, "onAuthentic"> {
-  readonly log: Logger;
   /** All addresses if it's undefined. */
   readonly host: string | undefined;
   readonly port: number;
@@ -63,7 +62,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
       return;
     }
     options.metrics.answered("rejected", "error");
-    options.log.error({ err: error }, "a delivery failed");
+    options.limited.error(`bug:${messageOf(error)}`, { err: error }, "a delivery failed");
     response.status(500).json({ error: "a bug in Curfew: see its log" });
   });
 

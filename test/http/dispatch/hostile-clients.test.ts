@@ -27,7 +27,7 @@ beforeEach(async () => {
   const log = createLogger("dispatch", "warn", { write: (line) => void logged.push(line) });
   const limited = limitLog(log);
   const deliveries = new Deliveries({ config, queues: new Map(), metrics, limited, now });
-  const options = { secrets: config.webhook, deliveries, metrics, log, limited, now, maxConnections: KEPT };
+  const options = { secrets: config.webhook, deliveries, metrics, limited, now, maxConnections: KEPT };
   server = await startWebhookServer({ ...options, host: "127.0.0.1", port: 0 });
 });
 /** No matter what they did, the next delivery is served. */
