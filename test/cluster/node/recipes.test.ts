@@ -131,6 +131,9 @@ function inMemory(object: KubernetesObject): KubernetesObject {
 }
 
 const RESERVATION_SECONDS = 12;
+const SUSPENDED = expect.stringContaining(
+  "the Job is suspended: something such as Kueue holds it until there's room",
+) as string;
 
 describe.concurrent("git mirrors", () => {
   it("a checkout borrows what the CronJob has mirrored, fetches what's newer, and can't write to the mirror", async ({
@@ -237,7 +240,7 @@ describe.concurrent("a layer cache", () => {
     await removeKueue();
   });
 
-  it("a build whose Job has waited suspended for longer than its reservation runs when Kueue admits it", async () => {
+  it("a build says on its page that its Job is suspended, and runs when Kueue admits it, after its first reservation", async () => {
     await apply_(hold("Hold"));
     const build = buildkite.schedule({ queue: "kueue", command: "echo built" });
     const name = `buildkite-${build.id}`;
@@ -248,6 +251,7 @@ describe.concurrent("a layer cache", () => {
     await until("its first reservation would be over", () => Promise.resolve(Date.now() > firstUntil));
     expect(buildkite.stateOf(build)).toBe("reserved");
     expect((await getJob(namespace, name)).spec["suspend"]).toBe(true);
+    await expect.poll(() => build.notifications.map(({ detail }) => detail)).toEqual([SUSPENDED]);
     const secret = await kubectlOutput(["get", "secret", name, "-n", namespace, "--ignore-not-found"]);
     expect(secret, "a token is made only when the Job starts").toBe("");
     await apply_(hold("None"));
