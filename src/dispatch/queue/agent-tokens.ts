@@ -37,6 +37,8 @@ const BUDGET_MS = 30_000;
 const FORBIDDEN_MS = 30_000;
 /** How many calls about Secrets there are at once. */
 const CONCURRENCY = 32;
+/** How long a Job must seem to wait in vain. */
+const STRANDED_MS = 60_000;
 /** The longest life that Buildkite gives a token. */
 const MAX_LIFE_SECONDS = 3600;
 
@@ -50,6 +52,8 @@ export class AgentTokens {
   readonly #put = new Map<string, PutToken>();
   /** The UIDs of Jobs that surely have no token. */
   readonly #lacking = new Set<string>();
+  /** By the Job's UID, in milliseconds since 1970. */
+  readonly #strandedSince = new Map<string, number>();
   /** What's being done, by the Job's UID. */
   readonly #busy = new Map<string, Promise<void>>();
   readonly #turns: (() => void)[] = [];
@@ -97,13 +101,18 @@ export class AgentTokens {
   /**
    * Renews, in the background, the tokens of the Jobs whose agents haven't started, and deletes
    * Secrets that nobody needs any more. Returns Jobs that wait for a token they'll never get.
+   * @param pods `current`: whether what's known of Pods isn't old.
    */
-  keep(views: readonly JobView[], standings: ReadonlyMap<string, JobStanding>, podOf: PodLookup): readonly JobView[] {
+  keep(
+    views: readonly JobView[],
+    standings: ReadonlyMap<string, JobStanding>,
+    pods: { readonly of: PodLookup; readonly current: boolean },
+  ): readonly JobView[] {
     this.#forget(new Set(views.map(({ uid }) => uid)));
     for (const { uid, suspended } of views) if (suspended) this.#lacking.add(uid);
     const { provide, drop, stranded } = planAgentTokens({
       views,
-      podOf,
+      podOf: pods.of,
       standings,
       put: this.#put,
       lacking: this.#lacking,
@@ -112,7 +121,7 @@ export class AgentTokens {
     });
     for (const view of provide) void this.#provide(toTokenJob(view), this.#renewed);
     for (const token of drop) void this.#drop(token);
-    return stranded;
+    return this.#strandedForLong(pods.current ? stranded : []);
   }
 
   /** Ends all retries, and waits for what's being done, for `timeoutMs` at most. Never rejects. */
@@ -125,6 +134,15 @@ export class AgentTokens {
   close(): void {
     this.#closed = true;
     this.#abort.abort();
+  }
+
+  /** What's known of a Pod can be older than where its job stands: the agent may have run since. */
+  #strandedForLong(stranded: readonly JobView[]): readonly JobView[] {
+    const now = this.#context.now();
+    const before = new Map(this.#strandedSince);
+    this.#strandedSince.clear();
+    for (const { uid } of stranded) this.#strandedSince.set(uid, before.get(uid) ?? now);
+    return stranded.filter(({ uid }) => now - (before.get(uid) ?? now) >= STRANDED_MS);
   }
 
   /** Forgets Jobs that are gone. One that was just created may not be known yet. */

@@ -151,7 +151,8 @@ export class ReconcilePass {
       maxAttempts: queue.maxAttempts,
     });
     await reservations.extend(plan.extend);
-    const stranded = this.#parts.tokens?.keep(views, standings, (jobName) => stuckJobs.agentOf(jobName)) ?? [];
+    const pods = { of: (jobName: string) => stuckJobs.agentOf(jobName), current: stuckJobs.current };
+    const stranded = this.#parts.tokens?.keep(views, standings, pods) ?? [];
     await this.#remove([...new Set([...plan.remove, ...stranded])]);
     await this.#giveUp(plan.giveUp);
     return this.#ensureAll(plan, unserved);

@@ -96,6 +96,11 @@ export class StuckJobs {
     return notes;
   }
 
+  /** Whether what's known of the Pods isn't old. */
+  get current(): boolean {
+    return this.#mirrors.pods.current;
+  }
+
   /** What kubelet says of a Job's agent. Undefined if the Job has no Pod, or it isn't known. */
   agentOf(jobName: string): AgentPodView | undefined {
     const pod = this.#mirrors.pods.viewOf(jobName);

@@ -3,7 +3,7 @@
  */
 import { beforeEach, describe, expect, it, test, vi } from "vitest";
 import { logOf, type FakeJob } from "../../../sim/buildkite/jobs.ts";
-import { BUILDS, dispatcherLogs, installedDispatcher, LATE_NODES } from "../support/installed-dispatcher.ts";
+import { BUILDS, dispatcherLogs, installedDispatcher, lateNodes } from "../support/installed-dispatcher.ts";
 import { accepted, pathOf, request, type Answer, type KubernetesObject } from "../support/api.ts";
 import { getJob, logsOf, untilEnded, untilRunning, type EndedJob } from "../support/jobs.ts";
 import { exec } from "../support/kubectl.ts";
@@ -29,7 +29,7 @@ async function expectNothingLeft({ outcome, job, pod }: EndedJob): Promise<void>
   expect(await logsOf(BUILDS, pod, "dind")).toContain("Daemon shutdown complete");
 }
 
-describe.concurrent("in acquire mode, a Pod that starts when its first token has long ended", () => {
+describe.concurrent("in acquire mode, a Pod that starts late", () => {
   beforeEach(({ onTestFailed }) => {
     onTestFailed(async () => {
       console.error(await dispatcherLogs());
@@ -50,6 +50,15 @@ describe.concurrent("in acquire mode, a Pod that starts when its first token has
     await vi.waitUntil(async () => (await secretOf(build)).status === 404, { timeout: 60_000 });
   };
 
+  const token = async (build: FakeJob): Promise<string | undefined> => (await secretOf(build)).body.data?.["token"];
+  const untilToken = (build: FakeJob): Promise<string> => vi.waitUntil(() => token(build), { timeout: 60_000 });
+  /** Lets the Pods of these builds start. */
+  const labelNodes = async (start: string): Promise<void> => {
+    const { items } = accepted(await request<{ items: KubernetesObject[] }>("GET", "/api/v1/nodes"));
+    for (const { metadata } of items)
+      await patch(`/api/v1/nodes/${metadata.name}`, { metadata: { labels: lateNodes(start) } });
+  };
+
   it("gets a token when its Job is resumed, and has none before", async () => {
     const build = schedule("resumed");
     expect(await send("job.scheduled", build)).toEqual({ status: 200, body: { outcome: "created" } });
@@ -60,17 +69,21 @@ describe.concurrent("in acquire mode, a Pod that starts when its first token has
     await expectRun(build);
   });
 
-  it("has a newer token", async () => {
+  it("has a newer token if its first one has ended", async () => {
     const build = schedule("scheduled");
     expect(await send("job.scheduled", build)).toEqual({ status: 200, body: { outcome: "created" } });
-    const token = async (): Promise<string | undefined> => (await secretOf(build)).body.data?.["token"];
-    const first = await vi.waitUntil(token, { timeout: 60_000 });
-    const isValid = (): boolean => buildkite.judgeToken(Buffer.from(first, "base64").toString()).kind === "one";
-    expect(isValid()).toBe(true);
-    await vi.waitUntil(() => !isValid(), { timeout: 120_000 });
-    const { items } = accepted(await request<{ items: KubernetesObject[] }>("GET", "/api/v1/nodes"));
-    for (const { metadata } of items)
-      await patch(`/api/v1/nodes/${metadata.name}`, { metadata: { labels: LATE_NODES } });
+    const first = Buffer.from(await untilToken(build), "base64").toString();
+    await vi.waitUntil(() => buildkite.judgeToken(first).kind === "none", { timeout: 120_000 });
+    await labelNodes("scheduled");
+    await expectRun(build);
+  });
+
+  it("gets a new token if kubelet misses its Secret", async () => {
+    const build = schedule("repaired");
+    expect(await send("job.scheduled", build)).toEqual({ status: 200, body: { outcome: "created" } });
+    await untilToken(build);
+    accepted(await request("DELETE", pathOf("Secret", BUILDS, `buildkite-${build.id}`)));
+    await labelNodes("repaired");
     await expectRun(build);
   });
 });

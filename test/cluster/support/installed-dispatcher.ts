@@ -19,8 +19,8 @@ const WEBHOOK_TOKEN = "the webhook's token";
 /** The namespace in which the manifests have agent Jobs created. */
 export const BUILDS = "buildkite";
 
-/** The nodes that the Pods of some builds wait for. */
-export const LATE_NODES = { "curfew.test/late": "true" };
+/** The label of the nodes that the Pods of some builds wait for. */
+export const lateNodes = (start: string): Readonly<Record<string, string>> => ({ [`curfew.test/${start}`]: "true" });
 
 interface Config {
   stacks: Record<string, unknown>;
@@ -108,11 +108,11 @@ function writeKustomization(folder: string, image: string, buildkite: FakeBuildk
 /** Their Pods don't start until a test resumes the Job, or labels a node. */
 function lateTemplates(template: Template): object[] {
   const { spec } = template;
-  const pod = { ...spec.template, spec: { ...spec.template.spec, nodeSelector: LATE_NODES } };
-  return [
-    { tags: { start: "resumed" }, template: { ...template, spec: { ...spec, suspend: true } } },
-    { tags: { start: "scheduled" }, template: { ...template, spec: { ...spec, template: pod } } },
-  ];
+  const waiting = ["scheduled", "repaired"].map((start) => {
+    const pod = { ...spec.template, spec: { ...spec.template.spec, nodeSelector: lateNodes(start) } };
+    return { tags: { start }, template: { ...template, spec: { ...spec, template: pod } } };
+  });
+  return [{ tags: { start: "resumed" }, template: { ...template, spec: { ...spec, suspend: true } } }, ...waiting];
 }
 
 function readYaml(name: string): unknown {

@@ -173,9 +173,9 @@ test("repairs it at once if kubelet says that the Secret is missing", async () =
   await expect.poll(() => isValid(job)).toBe(true);
 });
 
-test("deletes a Job whose Pod waits for a token though its job is over", async () => {
-  const { api, fake, isValid, start } = await world();
-  await start();
+test("deletes a Job whose Pod has waited a minute for a token though its job is over", async () => {
+  const { api, fake, isValid, start, pass } = await world();
+  const dispatcher = await start();
   const job = fake.schedule();
   await expect.poll(() => isValid(job)).toBe(true);
   fake.acquire(job.id);
@@ -183,6 +183,10 @@ test("deletes a Job whose Pod waits for a token though its job is over", async (
   fake.finish(job.id, 0);
   // Kubelet starts the agent's container again.
   putPod(api, job);
+  await untilNextPass(dispatcher);
+  await untilNextPass(dispatcher);
+  expect(api.jobs()).toHaveLength(1);
+  pass(60_000);
   await expect.poll(() => api.jobs()).toEqual([]);
 });
 
