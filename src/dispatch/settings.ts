@@ -13,7 +13,7 @@ export const DISPATCH_SETTINGS = {
   config: {
     flag: "--config <file>",
     env: "CURFEW_CONFIG",
-    help: "YAML with the queues, their templates, and where the secrets are (docs/buildkite.md)",
+    help: "YAML with the queues, their templates, and where the secrets are (docs/buildkite-configuration.md)",
     parse: loadConfig,
   },
   host: HOST,

@@ -1,4 +1,4 @@
-/** Compares the fields of the dispatcher's configuration in docs/buildkite.md with its schema. */
+/** Compares the fields of the dispatcher's configuration in docs/buildkite-configuration.md with its schema. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -13,7 +13,7 @@ interface ObjectSchema {
   readonly default?: unknown;
 }
 
-const docs = readFileSync(join(import.meta.dirname, "../../../docs/buildkite.md"), "utf8");
+const docs = readFileSync(join(import.meta.dirname, "../../../docs/buildkite-configuration.md"), "utf8");
 const schema = z.toJSONSchema(fileSchema, {
   io: "input",
   unrepresentable: "any",
@@ -37,14 +37,17 @@ test.each<[string, ObjectSchema["properties"], readonly string[]]>([
   ["`webhook`", webhook?.properties ?? {}, webhook?.required ?? []],
   ["`stacks`", stacks?.properties ?? {}, stacks?.required ?? []],
   ["`queues[]`", queues?.items?.properties ?? {}, queues?.items?.required ?? []],
-])("docs/buildkite.md has exactly the fields of %s, with their defaults", (heading, properties, required) => {
-  const fields = documented(heading);
-  expect(Object.keys(fields).toSorted()).toEqual(Object.keys(properties).toSorted());
-  for (const [field, { default: value }] of Object.entries(properties)) {
-    const text = fields[field];
-    if (required.includes(field)) expect(text, field).toBe("required");
-    else if (field === "endpoint") expect(text, field).toBe("Buildkite's");
-    else if (value === undefined || Array.isArray(value)) expect(text, field).not.toMatch(/^(?:required)?$/);
-    else expect(text, field).toBe(typeof value === "string" ? value : JSON.stringify(value));
-  }
-});
+])(
+  "docs/buildkite-configuration.md has exactly the fields of %s, with their defaults",
+  (heading, properties, required) => {
+    const fields = documented(heading);
+    expect(Object.keys(fields).toSorted()).toEqual(Object.keys(properties).toSorted());
+    for (const [field, { default: value }] of Object.entries(properties)) {
+      const text = fields[field];
+      if (required.includes(field)) expect(text, field).toBe("required");
+      else if (field === "endpoint") expect(text, field).toBe("Buildkite's");
+      else if (value === undefined || Array.isArray(value)) expect(text, field).not.toMatch(/^(?:required)?$/);
+      else expect(text, field).toBe(typeof value === "string" ? value : JSON.stringify(value));
+    }
+  },
+);
