@@ -7,7 +7,7 @@ import { readYaml } from "./read-yaml.ts";
 import { checkShape, fieldOf, itemsOf, type Finding, type QueueShape } from "./schema.ts";
 
 /** What a queue says about all of its templates. Undefined if it can't be read. */
-export type TemplateNeeds = Partial<Pick<QueueShape, "agentContainer" | "agentVersion">>;
+export type TemplateNeeds = Partial<Pick<QueueShape, "agentContainer" | "agentVersion" | "mode">>;
 
 export interface ReadTemplate {
   readonly template?: JobTemplate;
@@ -72,7 +72,8 @@ export function readTemplate(source: unknown, needs: TemplateNeeds, outside: Out
   return { ...checked, problems: [...found("templateFile", broken).problems, ...checked.problems] };
 }
 
-function checkTemplate(field: string, raw: unknown, { agentContainer, agentVersion }: TemplateNeeds): ReadTemplate {
+function checkTemplate(field: string, raw: unknown, needs: TemplateNeeds): ReadTemplate {
+  const { agentContainer, agentVersion, mode } = needs;
   const { value, problems } = checkShape(jobTemplate, raw);
   const spec = fieldOf(raw, "spec");
   const containers = itemsOf(fieldOf(fieldOf(fieldOf(spec, "template"), "spec"), "containers"));
@@ -87,7 +88,7 @@ function checkTemplate(field: string, raw: unknown, { agentContainer, agentVersi
   return found(
     field,
     isAgentMissing ? [...problems, { path: [], message: missing }] : problems,
-    [...ttlNotes(spec), ...versionNotes(agent, agentVersion)],
+    [...ttlNotes(spec), ...versionNotes(agent, agentVersion), ...restartNotes(spec, mode)],
     value,
   );
 }
@@ -105,6 +106,15 @@ function versionNotes(agent: unknown, agentVersion: number | undefined): Finding
   if (major === undefined || agentVersion === undefined || Number(major) === agentVersion) return [];
   const message = `has an agent of version ${major}, but the queue's agentVersion is ${agentVersion}: set it to ${major}, or cancelGraceSeconds has no effect`;
   return [{ path: [], message }];
+}
+
+/** The Secret with an agent's token is deleted when the agent has started. */
+function restartNotes(spec: unknown, mode: TemplateNeeds["mode"]): Finding[] {
+  const policy = fieldOf(fieldOf(fieldOf(spec, "template"), "spec"), "restartPolicy");
+  if (mode !== "acquire" || policy !== "OnFailure") return [];
+  const message =
+    "is OnFailure, but in acquire mode kubelet can't start an agent twice, as its token is gone: make it Never";
+  return [{ path: ["spec", "template", "spec", "restartPolicy"], message }];
 }
 
 /** Findings about the template, with paths that begin at its source. */

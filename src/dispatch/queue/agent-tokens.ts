@@ -188,7 +188,12 @@ export class AgentTokens {
       metrics.token("failed");
       if (!(error instanceof OutsideError))
         limited.error(`bug:${messageOf(error)}`, { ...about, err: error }, "bug: please report this error");
-      else limited.warn("token", { ...about, ...describeError(error) }, "cannot get a token for the agent");
+      else
+        limited.warn(
+          `token:${error.message}`,
+          { ...about, ...describeError(error) },
+          "cannot get a token for the agent",
+        );
       return error instanceof OutsideError ? "failed" : "done";
     }
   }
@@ -224,7 +229,11 @@ export class AgentTokens {
         return "done";
       case "failed":
         metrics.token("failed");
-        limited.warn("secret", { ...about, reason: outcome.message }, "cannot put the agent's token into its Secret");
+        limited.warn(
+          `secret:${outcome.message}`,
+          { ...about, reason: outcome.message },
+          "cannot put the agent's token into its Secret",
+        );
         return "failed";
     }
   }
@@ -236,7 +245,8 @@ export class AgentTokens {
     this.#put.delete(uid);
     await this.#busy.get(uid);
     const reason = await this.#inTurn(() => this.#secrets.delete(queue.namespace, name, token.secretUid));
-    if (reason !== undefined) limited.warn("secret-deletion", { job: name, reason }, "cannot delete a token's Secret");
+    if (reason !== undefined)
+      limited.warn(`secret-deletion:${reason}`, { job: name, reason }, "cannot delete the Secret of an agent's token");
   }
 
   async #inTurn<T>(call: () => Promise<T>): Promise<T> {

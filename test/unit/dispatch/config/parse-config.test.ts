@@ -288,6 +288,13 @@ test.each([
       "queues[0].template: has an agent of version 3, but the queue's agentVersion is 4: set it to 3, or cancelGraceSeconds has no effect",
     ],
   ],
+  [
+    "a template whose agents kubelet would start again without their tokens",
+    "stacks: { agentToken: { env: AGENT_TOKEN } }\nqueues: [{ name: a, mode: acquire, template: { spec: { template: { spec: { restartPolicy: OnFailure, containers: [{ name: agent }] } } } } }]",
+    [
+      "queues[0].template.spec.template.spec.restartPolicy: is OnFailure, but in acquire mode kubelet can't start an agent twice, as its token is gone: make it Never",
+    ],
+  ],
   ["nothing about https", "stacks: { agentToken: { env: AGENT_TOKEN } }\nqueues: [{ name: a, agentVersion: 4 }]", []],
   ...["localhost:8080", "127.0.0.1:1", "[::1]:1"].map((host): [string, string, string[]] => [
     `nothing about ${host}, as that never leaves the machine`,
