@@ -19,14 +19,14 @@ export interface LoopTimes {
 
 export class ReconcileLoop {
   readonly #context: QueueContext;
-  readonly #pass: () => Promise<PassOutcome>;
+  readonly #pass: (signal: AbortSignal) => Promise<PassOutcome>;
   readonly #times: LoopTimes;
   readonly #abort = new AbortController();
   readonly #wakeUp = new WakeUp();
   #failures = 0;
   #lastOutcome: PassOutcome = "done";
 
-  constructor(context: QueueContext, pass: () => Promise<PassOutcome>, times: LoopTimes) {
+  constructor(context: QueueContext, pass: (signal: AbortSignal) => Promise<PassOutcome>, times: LoopTimes) {
     this.#context = context;
     this.#pass = pass;
     this.#times = times;
@@ -65,7 +65,7 @@ export class ReconcileLoop {
   async #runOnce(): Promise<unknown> {
     const { metrics, log, limited } = this.#context;
     try {
-      this.#lastOutcome = await this.#pass();
+      this.#lastOutcome = await this.#pass(this.#abort.signal);
       metrics.passed("done");
       if (this.#lastOutcome === "more") this.wake();
       if (this.#failures > 0) log.info("reconciling again");

@@ -82,13 +82,13 @@ export class ReconcilePass {
   }
 
   /**
-   * Runs a pass.
+   * Runs a pass. If `signal` aborts it before anything is planned, it leaves all to others.
    * @throws OutsideError if Buildkite or the API server doesn't answer, or some Jobs can't be
    * created now.
    */
-  async run(): Promise<PassOutcome> {
+  async run(signal: AbortSignal): Promise<PassOutcome> {
     try {
-      this.#lastOutcome = await this.#run();
+      this.#lastOutcome = await this.#run(signal);
       return this.#lastOutcome;
     } catch (error) {
       // Buildkite forgets deregistered stacks, and registering one again is harmless.
@@ -97,14 +97,15 @@ export class ReconcilePass {
     }
   }
 
-  async #run(): Promise<PassOutcome> {
+  async #run(signal: AbortSignal): Promise<PassOutcome> {
     const { state, stacks, waitingJobs, stuckJobs } = this.#parts;
     if (!this.#registered) {
       await stacks.register();
       this.#registered = true;
     }
     // What was left to this pass is known already.
-    await waitingJobs.read(this.#lastOutcome === "more" ? 0 : READ_BUDGET_MS);
+    await waitingJobs.read(this.#lastOutcome === "more" ? 0 : READ_BUDGET_MS, signal);
+    if (signal.aborted) return "left-over";
     state.setPaused(waitingJobs.paused);
     // The listing alone shows Buildkite that the queue is served. As long as the Jobs aren't known,
     // nothing can be planned.

@@ -73,7 +73,7 @@ export function createServedQueue(
   const ensurer = new JobEnsurer(context, state, creator, stack?.reservations, tokens);
   const stuckJobs = new StuckJobs(context, mirrors);
   const pass = stack && new ReconcilePass(context, { ...stack, state, ensurer, jobs, tokens, stuckJobs });
-  const loop = pass && new ReconcileLoop(context, () => pass.run(), times);
+  const loop = pass && new ReconcileLoop(context, (signal) => pass.run(signal), times);
   return {
     config: context.queue,
     state,

@@ -57,14 +57,15 @@ export class WaitingJobs {
 
   /**
    * Reads pages until all are read, or `budgetMs` is used up, but at least one. The first time, it
-   * takes longer if it has to. If a page fails, what was read before it is kept.
+   * takes longer if it has to. If a page fails, what was read before it is kept. `signal` ends it
+   * after the current page.
    * @throws OutsideError if not even one page can be read.
    */
-  async read(budgetMs: number): Promise<void> {
+  async read(budgetMs: number, signal?: AbortSignal): Promise<void> {
     const start = performance.now();
     const [mostPages, mostMs] = this.#complete ? [Infinity, budgetMs] : [FIRST_ROUND_PAGES, FIRST_ROUND_MS];
     for (let pages = 0; pages < mostPages; pages++) {
-      if (pages > 0 && performance.now() - start >= mostMs) return;
+      if (pages > 0 && (signal?.aborted === true || performance.now() - start >= mostMs)) return;
       try {
         if (await this.#readPage()) return;
       } catch (error) {

@@ -120,3 +120,9 @@ test("keeps strings that many jobs share only once", async () => {
   const [first, second] = waitingJobs.jobs();
   expect(first?.rules).toBe(second?.rules);
 });
+
+test("a process that ends doesn't read a long list to its end", async () => {
+  const { waitingJobs, asked } = waitingJobsOf({ "": page(["a"], "1"), 1: page(["b"], "2"), 2: page(["c"]) });
+  await waitingJobs.read(60_000, AbortSignal.abort());
+  expect(asked).toEqual([""]);
+});
