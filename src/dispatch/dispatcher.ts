@@ -108,7 +108,8 @@ export async function startDispatcher(options: DispatcherOptions): Promise<Dispa
   const loops = [...views.map(({ follower }) => follower), ...queueLoops];
   const running = Promise.all(loops.map((loop) => loop.run()));
   const stop = (): void => {
-    for (const loop of loops) loop.stop();
+    for (const { follower } of views) follower.stop();
+    for (const queue of queues.values()) queue.stop();
   };
   return {
     port: server.port,

@@ -176,6 +176,8 @@ export class Follower<T extends KubeObject> {
   #running = false;
   #synced = false;
   #failures = 0;
+  /** When it was last known to be up to date, as `performance.now()` counts. */
+  #currentAt = -Infinity;
   #refusal: KubeRefusedError | undefined;
 
   constructor(source: ListWatch<T>, sink: Sink<T>, options: FollowerOptions) {
@@ -192,6 +194,11 @@ export class Follower<T extends KubeObject> {
   /** Whether the last list and the last watch succeeded. If not, what's known may be old. */
   get current(): boolean {
     return this.#synced && this.#failures === 0;
+  }
+
+  /** For how many milliseconds what's known may have been out of date. Infinity before the first list. */
+  get staleMs(): number {
+    return this.current ? 0 : performance.now() - this.#currentAt;
   }
 
   /** Whether {@link run} was called. */
@@ -225,6 +232,8 @@ export class Follower<T extends KubeObject> {
         await this.#listAndWatch(signal);
       } catch (error) {
         if (stopped()) return;
+        // An open watch had been up to date until now.
+        if (this.current) this.#currentAt = performance.now();
         this.#failures++;
         if (error instanceof KubeRefusedError) this.#refusal = error;
         this.#firstTry.resolve(true);
@@ -253,6 +262,7 @@ export class Follower<T extends KubeObject> {
     // What was added while the list was on its way stays: the watch decides about it.
     for (const name of before) if (!seen.has(name)) this.#sink.delete(name);
     this.#synced = true;
+    this.#currentAt = performance.now();
     this.#firstList.resolve(true);
     this.#firstTry.resolve(true);
     // When the watch ends, there's a new list. That removes objects that were added after their

@@ -272,10 +272,10 @@ function pauseIn(code: number, headers: Headers): number | undefined {
   return code < 400 || asked.length === 0 ? undefined : Math.min(Math.max(...asked) * 1000, LONGEST_PAUSE_MS);
 }
 
-/** Undefined unless the header is a number that isn't negative. */
+/** Undefined unless the header is a finite number that isn't negative. */
 function numberIn(header: string | null): number | undefined {
   const number = Number(header ?? Number.NaN);
-  return header?.trim() !== "" && number >= 0 ? number : undefined;
+  return header?.trim() !== "" && Number.isFinite(number) && number >= 0 ? number : undefined;
 }
 
 /** Undefined if it isn't JSON. The engine's own error would quote the text. */

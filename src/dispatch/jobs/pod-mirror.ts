@@ -57,6 +57,8 @@ export interface PodView {
   readonly createdAt: number;
   /** Why no node takes it, in the scheduler's words. Undefined if one does. */
   readonly unschedulable?: string;
+  /** It has scheduling gates, so the scheduler isn't asked yet. */
+  readonly isGated?: boolean;
   readonly waiting: readonly WaitingContainer[];
   /** The containers that have started, init containers included. */
   readonly started: readonly string[];
@@ -133,7 +135,10 @@ function toView({ metadata, status = {} }: StoredPod, before: PodView | undefine
     uid: metadata.uid,
     jobName,
     createdAt: Date.parse(metadata.creationTimestamp),
-    ...(scheduled?.status === "False" && { unschedulable: scheduled.message ?? scheduled.reason ?? "" }),
+    ...(scheduled?.status === "False" &&
+      (scheduled.reason === "SchedulingGated"
+        ? { isGated: true }
+        : { unschedulable: scheduled.message ?? scheduled.reason ?? "" })),
     waiting: containers.flatMap((one) => toWaiting(one, before) ?? []),
     started: containers
       .filter(({ state, restartCount = 0 }) => state?.running ?? state?.terminated ?? restartCount > 0)

@@ -134,6 +134,7 @@ export function findStartFailure(pending: PendingJob): StartFailure | undefined 
   const { job, pod, jobWarnings, podWarnings } = pending;
   if (job.suspended) return failureOf("suspended", "The Job has no Pod");
   if (!pod) return ofRefusals(jobWarnings.filter(({ reason }) => reason === "FailedCreate"));
+  if (pod.isGated === true) return failureOf("suspended", "The Pod has scheduling gates");
   if (pod.unschedulable !== undefined) {
     const isClaim = /persistentvolumeclaim "[^"]*" not found/.test(pod.unschedulable);
     const cause = isClaim ? "volume-claim" : "unschedulable";

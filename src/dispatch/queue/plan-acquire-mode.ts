@@ -22,6 +22,8 @@ export interface AcquireModeInput {
   /** Buildkite jobs that wait, and those that may be reserved for us but have no unfinished Job. */
   readonly wanted: readonly BuildkiteJob[];
   readonly views: readonly JobView[];
+  /** The UIDs of Jobs whose agent has ended, even if something else in its Pod still runs. */
+  readonly withoutAgent: ReadonlySet<string>;
   /**
    * Of the Buildkite jobs that the Jobs are named after, and of those in `wanted` that don't
    * plainly wait. Asked for after `views` was taken.
@@ -56,6 +58,7 @@ export interface AcquireModePlan {
 export function planAcquireMode({
   wanted,
   views,
+  withoutAgent,
   standings,
   stuck,
   whyEnded,
@@ -73,7 +76,7 @@ export function planAcquireMode({
   for (const buildkiteJob of inOrder(wanted)) {
     const standing = standings.get(buildkiteJob.id) ?? "waiting";
     const view = latest.get(buildkiteJob.id);
-    if (!isToBeTaken(standing) || (view && view.phase !== "finished")) continue;
+    if (!isToBeTaken(standing) || (view && view.phase !== "finished" && !withoutAgent.has(view.uid))) continue;
     const attempt = (view?.attempt ?? 0) + 1;
     if (view && attempt > maxAttempts)
       giveUp.push({ buildkiteJob, attempt: attempt - 1, reason: whyEnded(view), cause: "attempts" });

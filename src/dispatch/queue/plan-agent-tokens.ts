@@ -25,6 +25,8 @@ export interface PutToken {
 export interface AgentPodView {
   /** The agent's container has started, so kubelet has read its token. */
   readonly agentStarted: boolean;
+  /** It has ended, though something else in its Pod may still run. */
+  readonly agentEnded: boolean;
   /** Kubelet says that it can't start the container, because the Job's Secret isn't there. */
   readonly lacksSecret: boolean;
 }

@@ -32,6 +32,8 @@ export interface QueueModeInput {
   readonly waiting: readonly RoutedJob[];
   /** The queue's Jobs. */
   readonly views: readonly JobView[];
+  /** The UIDs of Jobs whose agent has ended, even if something else in its Pod still runs. */
+  readonly withoutAgent: ReadonlySet<string>;
   /** Of the Buildkite jobs that the Jobs are named after. Asked for after `views` was taken. */
   readonly standings: ReadonlyMap<string, JobStanding>;
   /** Those of the Jobs whose agents don't start, by name. */
@@ -96,7 +98,7 @@ function due(view: JobView, retryMs: number): number {
 /** Which of the waiting jobs find no agent, in their order. */
 function withoutAgent(input: QueueModeInput, waiting: readonly RoutedJob[]): RoutedJob[] {
   const { views, stuck, now, serves } = input;
-  const pending = views.filter(({ phase }) => phase === "pending");
+  const pending = views.filter((view) => view.phase === "pending" && !hasLeft(input, view));
   const waitingIds = new Set(waiting.map(({ buildkiteJob }) => buildkiteJob.id));
   // A job whose own Job is pending waits for that one, however long it takes: its build is told why.
   const provided = new Set<string>();
@@ -128,6 +130,14 @@ function withoutAgent(input: QueueModeInput, waiting: readonly RoutedJob[]): Rou
     [...free.keys()].some((template) => template !== undefined && serves(template, job) && take(template));
   const missing = new Set(unmatched.filter((job) => !takesOther(job)));
   return left.filter((job) => missing.has(job));
+}
+
+/**
+ * Whether the agent of a Job whose Pod isn't ready must have left, or has work. Its Pod can remain for
+ * hours, for example if its node is down.
+ */
+function hasLeft({ withoutAgent, now, idleTimeoutMs }: QueueModeInput, { uid, readyAt }: JobView): boolean {
+  return withoutAgent.has(uid) || (readyAt !== undefined && now - readyAt > idleTimeoutMs);
 }
 
 /**

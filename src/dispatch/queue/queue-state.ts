@@ -24,6 +24,12 @@ export interface QueueContext {
   readonly now: () => number;
 }
 
+/**
+ * What's known of the Jobs can be this old. Lists that fail come once a minute, so a few of them may
+ * fail.
+ */
+const STALE_MS = 150_000;
+
 export class QueueState {
   readonly #context: QueueContext;
   readonly #mirror: JobMirror;
@@ -51,11 +57,14 @@ export class QueueState {
 
   /**
    * Resolves once its Jobs are known. As long as they aren't, an absent Job means nothing.
-   * @throws OutsideError if that takes longer than `timeoutMs`.
+   * @throws OutsideError if that takes longer than `timeoutMs`, or if what's known is too old.
    */
   async untilKnown(timeoutMs: number): Promise<void> {
-    if (await this.#mirror.untilSynced(timeoutMs)) return;
-    const why = this.#mirror.refusal?.message ?? `no list of the Jobs in ${this.#context.queue.namespace} has come`;
+    const { namespace } = this.#context.queue;
+    const isSynced = await this.#mirror.untilSynced(timeoutMs);
+    if (isSynced && this.#mirror.staleMs <= STALE_MS) return;
+    const missing = isSynced ? "no list or watch has succeeded for minutes" : "no list has come";
+    const why = this.#mirror.refusal?.message ?? `the Jobs in ${namespace} aren't known, as ${missing}`;
     throw new OutsideError(`nothing can be planned: ${why}`);
   }
 
@@ -87,6 +96,12 @@ export class QueueState {
   /** Whether a Job of this name is known to be for this Buildkite job. */
   knows(name: string, buildkiteJobId: string): boolean {
     return this.#mirror.view(name)?.buildkiteJobId === buildkiteJobId;
+  }
+
+  /** Whether the Pod of the Job with this name and UID was ready at any time. */
+  hasBeenReady(name: string, uid: string): boolean {
+    const view = this.#mirror.view(name);
+    return view?.uid === uid && view.readyAt !== undefined;
   }
 
   /** Adds a Job that was just created. */

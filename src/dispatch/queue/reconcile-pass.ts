@@ -39,6 +39,8 @@ export interface PassParts {
 /** What a pass has seen, and plans with. */
 interface Seen {
   readonly views: readonly JobView[];
+  /** The UIDs of Jobs whose agent has ended, even if something else in its Pod still runs. */
+  readonly withoutAgent: ReadonlySet<string>;
   /** The jobs that wait and have a template, in the order in which to serve them. */
   readonly waiting: readonly RoutedJob[];
   /** How many wait that no template serves. */
@@ -113,13 +115,19 @@ export class ReconcilePass {
     // The order matters: if a job had no Job, or a finished one, before Buildkite was asked, and
     // still waits afterwards, it needs one.
     const views = state.views();
+    const withoutAgent = new Set(views.filter(({ name }) => stuckJobs.agentOf(name)?.agentEnded).map(({ uid }) => uid));
     const listed = inOrder(waitingJobs.jobs());
     const standings = await this.#standingsOf(views, listed);
     const waiting = listed.filter(({ id }) => !isTaken(standings.get(id)));
     const stuck = stuckJobs.look(views);
-    await this.#tell(stuckJobs.toTell(stuck, standings));
-    const seen = { views, standings, stuck, ...this.#route(waiting) };
-    return this.#context.queue.mode === "queue" ? await this.#runQueueMode(seen) : await this.#runAcquireMode(seen);
+    const seen = { views, withoutAgent, standings, stuck, ...this.#route(waiting) };
+    const isQueueMode = this.#context.queue.mode === "queue";
+    // Builds are told meanwhile: if Buildkite takes no notes, no job has to wait for that.
+    const [outcome] = await Promise.all([
+      isQueueMode ? this.#runQueueMode(seen) : this.#runAcquireMode(seen),
+      this.#tell(stuckJobs.toTell(stuck, standings)),
+    ]);
+    return outcome;
   }
 
   async #runQueueMode({ unserved, ...seen }: Seen): Promise<PassOutcome> {
@@ -137,13 +145,14 @@ export class ReconcilePass {
     return this.#ensureAll(plan, unserved);
   }
 
-  async #runAcquireMode({ views, waiting, standings, stuck, unserved }: Seen): Promise<PassOutcome> {
+  async #runAcquireMode({ views, withoutAgent, waiting, standings, stuck, unserved }: Seen): Promise<PassOutcome> {
     const { queue, now } = this.#context;
     const { reservations, stuckJobs } = this.#parts;
     const listed = waiting.map(({ buildkiteJob }) => buildkiteJob);
     const plan = planAcquireMode({
       views,
-      wanted: [...listed, ...this.#notListed(listed, views).filter(({ id }) => standings.has(id))],
+      withoutAgent,
+      wanted: [...listed, ...this.#notListed(listed, views, withoutAgent).filter(({ id }) => standings.has(id))],
       standings,
       stuck,
       whyEnded: (view) => stuckJobs.whyEnded(view),
@@ -176,13 +185,14 @@ export class ReconcilePass {
     return { waiting, unserved: buildkiteJobs.length - waiting.length };
   }
 
-  /** Tells builds why their agents don't start. They also find out if that fails: in the end. */
+  /** Tells builds why their agents don't start. If that fails, the next pass tries again. */
   async #tell(notes: readonly BuildNote[]): Promise<void> {
     if (notes.length === 0) return;
     const { limited } = this.#context;
     try {
       await this.#parts.stacks.notify(notes);
     } catch (error) {
+      this.#parts.stuckJobs.notTold(notes);
       limited.warn(`notify:${messageOf(error)}`, describeError(error), "cannot notify Buildkite of what keeps Jobs");
     }
   }
@@ -202,8 +212,13 @@ export class ReconcilePass {
    * Buildkite jobs that may still be reserved for us, and so aren't listed. This process has
    * reserved them, or a Job's annotation names them.
    */
-  #notListed(waiting: readonly BuildkiteJob[], views: readonly JobView[]): BuildkiteJob[] {
-    const ended = views.flatMap(({ phase, buildkiteJob }) => (phase === "finished" && buildkiteJob) || []);
+  #notListed(
+    waiting: readonly BuildkiteJob[],
+    views: readonly JobView[],
+    withoutAgent: ReadonlySet<string>,
+  ): BuildkiteJob[] {
+    const hasEnded = ({ phase, uid }: JobView): boolean => phase === "finished" || withoutAgent.has(uid);
+    const ended = views.flatMap((view) => (hasEnded(view) && view.buildkiteJob) || []);
     const known = new Map([...ended, ...this.#parts.reservations.jobs()].map((one) => [one.id, one]));
     for (const { id } of waiting) known.delete(id);
     return [...known.values()];
@@ -278,10 +293,21 @@ export class ReconcilePass {
     }
   }
 
-  /** Deletes Jobs. If one can't be deleted, it still deletes the others. */
+  /** Whether a Job's agent has started, by what's known at this moment. */
+  #hasStarted(name: string, uid: string): boolean {
+    const { state, stuckJobs } = this.#parts;
+    const agent = stuckJobs.agentOf(name);
+    return state.hasBeenReady(name, uid) || (agent?.agentStarted === true && !agent.lacksSecret);
+  }
+
+  /**
+   * Deletes Jobs. If one can't be deleted, it still deletes the others. Finishing a Buildkite job can
+   * take minutes: a Job whose agent has started by now stays, as that agent may run a build.
+   */
   async #remove(views: readonly JobView[]): Promise<void> {
     const { queue, metrics, log, limited } = this.#context;
     for (const { name, uid, buildkiteJobId } of views) {
+      if (this.#hasStarted(name, uid)) continue;
       const about = { buildkiteJob: buildkiteJobId, job: name };
       const outcome = await this.#parts.jobs.delete(queue.namespace, name, uid);
       switch (outcome.kind) {

@@ -32,6 +32,8 @@ export class Reservations {
   readonly #reserved = new Map<string, BuildkiteJob>();
   /** When reservations of ours end, in milliseconds since 1970. */
   readonly #until = new Map<string, number>();
+  /** Ends retries. */
+  readonly #abort = new AbortController();
 
   /**
    * @param batchGapMs the least time between two batches, in which jobs gather for the next one.
@@ -58,6 +60,11 @@ export class Reservations {
     const ours = await this.#within(budgetMs, () => this.#reserves.ask(id));
     if (ours === undefined) this.forget(id);
     return ours !== undefined;
+  }
+
+  /** Ends all retries. What's still undone is left to other replicas. */
+  stop(): void {
+    this.#abort.abort();
   }
 
   /** Call this when an agent has the job, or nobody needs it any more. */
@@ -153,15 +160,18 @@ export class Reservations {
    * for, on top of pauses of our own that grow.
    */
   async #retrying<T>(call: () => Promise<T>, goesOn: (waitMs: number) => boolean): Promise<T> {
+    const { signal } = this.#abort;
+    const isStopped = (): boolean => signal.aborted;
     for (let pauseMs = FIRST_RETRY_MS; ; pauseMs *= 2) {
       try {
         return await call();
       } catch (error) {
         if (!(error instanceof StacksError) || !error.mayPass) throw error;
         const waitMs = (error.retryAfterMs ?? 0) + pauseMs * (0.5 + Math.random() / 2);
-        if (!goesOn(waitMs)) throw error;
+        if (isStopped() || !goesOn(waitMs)) throw error;
         this.#context.metrics.retried();
-        await setTimeout(waitMs);
+        await setTimeout(waitMs, undefined, { signal }).catch(() => undefined);
+        if (isStopped()) throw error;
       }
     }
   }

@@ -32,6 +32,8 @@ export interface ServedQueue {
    * happens.
    */
   readonly wake: () => void;
+  /** Ends the loop after the current pass, and what would make that pass wait. */
+  readonly stop: () => void;
   readonly loop: ReconcileLoop | undefined;
   /** Undefined in queue mode, where agents share a token. */
   readonly tokens: AgentTokens | undefined;
@@ -65,13 +67,19 @@ export function createServedQueue(
   times: QueueTimes,
 ): ServedQueue {
   const state = new QueueState(context, mirrors.jobs);
-  const stack = config.stacks && createStack(context, config.stacks, config, times.batchGapMs);
+  let skewMs = 0;
+  const onClock = (ms: number): void => {
+    skewMs = ms;
+    config.onClock(ms);
+  };
+  const stack = config.stacks && createStack(context, config.stacks, { ...config, onClock }, times.batchGapMs);
   const tokens =
     stack && context.queue.mode === "acquire"
       ? new AgentTokens(context, stack.stacks, secrets, times.batchGapMs)
       : undefined;
   const ensurer = new JobEnsurer(context, state, creator, stack?.reservations, tokens);
-  const stuckJobs = new StuckJobs(context, mirrors);
+  // Their age is by other machines' clocks. If this one is an hour ahead, none of them is late yet.
+  const stuckJobs = new StuckJobs({ ...context, now: () => context.now() - skewMs }, mirrors);
   const pass = stack && new ReconcilePass(context, { ...stack, state, ensurer, jobs, tokens, stuckJobs });
   const loop = pass && new ReconcileLoop(context, (signal) => pass.run(signal), times);
   return {
@@ -80,6 +88,10 @@ export function createServedQueue(
     ensure: (wanted, budgetMs) => ensurer.ensure(wanted, "webhook", budgetMs),
     standingHint: async (id, budgetMs) => stack?.standings.hint(id, budgetMs),
     wake: () => loop?.wake(),
+    stop: () => {
+      loop?.stop();
+      stack?.reservations.stop();
+    },
     loop,
     tokens,
   };

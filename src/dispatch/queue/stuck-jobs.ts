@@ -24,6 +24,8 @@ export interface ExplainedJob extends StuckJob {
 export interface BuildNote {
   /** The Buildkite job's UUID. */
   readonly id: string;
+  /** The Job's name. */
+  readonly job: string;
   readonly detail: string;
 }
 
@@ -91,9 +93,17 @@ export class StuckJobs {
       if (standing !== "waiting" && standing !== "reserved") continue;
       if (START_FAILURES[cause].verdict !== "never" && this.#context.now() - known.since < QUIET_MS) continue;
       known.isTold = true;
-      notes.push({ id: view.buildkiteJobId, detail: text });
+      notes.push({ id: view.buildkiteJobId, job: name, detail: text });
     }
     return notes;
+  }
+
+  /** Call this if the builds couldn't be told. {@link toTell} has the notes again, then. */
+  notTold(notes: readonly BuildNote[]): void {
+    for (const { job } of notes) {
+      const known = this.#known.get(job);
+      if (known) known.isTold = false;
+    }
   }
 
   /** Whether what's known of the Pods isn't old. */
@@ -105,8 +115,10 @@ export class StuckJobs {
   agentOf(jobName: string): AgentPodView | undefined {
     const pod = this.#mirrors.pods.viewOf(jobName);
     if (!pod) return undefined;
+    const { agentContainer } = this.#context.queue;
     return {
-      agentStarted: pod.started.includes(this.#context.queue.agentContainer),
+      agentStarted: pod.started.includes(agentContainer),
+      agentEnded: pod.ended.some(({ container }) => container === agentContainer),
       lacksSecret: lacksAgentToken(pod, jobName),
     };
   }

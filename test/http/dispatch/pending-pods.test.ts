@@ -147,6 +147,68 @@ describe.each(MODES)("in %s mode", (mode) => {
     expect(job.notifications).toHaveLength(1);
   });
 
+  test("a build that couldn't be told is told later", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    playKubelet(api, () => waits("ErrImagePull", NOT_FOUND));
+    let refused = 0;
+    fake.fault = (call) => (call === "POST /notifications" && ++refused <= 2 ? { status: 503 } : undefined);
+    const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake, 0.05)));
+    const job = fake.schedule();
+    await expect.poll(() => job.notifications).toHaveLength(1);
+    expect(refused).toBe(3);
+    const passes = await dispatcher.metric("curfew_dispatch_reconcile_passes_total");
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(passes + 2);
+    expect(job.notifications).toHaveLength(1);
+  });
+
+  test("a job whose agent has ended without it gets another one, even if the rest of the Pod hangs", async () => {
+    let later = 0;
+    const now = (): number => Date.now() + later;
+    const [api, fake] = [await testApiServer(), await testBuildkite(now)];
+    playKubelet(api, () => ({
+      containerStatuses: [
+        { name: "agent", state: { terminated: { exitCode: 1, reason: "Error" } } },
+        { name: "dind", state: { running: {} } },
+      ],
+    }));
+    const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake, 0.05)), now);
+    const job = fake.schedule();
+    await expect.poll(() => api.timesCreated(`buildkite-${job.id}`)).toBe(1);
+    expect(await dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "created" })).toBe(1);
+    later += 10_000;
+    await expect.poll(() => api.timesCreated(`buildkite-${job.id}-2`)).toBe(1);
+  });
+
+  test("a Job whose agent starts while its Buildkite job is being finished isn't deleted", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    let status = waits("InvalidImageName", "couldn't parse image name");
+    const update = playKubelet(api, () => status);
+    let refused = 0;
+    fake.fault = (call) => (call.endsWith("/finish") && ++refused <= 2 ? { status: 503 } : undefined);
+    const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake, 0.05)));
+    const job = fake.schedule();
+    await expect.poll(() => refused).toBeGreaterThan(0);
+    status = { containerStatuses: [{ name: "agent", state: { running: {} } }] };
+    update();
+    await expect.poll(() => job.state).toBe("finished");
+    const passes = await dispatcher.metric("curfew_dispatch_reconcile_passes_total");
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(passes + 2);
+    expect(api.jobs()).toHaveLength(1);
+  });
+
+  test("a clock that's 20 minutes ahead ends no build's job, as its Pod isn't late", async () => {
+    const [api, fake] = [await testApiServer(), await testBuildkite()];
+    playKubelet(api, () => waits("ContainerCreating", ""));
+    const ahead = (): number => Date.now() + 1_200_000;
+    const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake, 0.05)), ahead);
+    const job = fake.schedule();
+    await expect.poll(() => api.jobs()).toHaveLength(1);
+    const passes = await dispatcher.metric("curfew_dispatch_reconcile_passes_total");
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(passes + 2);
+    expect(job.state).not.toBe("finished");
+    expect(job.notifications).toEqual([]);
+  });
+
   test("without the right to read Pods, Jobs are created as ever, and the log says what's missing", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     api.fault = ({ resource }) =>

@@ -121,6 +121,14 @@ test("doesn't say so if the clocks agree", async () => {
   expect(dispatcher.log()).not.toContain("clock");
 });
 
+test("a rate limit that isn't a finite number is none", async () => {
+  const [api, fake] = [await testApiServer(), await testBuildkite()];
+  fake.fault = () => (fake.calls.length < 5 ? { status: 503, headers: { "ratelimit-limit": "Infinity" } } : undefined);
+  await testDispatcher(api, testConfig({}, stacksOf(fake, 0.02)));
+  fake.schedule();
+  await expect.poll(() => api.jobs()).toHaveLength(1);
+});
+
 test("`Retry-After: 3600` doesn't keep webhooks from their Jobs", async () => {
   const [api, fake] = [await testApiServer(), await testBuildkite()];
   fake.fault = () => ({ status: 503, headers: { "retry-after": "3600" } });

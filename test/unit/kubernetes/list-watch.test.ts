@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { KubeResponse } from "../../../src/kubernetes/client.ts";
-import { KubeRefusedError, listWatchOf } from "../../../src/kubernetes/list-watch.ts";
+import { Follower, KubeRefusedError, listWatchOf, type KubeObject } from "../../../src/kubernetes/list-watch.ts";
 import { OutsideError } from "../../../src/process/errors.ts";
 
 /** How to follow Pods at an API server that gives each request this answer. */
@@ -57,4 +57,32 @@ test.each([
     expect(error).toBeInstanceOf(OutsideError);
     expect(String(error)).not.toContain(text);
   }
+});
+
+test("what's known is up to date as long as a watch is open, and ages once lists fail", async () => {
+  let watchEnds = Promise.withResolvers<never>();
+  let isDown = false;
+  async function* events(): AsyncGenerator<never> {
+    yield await watchEnds.promise;
+  }
+  const down = new OutsideError("down");
+  const source = {
+    list: () => (isDown ? Promise.reject(down) : Promise.resolve("1")),
+    watch: () => Promise.resolve(events()),
+  };
+  const sink = { put: () => undefined, delete: () => undefined, names: () => [] };
+  const follower = new Follower<KubeObject>(source, sink, { onError: () => undefined, retryMs: 1 });
+  expect(follower.staleMs).toBe(Infinity);
+  const running = follower.run();
+  await follower.untilSynced(5000);
+  expect(follower.staleMs).toBe(0);
+  isDown = true;
+  watchEnds.reject(down);
+  await expect.poll(() => follower.staleMs).toBeGreaterThan(0);
+  isDown = false;
+  watchEnds = Promise.withResolvers();
+  await expect.poll(() => follower.staleMs).toBe(0);
+  follower.stop();
+  watchEnds.reject(down);
+  await running;
 });

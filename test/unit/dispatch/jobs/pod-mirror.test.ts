@@ -88,6 +88,17 @@ test("knows when no node takes a Pod, and when one does", async () => {
   await expect.poll(() => yes.viewOf("buildkite-a")?.unschedulable).toBeUndefined();
 });
 
+test("a Pod with scheduling gates isn't unschedulable: the scheduler hasn't been asked", async () => {
+  const conditions = [{ type: "PodScheduled", status: "False", reason: "SchedulingGated", message: "gates" }];
+  const mirror = new PodMirror(reporting(changed("p", { conditions })), {
+    onTrouble: () => undefined,
+    onError: () => undefined,
+  });
+  await follow(mirror);
+  await expect.poll(() => mirror.viewOf("buildkite-a")).toMatchObject({ isGated: true });
+  expect(mirror.viewOf("buildkite-a")?.unschedulable).toBeUndefined();
+});
+
 test("keeps warnings about agent Jobs and their Pods, and no others", async () => {
   const event = (name: string, about: string, count: number): StoredEvent => ({
     metadata: { name, uid: name, creationTimestamp: "" },

@@ -55,6 +55,7 @@ test.each<[CauseId, Partial<PendingJob>]>([
   ["agent-token", { pod: waiting("CreateContainerConfigError", 'secret "buildkite-a" not found') }],
   ["container", { pod: waiting("CreateContainerError", "context deadline exceeded") }],
   ["unexplained", { pod: waiting("CrashLoopBackOff", "back-off 10s restarting failed container") }],
+  ["suspended", { pod: pod({ isGated: true }) }],
   ["unschedulable", { pod: pod({ unschedulable: "0/3 nodes are available: 3 Insufficient cpu." }) }],
   ["volume-claim", { pod: pod({ unschedulable: 'persistentvolumeclaim "cache" not found' }) }],
   ["mount", told("FailedMount", 'MountVolume.SetUp failed for volume "x" : secret "y" not found')],

@@ -5,9 +5,9 @@ import { planAgentTokens, type AgentPodView, type PutToken } from "../../../../s
 
 const NOW = 10_000_000;
 const LIFE = 300_000;
-const WAITS: AgentPodView = { agentStarted: false, lacksSecret: false };
-const LACKS: AgentPodView = { agentStarted: false, lacksSecret: true };
-const RUNS: AgentPodView = { agentStarted: true, lacksSecret: false };
+const WAITS: AgentPodView = { agentStarted: false, agentEnded: false, lacksSecret: false };
+const LACKS: AgentPodView = { agentStarted: false, agentEnded: false, lacksSecret: true };
+const RUNS: AgentPodView = { agentStarted: true, agentEnded: false, lacksSecret: false };
 
 interface Case {
   readonly job?: Partial<JobView>;

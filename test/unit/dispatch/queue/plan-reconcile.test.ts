@@ -71,8 +71,10 @@ describe("queue mode", () => {
     views: readonly JobView[],
     standings: Record<string, JobStanding> = {},
     stuck: ReadonlyMap<string, StuckJob> = new Map(),
+    withoutAgent: readonly JobView[] = [],
   ): QueueModePlan =>
     planQueueMode({
+      withoutAgent: new Set(withoutAgent.map(({ uid }) => uid)),
       waiting: waiting.map((one) => routed(typeof one === "string" ? job(one) : one)),
       views,
       standings: new Map(Object.entries(standings)),
@@ -110,6 +112,19 @@ describe("queue mode", () => {
   test("assumes that an agent has work, whatever it is, if it stays beyond its idle timeout", () => {
     expect(plan(["b"], [ready("a", 61_000)], { a: "over" })).toEqual(["b-1"]);
     expect(plan(["b"], [ready("a", 59_000)], { a: "over" })).toEqual([]);
+  });
+
+  test("doesn't wait for an agent that has ended, even if its Pod hangs", () => {
+    const hangs = view("a", { createdAt: NOW - 5_000 });
+    expect(plan(["a"], [hangs])).toEqual([]);
+    expect(plan(["a"], [hangs], {}, new Map(), [hangs])).toEqual(["a-2"]);
+    expect(plan(["b"], [hangs], { a: "over" }, new Map(), [hangs])).toEqual(["b-1"]);
+  });
+
+  test("doesn't wait for a Pod that was ready long ago, and isn't any more", () => {
+    const wasReady = (ago: number): JobView => view("a", { createdAt: NOW - 100_000, readyAt: NOW - ago });
+    expect(plan(["a"], [wasReady(60_000)])).toEqual([]);
+    expect(plan(["a"], [wasReady(60_001)])).toEqual(["a-2"]);
   });
 
   test("doesn't make more and more Jobs for a full cluster", () => {
@@ -204,8 +219,10 @@ describe("acquire mode", () => {
     views: JobView[],
     standings: Record<string, JobStanding> = {},
     stuck: ReadonlyMap<string, StuckJob> = new Map(),
+    withoutAgent: readonly JobView[] = [],
   ): AcquireModePlan =>
     planAcquireMode({
+      withoutAgent: new Set(withoutAgent.map(({ uid }) => uid)),
       stuck,
       whyEnded: ({ attempt }) => `${attempt} ended`,
       wanted: wanted.map((id) => job(id)),
@@ -225,6 +242,13 @@ describe("acquire mode", () => {
   test("replaces a Job that completed or failed before its job was taken", () => {
     const views = [finished("a", 5_000), finished("b", 5_000, { failed: true })];
     expect(created(["a", "b"], views, { a: "waiting", b: "reserved" })).toEqual(["a-2", "b-2"]);
+  });
+
+  test("replaces a Job whose agent has ended without its job, even if its Pod hangs", () => {
+    const hangs = view("a", { createdAt: NOW - 5_000 });
+    expect(created(["a"], [hangs], { a: "reserved" })).toEqual([]);
+    expect(created(["a"], [hangs], { a: "reserved" }, new Map(), [hangs])).toEqual(["a-2"]);
+    expect(created(["a"], [hangs], { a: "held" }, new Map(), [hangs])).toEqual([]);
   });
 
   test("makes none for a job that an agent has or that's over, however its Job ended", () => {

@@ -45,6 +45,16 @@ function reservationsOf(answers: Partial<Pick<StacksApi, "reserve" | "finish">> 
   return { reservations, reserved, finished, clock, lines: () => logged };
 }
 
+test("finishing a job doesn't outlast the dispatcher, however long Buildkite asks to wait", async () => {
+  const busy = new StacksError("POST /finish", 429, { retryAfterMs: 60_000 });
+  const { reservations, finished } = reservationsOf({ finish: () => Promise.reject(busy) });
+  const gaveUp = reservations.giveUp({ buildkiteJob: jobOf("a"), attempt: 1 }, "no image");
+  await expect.poll(() => finished).toEqual(["a"]);
+  reservations.stop();
+  expect(await gaveUp).toBe(false);
+  expect(finished).toEqual(["a"]);
+});
+
 test("a thousand jobs are reserved in one call", async () => {
   const { reservations, reserved } = reservationsOf();
   const ours = await Promise.all(many(1000).map((id) => reservations.reserve(jobOf(id), BUDGET_MS)));
