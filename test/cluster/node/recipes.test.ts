@@ -132,7 +132,7 @@ function inMemory(object: KubernetesObject): KubernetesObject {
 
 const RESERVATION_SECONDS = 12;
 const SUSPENDED = expect.stringContaining(
-  "the Job is suspended: something such as Kueue holds it until there's room",
+  "it's suspended, and something such as Kueue holds it until there's room",
 ) as string;
 
 describe.concurrent("git mirrors", () => {
