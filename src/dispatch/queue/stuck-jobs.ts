@@ -61,7 +61,8 @@ export class StuckJobs {
     const found = new Map<string, ExplainedJob>();
     const counts = new Map<CauseId, number>();
     const pendingTimeoutMs = queue.pendingTimeoutSeconds * 1000;
-    for (const view of this.#mirrors.pods.synced ? views : []) {
+    const { pods } = this.#mirrors;
+    for (const view of pods.synced ? views : []) {
       if (view.phase === "finished") continue;
       const failure = this.#failureOf(view, pendingTimeoutMs);
       if (!failure) continue;
@@ -69,10 +70,17 @@ export class StuckJobs {
       const since = this.#sinceOf(view.name, cause);
       const times = { now: now(), startedAt: view.startedAt, since, pendingTimeoutMs };
       const { text, said } = failure;
-      // Kubernetes' words come last, as nobody else knows where they end.
+      // If the Pods are only known as they were, an agent may have started meanwhile. Kubernetes' words
+      // come last, as nobody else knows where they end.
       const quoted = said === undefined ? "" : ` Kubernetes says: ${said}`;
       const reason = `${text} ${START_FAILURES[cause].advice}${quoted}`;
-      found.set(view.name, { view, cause, text: text + quoted, reason, isFinal: isFinal(failure, times) });
+      found.set(view.name, {
+        view,
+        cause,
+        text: text + quoted,
+        reason,
+        isFinal: pods.current && isFinal(failure, times),
+      });
       counts.set(cause, (counts.get(cause) ?? 0) + 1);
     }
     for (const name of this.#known.keys()) if (!found.has(name)) this.#known.delete(name);

@@ -17,8 +17,11 @@ import {
 const MODES = ["queue", "acquire"] as const;
 /** Buildkite's own rate limits. */
 const DOCUMENTED = 1;
-const LONG = { timeout: 120_000 };
-const POLL = { timeout: 110_000, interval: 100 };
+const LONG = { timeout: 180_000 };
+const POLL = { timeout: 170_000, interval: 100 };
+const isLong = process.env["LONG"] !== undefined;
+/** `npm run test:long` has the sizes that once failed, and `npm test` has more than one page, too. */
+const [WAITING, BURST] = isLong ? [12_000, 2000] : [2400, 400];
 
 function many<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index));
@@ -39,40 +42,40 @@ function tooFast({ rateLimited, calls }: FakeBuildkite): number {
   return rateLimited.length / calls.length;
 }
 
-test.each(MODES)("in %s mode, 12,000 jobs that wait all get Jobs, and no pass fails", LONG, async (mode) => {
+test.each(MODES)(`in %s mode, ${WAITING} jobs that wait all get Jobs, and no pass fails`, LONG, async (mode) => {
   const [api, fake] = [await testApiServer(), await testBuildkite(Date.now, DOCUMENTED)];
-  const jobs = scheduleMany(fake, 12_000);
+  const jobs = scheduleMany(fake, WAITING);
   const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
   await expect.poll(() => api.jobs().length, POLL).toBe(jobs.length);
   expect(fake.rateLimited).toEqual([]);
   expect(await dispatcher.metric("curfew_dispatch_reconcile_passes_total", { outcome: "failed" })).toBe(0);
 });
 
-test.each(MODES)("in %s mode, the most urgent of 12,000 jobs get the Jobs there's room for", LONG, async (mode) => {
+test.each(MODES)(`in %s mode, the most urgent of ${WAITING} jobs get the Jobs there's room for`, LONG, async (mode) => {
   const [api, fake] = [await testApiServer(), await testBuildkite(Date.now, DOCUMENTED)];
-  const jobs = scheduleMany(fake, 12_000, (index) => (index % 120 === 119 ? 1 : 0));
-  const dispatcher = await testDispatcher(api, testConfig({ mode, maxInFlight: 100 }, stacksOf(fake)));
-  await expect.poll(() => api.jobs().length, POLL).toBe(100);
+  const jobs = scheduleMany(fake, WAITING, (index) => (index % 120 === 119 ? 1 : 0));
+  const dispatcher = await testDispatcher(api, testConfig({ mode, maxInFlight: WAITING / 120 }, stacksOf(fake)));
+  await expect.poll(() => api.jobs().length, POLL).toBe(WAITING / 120);
   const urgent = jobs.filter(({ priority }) => priority === 1).map(({ id }) => `buildkite-${id}`);
   expect(new Set(api.jobs().map(({ metadata }) => metadata.name))).toEqual(new Set(urgent));
   expect(fake.rateLimited).toEqual([]);
   expect(await dispatcher.metric("curfew_dispatch_reconcile_passes_total", { outcome: "failed" })).toBe(0);
 });
 
-test("three replicas that share a stack give 2,000 jobs their Jobs within Buildkite's limits", LONG, async () => {
+test(`three replicas that share a stack give ${BURST} jobs their Jobs within Buildkite's limits`, LONG, async () => {
   const [api, fake] = [await testApiServer(), await testBuildkite(Date.now, DOCUMENTED)];
   const config = testConfig({ mode: "acquire" }, { webhook: { requestBudgetSeconds: 8 }, ...stacksOf(fake) });
   const replicas: TestDispatcher[] = [];
   for (let count = 0; count < 3; count++) replicas.push(await testDispatcher(api, config));
-  const jobs = many(2000, () => fake.schedule());
-  const sending = jobs.map(async (job, index) => replicas[index % 3]?.send("job.scheduled", job));
+  const jobs = many(BURST, () => fake.schedule());
+  const sent = Promise.allSettled(jobs.map((job, index) => replicas[index % 3]?.send("job.scheduled", job)));
   await expect.poll(() => api.jobs().length, POLL).toBe(jobs.length);
-  await Promise.all(sending);
+  await sent;
   expect(jobs.filter(({ id }) => api.timesCreated(`buildkite-${id}`) !== 1)).toEqual([]);
   expect(tooFast(fake)).toBeLessThan(0.1);
 });
 
-test("three replicas all see what waits, even if Buildkite allows a tenth of its rate", LONG, async () => {
+test.skipIf(!isLong)("three replicas all see what waits, even at a tenth of the rate (test:long)", LONG, async () => {
   const [api, fake] = [await testApiServer(), await testBuildkite(Date.now, DOCUMENTED / 10)];
   const config = testConfig({}, stacksOf(fake, 1));
   for (let count = 0; count < 3; count++) {
