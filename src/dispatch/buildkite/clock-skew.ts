@@ -21,7 +21,8 @@ export function watchClock(registry: Registry, limited: Pick<LimitedLog, "warn">
     const seconds = Math.round(skewMs / 1000);
     skew.set(seconds);
     if (Math.abs(skewMs) <= WARN_MS) return;
-    const message = "this machine's clock and Buildkite's differ: signed deliveries are refused from 300 seconds on";
+    const message =
+      "this machine's clock and Buildkite's differ: if it's more than 300 seconds, signed deliveries are refused";
     limited.warn("clock-skew", { aheadSeconds: seconds }, message);
   };
 }

@@ -175,7 +175,7 @@ export class StacksApi {
       const answer = await this.#call({ scope: "notify", method: "POST", path, body }, notified);
       for (const { error, indexes } of answer.errors ?? []) {
         const fields = { reason: error, notes: indexes.length };
-        this.#options.limited?.warn(`note:${error}`, fields, "Buildkite did not take some notes for builds");
+        this.#options.limited?.warn(`note:${error}`, fields, "Buildkite refused some notifications for builds");
       }
     }
   }

@@ -21,7 +21,7 @@ export function checkQueues(queues: readonly Partial<QueueShape>[], hasStacks: b
     if (hasStacks) return problems;
     if (mode === "acquire") add("mode", "acquire needs `stacks` with an agent token");
     if (maxInFlight !== undefined)
-      add("maxInFlight", "needs `stacks`: without it, nothing comes back to the jobs beyond this limit");
+      add("maxInFlight", "needs `stacks`: without it, jobs beyond this limit would never run");
     return problems;
   });
 }

@@ -33,8 +33,8 @@ export const defaultTemplate = (agentVersion: 3 | 4): JobTemplate => ({
       metadata: { annotations: { "kubectl.kubernetes.io/default-container": "agent" } },
       spec: {
         restartPolicy: "Never",
-        // If the Pod is to go, as in a node's drain, an agent finishes its job first. An idle one
-        // leaves at once.
+        // If Kubernetes ends the Pod, as when a node is drained, an agent finishes its job first. An
+        // idle one leaves at once.
         terminationGracePeriodSeconds: 7200,
         // The agent's environment has all it needs; builds get no credentials for the cluster.
         automountServiceAccountToken: false,
@@ -79,7 +79,8 @@ export const defaultTemplate = (agentVersion: 3 | 4): JobTemplate => ({
           },
         ],
         volumes: [
-          // If a build fills one of these, kubelet evicts its Pod, instead of all on a full disk.
+          // If a build fills one of these, kubelet evicts only its Pod. A full disk would hit all
+          // Pods on the node.
           { name: "dind", emptyDir: { sizeLimit: "1Mi" } },
           { name: "builds", emptyDir: { sizeLimit: "10Gi" } },
           { name: "docker", emptyDir: { sizeLimit: "20Gi" } },

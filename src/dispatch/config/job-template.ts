@@ -96,7 +96,7 @@ function checkTemplate(field: string, raw: unknown, needs: TemplateNeeds): ReadT
 function ttlNotes(spec: unknown): Finding[] {
   const ttl = fieldOf(spec, "ttlSecondsAfterFinished");
   if (typeof ttl !== "number" || ttl >= MIN_TTL_SECONDS) return [];
-  const message = `is ${ttl}, so a late duplicate of a webhook may start a second Job for a build that has ended: give it ${MIN_TTL_SECONDS} or more`;
+  const message = `is ${ttl}, so a late duplicate of a webhook may start a second Job for a build that has ended: set it to at least ${MIN_TTL_SECONDS}`;
   return [{ path: ["spec", "ttlSecondsAfterFinished"], message }];
 }
 

@@ -27,7 +27,10 @@ export function readFile({ readFile: read }: Outside, path: string): Read {
 export function readSecret(outside: Outside, source: SecretSource): Read {
   const read = "file" in source ? readFile(outside, source.file) : { text: outside.env[source.env] ?? "" };
   if ("problem" in read) return read;
-  const from = "file" in source ? source.file : `the environment variable ${source.env}`;
   const text = read.text.trim();
-  return text === "" ? { problem: `${from} is empty or not set` } : { text };
+  if (text !== "") return { text };
+  return {
+    problem:
+      "file" in source ? `${source.file} is empty` : `the environment variable ${source.env} is empty or not set`,
+  };
 }

@@ -21,7 +21,7 @@ export function readYaml(text: string): ReadYaml {
   const problems = errors.map(({ code, message, pos }) => {
     if (code !== "DUPLICATE_KEY") return `${at(pos[0])}: ${WORDS[code] ?? `isn't valid YAML: ${message}`}`;
     const key = /^\w+/.exec(text.slice(pos[0]))?.[0] ?? "a key";
-    return `${at(pos[0])}: ${key} is here a second time`;
+    return `${at(pos[0])}: ${key} is set a second time`;
   });
   if (errors.some(({ code }) => code !== "DUPLICATE_KEY")) return { problems };
   const broken = brokenReferences(document).map(({ offset, message }) => `${at(offset)}: ${message}`);
@@ -36,7 +36,7 @@ export function readYaml(text: string): ReadYaml {
 const WORDS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: "is indented with a tab: use spaces",
   MULTIPLE_DOCS: "a second document starts here: there can be only one",
-  TAG_RESOLVE_FAILED: "has a tag (`!…`) that isn't known here",
+  TAG_RESOLVE_FAILED: "has an unknown tag (`!…`)",
 };
 
 /** Aliases without an anchor, and merge keys (`<<`) with something that can't be merged. */

@@ -36,18 +36,18 @@ export const START_FAILURES = {
   },
   registry: {
     verdict: "may",
-    sentence: "the registry doesn't answer as it should",
-    advice: "Check the registry, and the nodes' way to it.",
+    sentence: "the registry doesn't answer, or limits its rate",
+    advice: "Check the registry, and that the nodes can reach it.",
   },
   config: {
     verdict: "never",
-    sentence: "its configuration refers to something that isn't there, or contradicts itself",
+    sentence: "its configuration refers to something that doesn't exist, or contradicts itself",
     advice: "Create what's missing in the Job's namespace, or correct the queue's template.",
   },
   "agent-token": {
     verdict: "waits",
-    sentence: "the Secret with the token for this job isn't there yet",
-    advice: "See the dispatcher's log: it has to create that Secret.",
+    sentence: "the Secret with the token for this job doesn't exist yet",
+    advice: "The dispatcher creates that Secret: see its log.",
   },
   container: {
     verdict: "never",
@@ -56,7 +56,7 @@ export const START_FAILURES = {
   },
   mount: {
     verdict: "never",
-    sentence: "a volume refers to something that isn't there",
+    sentence: "a volume refers to something that doesn't exist",
     advice: "Create what's missing in the Job's namespace, or correct the queue's template.",
   },
   volume: {
@@ -67,41 +67,41 @@ export const START_FAILURES = {
   sandbox: {
     verdict: "may",
     sentence: "the node can't set the Pod up",
-    advice: "Check the node, most of all its network plugin.",
+    advice: "Check the node, especially its network plugin.",
   },
   unschedulable: {
     verdict: "may",
-    sentence: "no node has room for the Pod, or none matches it",
-    advice: "Add nodes, or ask for less in the queue's template.",
+    sentence: "no node has room for it, or none matches it",
+    advice: "Add nodes, or change the requests, the node selector or the tolerations in the queue's template.",
   },
   "volume-claim": {
     verdict: "never",
-    sentence: "the Pod refers to a PersistentVolumeClaim that isn't there",
+    sentence: "it refers to a PersistentVolumeClaim that doesn't exist",
     advice: "Create the claim in the Job's namespace, or correct the queue's template.",
   },
   "pod-refused": {
     verdict: "never",
-    sentence: "the API server refuses the Pod",
-    advice: "Correct the queue's template, or what refuses it.",
+    sentence: "the API server refuses it",
+    advice: "Correct the queue's template, or whatever refuses the Pod.",
   },
   quota: {
     verdict: "waits",
-    sentence: "the namespace's quota is used up, so the Pod waits for others to end",
+    sentence: "the namespace's ResourceQuota is used up, so it waits for other Pods to end",
     advice: "Raise the ResourceQuota if that takes too long.",
   },
   "control-plane": {
     verdict: "waits",
-    sentence: "the API server, or a webhook that it calls, can't create Pods now",
-    advice: "Check the webhooks that the message names.",
+    sentence: "the API server, or a webhook that it calls, isn't working right now",
+    advice: "Check the API server, and the webhook that the message names.",
   },
   suspended: {
     verdict: "waits",
-    sentence: "it's suspended, and something such as Kueue holds it until there's room",
-    advice: "Look at the queue of whatever suspended it.",
+    sentence: "it's suspended until something such as Kueue has room for it",
+    advice: "Look at the queue of whatever suspended it, such as Kueue.",
   },
   unexplained: {
     verdict: "may",
-    sentence: "the Pod isn't ready, and Kubernetes gives no reason",
+    sentence: "the Pod isn't ready, and the cause isn't known",
     advice: "Look at the Pod and at its node.",
   },
 } as const satisfies Record<string, Cause>;
@@ -162,7 +162,7 @@ export function describeEnd(pod: PodView | undefined): string {
   return failed
     .map(({ container, exitCode, reason, message }) => {
       const words = [reason, message].filter((text) => text !== "").join(": ");
-      return `Container ${JSON.stringify(container)} ended with ${exitCode}${words === "" ? "" : ` (${quote(words)})`}.`;
+      return `Container ${JSON.stringify(container)} exited with code ${exitCode}${words === "" ? "" : ` (${quote(words)})`}.`;
     })
     .join(" ");
 }

@@ -184,11 +184,11 @@ export class JobEnsurer {
         limited.error(
           "name-taken",
           { ...about, namespace },
-          "a Job with this name exists, but Curfew didn't create it for this Buildkite job: find out who did, and delete it",
+          "a Job with this name exists, but Curfew didn't create it for this Buildkite job: find out who did, and delete the Job",
         );
         await this.#reservations?.giveUp(
           wanted,
-          `Curfew couldn't create a Job for this job. The name ${jobName} in the namespace ${namespace} is taken by a Job that Curfew didn't create for it. Delete that Job, then retry this one.`,
+          `Curfew couldn't create a Job for this job. The namespace ${namespace} already has a Job named ${jobName}, which Curfew didn't create for this job. Delete that Job, then retry this one.`,
         );
       }
     }

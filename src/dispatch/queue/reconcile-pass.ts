@@ -193,7 +193,7 @@ export class ReconcilePass {
       await this.#parts.stacks.notify(notes);
     } catch (error) {
       this.#parts.stuckJobs.notTold(notes);
-      limited.warn(`notify:${messageOf(error)}`, describeError(error), "cannot notify Buildkite of what keeps Jobs");
+      limited.warn(`notify:${messageOf(error)}`, describeError(error), "cannot tell builds why their agents don't start");
     }
   }
 
@@ -313,13 +313,13 @@ export class ReconcilePass {
       switch (outcome.kind) {
         case "deleted":
           metrics.deleted();
-          log.info(about, "deleted the Job: its job was over before an agent started");
+          log.info(about, "deleted the Job: its Buildkite job was over before an agent started");
           break;
         case "refused":
           limited.warn(
             `delete:${outcome.message}`,
             { ...about, reason: outcome.message },
-            "cannot delete the Job, though its job is over",
+            "cannot delete the Job, though its Buildkite job is over",
           );
           break;
         case "gone":

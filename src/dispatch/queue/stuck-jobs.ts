@@ -136,8 +136,8 @@ export class StuckJobs {
     const { namespace } = this.#context.queue;
     const end = describeEnd(this.#mirrors.pods.viewOf(name));
     return [
-      `${attempt} agents ended without taking this job.`,
-      ...(end === "" ? [] : [`The last one's Pod: ${end}`]),
+      attempt === 1 ? "The agent ended without taking this job." : `${attempt} agents ended without taking this job.`,
+      ...(end === "" ? [] : [`In the last Pod: ${end}`]),
       `Look at the Pods of the Jobs buildkite-${buildkiteJobId}* in the namespace ${namespace}.`,
     ].join(" ");
   }

@@ -114,7 +114,7 @@ function toIncoming(request: Request, body: Buffer, options: ReceiverOptions): I
 function outsideWindow(age: number): string {
   const seconds = Math.round(Math.abs(age));
   const when = age > 0 ? `${seconds} s ago` : `${seconds} s in the future`;
-  return `signature-outside-window: by this machine's clock, it was signed ${when}, and ${WINDOW_SECONDS} s are allowed: check the clock`;
+  return `signature-outside-window: by this machine's clock, it was signed ${when}, but at most ${WINDOW_SECONDS} s are allowed: check the clock`;
 }
 
 function parseJson(body: Buffer): unknown {

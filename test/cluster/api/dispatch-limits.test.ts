@@ -81,7 +81,7 @@ describe("a namespace", () => {
     accepted(await create(namespace, { apiVersion: "batch/v1", kind: "Job", metadata, spec }));
     const dispatcher = await testDispatcher(admin, testConfig({ namespace }, stacksOf(fake, 1)));
     await expect.poll(() => job.state, READY).toBe("finished");
-    expect(job.detail).toContain(`The name buildkite-${job.id} in the namespace ${namespace} is taken`);
+    expect(job.detail).toContain(`The namespace ${namespace} already has a Job named buildkite-${job.id},`);
     expect(await dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "name-taken" })).toBeGreaterThan(0);
   });
 

@@ -131,6 +131,6 @@ it("a full quota is told to the build, which waits until there's room", { timeou
   accepted(await request("POST", `/api/v1/namespaces/${namespace}/resourcequotas`, quota));
   const job = buildkite.schedule({ queue: "queue", rules: ["queue=queue", `case=${tagOf(CASES.length)}`] });
   await expect.poll(() => job.notifications.length, { timeout: 60_000 }).toBe(1);
-  expect(job.notifications[0]?.detail).toContain("quota is used up");
+  expect(job.notifications[0]?.detail).toContain("ResourceQuota is used up");
   expect(job.state).toBe("scheduled");
 });

@@ -132,7 +132,7 @@ function inMemory(object: KubernetesObject): KubernetesObject {
 
 const RESERVATION_SECONDS = 12;
 const SUSPENDED = expect.stringContaining(
-  "it's suspended, and something such as Kueue holds it until there's room",
+  "The Job has no Pod: it's suspended until something such as Kueue has room for it",
 ) as string;
 
 describe.concurrent("git mirrors", () => {

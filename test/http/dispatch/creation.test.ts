@@ -125,7 +125,7 @@ describe("a Job of our name that isn't ours", () => {
     await create(api, foreign(`buildkite-${id}`));
     const answer = await dispatcher.send("job.scheduled", { id });
     expect(answer).toEqual({ status: 500, body: { outcome: "refused", reason: "name-taken" } });
-    expect(dispatcher.log()).toContain("find out who did, and delete it");
+    expect(dispatcher.log()).toContain("find out who did, and delete the Job");
     expect(await dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "name-taken" })).toBe(1);
   });
 
@@ -135,7 +135,7 @@ describe("a Job of our name that isn't ours", () => {
     await create(api, foreign(`buildkite-${job.id}`, { "curfew.sh/buildkite-job": randomUUID() }));
     const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
     await expect.poll(() => job.state).toBe("finished");
-    expect(job.detail).toContain(`The name buildkite-${job.id} in the namespace buildkite is taken`);
+    expect(job.detail).toContain(`The namespace buildkite already has a Job named buildkite-${job.id},`);
     expect(await dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "name-taken" })).toBeGreaterThan(0);
   });
 });

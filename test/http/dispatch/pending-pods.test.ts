@@ -105,7 +105,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     await expect.poll(() => dispatcher.metric("curfew_dispatch_stuck_jobs", { cause: "quota" })).toBe(1);
     later += 15_000;
     await expect.poll(() => job.notifications).toHaveLength(1);
-    expect(job.notifications[0]?.detail).toContain("quota is used up");
+    expect(job.notifications[0]?.detail).toContain("ResourceQuota is used up");
     for (let hour = 0; hour < 5; hour++) {
       later += 60_000;
       const passes = await dispatcher.metric("curfew_dispatch_reconcile_passes_total");

@@ -108,7 +108,7 @@ surprise: true
   ).toEqual([
     "webhook.secrets[0]: must be { file: PATH } or { env: NAME }; a secret is never written here",
     "webhook.secrets[1]: the environment variable NOT_SET is empty or not set",
-    "webhook.secrets[2]: /secrets/empty is empty or not set",
+    "webhook.secrets[2]: /secrets/empty is empty",
     "webhook.secrets[3]: can't read /nowhere: no such file or directory",
     "webhook.method: must be signature or token",
     "webhook.request_budget_seconds: isn't a setting here; did you mean `requestBudgetSeconds`?",
@@ -156,7 +156,7 @@ queues: [{ name: a, mode: acquire, maxInFlight: 0 }, { name: a, maxInFlight: 5, 
     "queues[0].mode: acquire needs `stacks` with an agent token",
     "queues[0].maxInFlight: must be more than 0",
     'queues[1].name: "a" is already the name of queues[0]',
-    "queues[1].maxInFlight: needs `stacks`: without it, nothing comes back to the jobs beyond this limit",
+    "queues[1].maxInFlight: needs `stacks`: without it, jobs beyond this limit would never run",
     "queues[1].mode: must be queue or acquire",
   ]);
 });
@@ -187,7 +187,7 @@ test.each([
   [
     "a limit if nobody would come back to the jobs left over",
     "queues: [{ name: a, maxInFlight: 3 }]",
-    "queues[0].maxInFlight: needs `stacks`: without it, nothing comes back to the jobs beyond this limit",
+    "queues[0].maxInFlight: needs `stacks`: without it, jobs beyond this limit would never run",
   ],
   ["a name without text", 'queues: [{ name: "" }]', "queues[0].name: can't be empty"],
   [
@@ -210,7 +210,7 @@ test.each([
     `queues: [{ name: ${"a".repeat(101)} }]`,
     "queues[0].name: can't be longer than 100 characters",
   ],
-  ["a key that's there twice", "queues: [{ name: a }]\nqueues: []", "line 3, column 1: queues is here a second time"],
+  ["a key that's set twice", "queues: [{ name: a }]\nqueues: []", "line 3, column 1: queues is set a second time"],
   [
     "a merge key with something that isn't a mapping",
     "queues: [{ <<: a, name: a }]",
@@ -278,7 +278,7 @@ test.each([
     "a template that removes its Jobs before late duplicates have come",
     "queues: [{ name: a, template: { spec: { ttlSecondsAfterFinished: 59, template: { spec: { containers: [{ name: agent }] } } } } }]",
     [
-      "queues[0].template.spec.ttlSecondsAfterFinished: is 59, so a late duplicate of a webhook may start a second Job for a build that has ended: give it 60 or more",
+      "queues[0].template.spec.ttlSecondsAfterFinished: is 59, so a late duplicate of a webhook may start a second Job for a build that has ended: set it to at least 60",
     ],
   ],
   [

@@ -149,7 +149,7 @@ test("says how a Pod's containers ended, if not with 0", () => {
     { container: "dind", exitCode: 0, reason: "Completed", message: "" },
     { container: "agent", exitCode: 137, reason: "OOMKilled", message: "" },
   ];
-  expect(describeEnd(pod({ ended }))).toBe('Container "agent" ended with 137 (OOMKilled).');
+  expect(describeEnd(pod({ ended }))).toBe('Container "agent" exited with code 137 (OOMKilled).');
   expect(describeEnd(undefined)).toBe("");
 });
 

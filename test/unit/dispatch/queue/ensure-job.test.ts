@@ -101,8 +101,8 @@ test.each([
   const { ensure, logged, givenUp, count } = ensurerOf("queue", { create: exists, get });
   expect(await ensure()).toBe("name-taken");
   expect(JSON.parse(logged())).toMatchObject({ level: "error", job: "buildkite-0190", namespace: "buildkite" });
-  expect(logged()).toContain("find out who did, and delete it");
-  expect(givenUp).toEqual([expect.stringContaining("buildkite-0190 in the namespace buildkite is taken")]);
+  expect(logged()).toContain("find out who did, and delete the Job");
+  expect(givenUp).toEqual([expect.stringContaining("The namespace buildkite already has a Job named buildkite-0190,")]);
   expect(await count("name-taken")).toBe("1");
 });
 
