@@ -25,7 +25,7 @@ export interface FakeJob {
   runs: number;
   /** What the Stacks API's finish said. */
   detail?: string;
-  /** When it came to its end, in milliseconds since 1970. */
+  /** When it ended, in milliseconds since 1970. */
   finishedAt?: number;
   /** What stacks told the people who look at the build. */
   readonly notifications: FakeNotification[];
@@ -73,7 +73,7 @@ export interface FakeBuildkiteOptions {
   /** Called before every call to the Stacks API is served. What it returns is sent instead. */
   readonly fault?: (call: string) => StacksFault | undefined;
   readonly now?: () => number;
-  /** What the documented rate limits are multiplied by. Default: 1. */
+  /** Multiplies the documented rate limits. Default: 1. */
   readonly rateLimitFactor?: number;
 }
 

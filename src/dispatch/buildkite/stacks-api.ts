@@ -287,7 +287,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The start of a text that's at most so long in UTF-8, without half a character at its end. */
+/** As much of a text's beginning as fits into so many bytes of UTF-8, without half a character. */
 function cutToBytes(text: string, bytes: number): string {
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytes));
   return text.slice(0, read);

@@ -190,8 +190,9 @@ export function isFinal(
 const UNCOUNTED_MS = 60_000;
 
 /**
- * A failed pull that the same name and credentials can survive: the registry or the way to it. A host
- * that doesn't exist ("no such host") isn't one, as that's most likely a typo.
+ * A failed pull that can succeed later with the same name and credentials: something is wrong with
+ * the registry or the way to it. A host that doesn't exist ("no such host") isn't one, because that's
+ * most likely a typo.
  */
 const TEMPORARY =
   /timeout|timed out|deadline exceeded|too ?many ?requests|connection (?:refused|reset)|unexpected EOF|server misbehaving|temporary failure|TLS handshake|\b(?:429|50[0-4])\b|network is unreachable|no space left/i;
@@ -251,7 +252,7 @@ function ofRefusals(refusals: readonly Warning[]): StartFailure | undefined {
   const last = refusals.at(-1);
   if (!last) return undefined;
   const cause = causeOfRefusal(last);
-  // A message can have the Pod's name in it, which is another one each time. Then each is an event of
+  // A message can contain the Pod's name, which differs each time. Then each refusal is an event of
   // its own.
   const same = refusals.filter((one) => causeOfRefusal(one) === cause);
   const failures = same.reduce((sum, { count }) => sum + count, 0);

@@ -19,7 +19,7 @@ export interface View {
 export type MirroredKind = "Jobs" | "Pods" | "Events";
 
 /**
- * Not ready as long as something is refused that was never seen: then no replica with this
+ * Not ready if the API server refuses a view that has never worked: then no replica with this
  * configuration can do its work, and a rollout should stop here. Ready if the API server is only
  * down, or refuses later: without a ready replica, webhooks would certainly be lost.
  */

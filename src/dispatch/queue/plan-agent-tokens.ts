@@ -53,7 +53,7 @@ export interface AgentTokensPlan {
   /** Tokens whose Secrets can go. */
   readonly drop: readonly PutToken[];
   /**
-   * Jobs that wait for a token, though their Buildkite job is over: their Pods would wait for ever.
+   * Jobs that wait for a token, though their Buildkite job is over: their Pods would wait forever.
    */
   readonly stranded: readonly JobView[];
 }

@@ -51,7 +51,7 @@ interface Seen {
 
 /**
  * `left-over`: jobs wait that the next pass may have room or time for; `more`: jobs wait that the
- * next pass has room for for sure.
+ * next pass surely has room for.
  */
 export type PassOutcome = "done" | "left-over" | "more";
 
@@ -280,7 +280,7 @@ export class ReconcilePass {
     return postponed > 0 || full > 0 || left > 0 ? "left-over" : "done";
   }
 
-  /** A bug keeps no other job from its Job. */
+  /** A bug with one job doesn't keep the others from getting their Jobs. */
   async #ensure(wanted: WantedJob): Promise<EnsureResult> {
     try {
       const outcome = await this.#parts.ensurer.ensure(wanted, "reconcile", BUDGET_MS);

@@ -112,7 +112,7 @@ class Shared {
     };
   }
 
-  /** Otherwise it would grow for ever. */
+  /** Otherwise it would grow forever. */
   clear(): void {
     this.#texts.clear();
     this.#rules.clear();

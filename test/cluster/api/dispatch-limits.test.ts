@@ -70,7 +70,7 @@ describe.concurrent.for(["queue", "acquire"] as const)("in %s mode", (mode) => {
 describe("a namespace", () => {
   const namespace = testNamespace("rights");
 
-  it("that has somebody else's Job by our name is told to the build", { timeout: 60_000 }, async () => {
+  it("that has somebody else's Job with our name fails the build with a reason", { timeout: 60_000 }, async () => {
     const fake = await testBuildkite();
     const job = fake.schedule();
     const spec = {
@@ -85,7 +85,7 @@ describe("a namespace", () => {
     expect(await dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "name-taken" })).toBeGreaterThan(0);
   });
 
-  it("that it may not see makes it not ready, until it has its Role", { timeout: 90_000 }, async () => {
+  it("that it isn't allowed to see makes it not ready, until it has its Role", { timeout: 90_000 }, async () => {
     const fake = await testBuildkite();
     const job = fake.schedule();
     const account = `/api/v1/namespaces/${namespace}/serviceaccounts/default`;

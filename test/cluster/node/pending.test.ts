@@ -126,11 +126,15 @@ describe.concurrent.for(["queue", "acquire"])("in %s mode", (queue) => {
   );
 });
 
-it("a full quota is told to the build, which waits until there's room", { timeout: 120_000 }, async () => {
-  const quota = { metadata: { name: "builds" }, spec: { hard: { pods: "0" } } };
-  accepted(await request("POST", `/api/v1/namespaces/${namespace}/resourcequotas`, quota));
-  const job = buildkite.schedule({ queue: "queue", rules: ["queue=queue", `case=${tagOf(CASES.length)}`] });
-  await expect.poll(() => job.notifications.length, { timeout: 60_000 }).toBe(1);
-  expect(job.notifications[0]?.detail).toContain("ResourceQuota is used up");
-  expect(job.state).toBe("scheduled");
-});
+it(
+  "a build's page says that the quota is used up, and the build waits until there's room",
+  { timeout: 120_000 },
+  async () => {
+    const quota = { metadata: { name: "builds" }, spec: { hard: { pods: "0" } } };
+    accepted(await request("POST", `/api/v1/namespaces/${namespace}/resourcequotas`, quota));
+    const job = buildkite.schedule({ queue: "queue", rules: ["queue=queue", `case=${tagOf(CASES.length)}`] });
+    await expect.poll(() => job.notifications.length, { timeout: 60_000 }).toBe(1);
+    expect(job.notifications[0]?.detail).toContain("ResourceQuota is used up");
+    expect(job.state).toBe("scheduled");
+  },
+);

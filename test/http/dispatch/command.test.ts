@@ -47,7 +47,7 @@ test("--check prints the Jobs as they would be created, and no secret", async ()
   expect(stdout()).not.toContain("s3cret");
 });
 
-test("says what's probably not meant, and goes on", async () => {
+test("warns about what's probably a mistake, and goes on", async () => {
   const stacks = 'stacks: { agentToken: { env: SECRET }, endpoint: "http://buildkite.example/v3" }';
   const { exit, stdout, stderr } = run(`${CONFIG}${stacks}\n`, ["--check"]);
   expect(await exit).toBe(0);
@@ -133,7 +133,7 @@ test("ends at once at a second SIGTERM, even if a request hangs", async () => {
   expect(stdout()).toContain("ended at once by a second signal");
 }, 90_000);
 
-test("isn't ready if it may not see its Jobs, says why, and is ready by itself once it may", async () => {
+test("isn't ready if it isn't allowed to see its Jobs, says why, and gets ready by itself once it is", async () => {
   const stacks = "stacks: { agentToken: { env: SECRET }, endpoint: 'http://127.0.0.1:9' }\n";
   const forbidden: Fault = { kind: "status", code: 403, message: "jobs.batch is forbidden" };
   const { api, ops, stdout } = await serving(CONFIG + stacks, '"not ready yet"', () => forbidden);

@@ -106,7 +106,7 @@ test.each<[string, number, Fault]>([
   expect(dispatcher.log()).not.toContain('"stack"');
 });
 
-describe("a Job of our name that isn't ours", () => {
+describe("a Job that has our name but isn't ours", () => {
   const foreign = (name: string, labels: Record<string, string> = {}) => ({
     apiVersion: "batch/v1",
     kind: "Job",
@@ -118,7 +118,7 @@ describe("a Job of our name that isn't ours", () => {
     expect((await fetch(url, { method: "POST", body: JSON.stringify(job) })).status).toBe(201);
   };
 
-  test("is told to Buildkite and the log, and counted", async () => {
+  test("is reported to Buildkite and in the log, and counted", async () => {
     const api = await testApiServer();
     const dispatcher = await testDispatcher(api, testConfig());
     const id = randomUUID();

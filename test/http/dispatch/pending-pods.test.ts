@@ -34,7 +34,7 @@ const waits = (reason: string, message: string): Readonly<Record<string, unknown
 });
 
 describe.each(MODES)("in %s mode", (mode) => {
-  test("an image that isn't there is told at once, and ends the build's job after the third failure", async () => {
+  test("the build's page says at once that an image doesn't exist, and its job fails after the third failure", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     let status = waits("ErrImagePull", NOT_FOUND);
     const update = playKubelet(api, () => status);
@@ -64,7 +64,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     expect(api.timesCreated(`buildkite-${job.id}`)).toBe(1);
   });
 
-  test("a full cluster is told after a while, and ends the build's job after pendingTimeoutSeconds", async () => {
+  test("the build's page says after a while that the cluster is full, and its job fails after pendingTimeoutSeconds", async () => {
     let later = 0;
     const now = (): number => Date.now() + later;
     const [api, fake] = [await testApiServer(), await testBuildkite(now)];
@@ -89,7 +89,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     await expect.poll(() => api.jobs()).toEqual([]);
   });
 
-  test("a used-up quota is told, but never ends the build's job", async () => {
+  test("the build's page says that a quota is used up, but its job never fails because of it", async () => {
     let later = 0;
     const now = (): number => Date.now() + later;
     const [api, fake] = [await testApiServer(), await testBuildkite(now)];
@@ -115,7 +115,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     expect(api.jobs()).toHaveLength(1);
   });
 
-  test("a Pod that the API server refuses three times ends the build's job with its words", async () => {
+  test("if the API server refuses a Pod three times, the build's job fails with its words", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const message = 'pods "x" is forbidden: no PriorityClass with name ci-urgent was found';
     api.onCreate = ({ metadata: { name = "", namespace = "", uid = "" } }) => {
@@ -129,7 +129,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     expect(job.detail).toContain(message);
   });
 
-  test("builds are told by the replica that made their Job, and not by every one", async () => {
+  test("only the replica that made a build's Job tells the build", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     playKubelet(api, () => waits("ErrImagePull", NOT_FOUND));
     const config = testConfig({ mode }, stacksOf(fake));
@@ -209,7 +209,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     expect(job.notifications).toEqual([]);
   });
 
-  test("without the right to read Pods, Jobs are created as ever, and the log says what's missing", async () => {
+  test("if it isn't allowed to read Pods, it still creates Jobs, and the log says what's missing", async () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     api.fault = ({ resource }) =>
       resource === "pods" || resource === "events"

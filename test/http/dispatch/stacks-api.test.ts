@@ -69,7 +69,7 @@ test("a token ends with its reservation, and says when", async () => {
   expect((await stack.issueTokens([job.id], 60)).get(job.id)?.expiresAt).toBe(now + 60_000);
 });
 
-test("notes come to their builds, cut to what Buildkite takes, and it logs why some didn't", async () => {
+test("notes reach their builds, cut to what Buildkite accepts, and it logs why some didn't", async () => {
   const fake = await testBuildkite();
   const warnings: object[] = [];
   const limited = { warn: (_cause: string, fields: object) => void warnings.push(fields) };

@@ -20,7 +20,7 @@ const FORBIDDEN: Fault = {
 const PASSES = "curfew_dispatch_reconcile_passes_total";
 const SYNCED = "curfew_dispatch_view_synced";
 
-test("a namespace that it may not see makes it not ready, fails its passes and is one line, until it's allowed", async () => {
+test("a namespace that it isn't allowed to see makes it not ready, fails its passes and is one line in the log", async () => {
   const [api, fake] = [await testApiServer(), await testBuildkite()];
   let lists = 0;
   api.fault = ({ verb, resource }) => {
@@ -66,7 +66,7 @@ test("an API server that's down doesn't make it unready, as webhooks would be lo
   expect(dispatcher.log()).not.toContain('"stack"');
 });
 
-test("a refusal after the first view leaves it ready, but the metric and the log tell", async () => {
+test("a refusal after the first view leaves it ready, but the metric and the log show it", async () => {
   const [api, fake] = [await testApiServer(), await testBuildkite()];
   const dispatcher = await testDispatcher(api, testConfig({}, stacksOf(fake)));
   await expect.poll(() => dispatcher.metric(SYNCED)).toBe(3);
@@ -77,7 +77,7 @@ test("a refusal after the first view leaves it ready, but the metric and the log
   await expect.poll(() => dispatcher.log()).toContain("cannot see Jobs: check that the namespace buildkite exists");
 }, 30_000);
 
-test.each(["pods", "events"] as const)("%s that it may not see make it not ready, too", async (resource) => {
+test.each(["pods", "events"] as const)("%s that it isn't allowed to see make it not ready, too", async (resource) => {
   const [api, fake] = [await testApiServer(), await testBuildkite()];
   api.fault = (request) => (request.resource === resource ? FORBIDDEN : undefined);
   const dispatcher = await testDispatcher(api, testConfig({ namespace: "builds" }, stacksOf(fake)));

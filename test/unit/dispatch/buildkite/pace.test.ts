@@ -62,7 +62,7 @@ test("three replicas get most calls through if Buildkite allows a tenth of its r
   expect(refused / sent).toBeLessThan(0.25);
 });
 
-test("a pause that Buildkite asks for holds for all calls, and one that's too long is told at once", async () => {
+test("a pause that Buildkite asks for applies to all calls, and one that's too long is reported at once", async () => {
   const clock = new VirtualClock(() => 0.5);
   const pace = new Pace(10, clock);
   expect(await pace.turn(PATIENCE_MS)).toBe(0);

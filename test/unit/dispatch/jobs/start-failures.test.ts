@@ -138,7 +138,7 @@ test("failures are counted by kubelet's events, or by what was seen of the Pod",
   expect(findStartFailure(config)?.failures).toBe(4);
 });
 
-test("refusals of a Pod whose name is another one each time are counted together", () => {
+test("refusals of a Pod whose name differs each time are counted together", () => {
   const refusal = (name: string) => warning("FailedCreate", `pods "${name}" is forbidden: violates PodSecurity`, 1);
   const jobWarnings = [warning("FailedCreate", "exceeded quota", 9), refusal("a-1"), refusal("a-2"), refusal("a-3")];
   expect(findStartFailure(pending({ jobWarnings }))).toMatchObject({ cause: "pod-refused", failures: 3 });

@@ -96,7 +96,7 @@ const jobWith = (labels: Record<string, string>): StoredJob => ({
 test.each([
   ["without our label", {}],
   ["for another Buildkite job", { "curfew.sh/buildkite-job": "0191" }],
-])("a Job of our name %s is told: in the log, in the metrics and on the build", async (_what, labels) => {
+])("a Job with our name %s is reported in the log, in the metrics and on the build's page", async (_what, labels) => {
   const get = (): Promise<StoredJob> => Promise.resolve(jobWith(labels));
   const { ensure, logged, givenUp, count } = ensurerOf("queue", { create: exists, get });
   expect(await ensure()).toBe("name-taken");
