@@ -193,7 +193,11 @@ export class ReconcilePass {
       await this.#parts.stacks.notify(notes);
     } catch (error) {
       this.#parts.stuckJobs.notTold(notes);
-      limited.warn(`notify:${messageOf(error)}`, describeError(error), "cannot tell builds why their agents don't start");
+      limited.warn(
+        `notify:${messageOf(error)}`,
+        describeError(error),
+        "cannot tell builds why their agents don't start",
+      );
     }
   }
 
