@@ -68,7 +68,7 @@ test(`three replicas that share a stack give ${BURST} jobs their Jobs within Bui
   const replicas: TestDispatcher[] = [];
   for (let count = 0; count < 3; count++) replicas.push(await testDispatcher(api, config));
   const jobs = many(BURST, () => fake.schedule());
-  const sent = Promise.allSettled(jobs.map((job, index) => replicas[index % 3]?.send("job.scheduled", job)));
+  const sent = Promise.allSettled(jobs.map(async (job, index) => replicas[index % 3]?.send("job.scheduled", job)));
   await expect.poll(() => api.jobs().length, POLL).toBe(jobs.length);
   await sent;
   expect(jobs.filter(({ id }) => api.timesCreated(`buildkite-${id}`) !== 1)).toEqual([]);
