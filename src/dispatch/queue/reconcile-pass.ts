@@ -262,13 +262,13 @@ export class ReconcilePass {
     const now = state.paused ? [] : wanted.slice(0, AT_ONCE);
     const outcomes = await Promise.all(now.map((one) => this.#ensure(one)));
     const count = (outcome: EnsureResult): number => outcomes.filter((one) => one === outcome).length;
-    const [unavailable, full] = [count("unavailable"), count("at-capacity")];
+    const [unavailable, full, forbidden] = [count("unavailable"), count("at-capacity"), count("forbidden")];
     const left = wanted.length - now.length;
     metrics.waiting({
       paused: state.paused ? left : 0,
       // With a limit, the jobs that weren't tried are behind those that found no room.
       "at-capacity": full + (!state.paused && full > 0 ? left : 0),
-      "next-pass": unavailable + (!state.paused && full === 0 ? left : 0),
+      "next-pass": unavailable + forbidden + (!state.paused && full === 0 ? left : 0),
       retry: postponed,
       "unserved-tags": unserved,
     });
@@ -281,7 +281,7 @@ export class ReconcilePass {
     if (left > 0 && full === 0 && !state.paused) return "more";
     // With a limit, Jobs are created one after the other. Not all had their turn.
     if (full > 0 && state.room() > 0) return "more";
-    return postponed > 0 || full > 0 || left > 0 ? "left-over" : "done";
+    return postponed > 0 || full > 0 || forbidden > 0 || left > 0 ? "left-over" : "done";
   }
 
   /** A bug with one job doesn't keep the others from getting their Jobs. */

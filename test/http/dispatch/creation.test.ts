@@ -140,7 +140,7 @@ describe("a Job that has our name but isn't ours", () => {
   });
 });
 
-test("doesn't fail a Buildkite job if the dispatcher itself lacks permission", async () => {
+test("if the dispatcher itself lacks permission, the Buildkite job doesn't fail, and counts as waiting", async () => {
   const [api, fake] = [await testApiServer(), await testBuildkite()];
   const message =
     'jobs.batch is forbidden: User "system:serviceaccount:a:b" cannot create resource "jobs" in API group "batch"';
@@ -150,6 +150,7 @@ test("doesn't fail a Buildkite job if the dispatcher itself lacks permission", a
   await expect.poll(() => dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "forbidden" })).toBeGreaterThan(1);
   expect(job.state).toBe("scheduled");
   expect(dispatcher.log()).toContain("not allowed to create Jobs");
+  await expect.poll(() => dispatcher.metric("curfew_dispatch_waiting_jobs", { reason: "next-pass" })).toBe(1);
   api.fault = () => undefined;
   await expect.poll(() => api.jobs()).toHaveLength(1);
 });
