@@ -170,7 +170,7 @@ export class StacksApi {
     const path = `${this.#stack()}/notifications`;
     for (const batch of batches(notes)) {
       const body = {
-        notifications: batch.map(({ id, detail }) => ({ job_uuid: id, detail: detail.slice(0, LONGEST_NOTE) })),
+        notifications: batch.map(({ id, detail }) => ({ job_uuid: id, detail: cutToChars(detail, LONGEST_NOTE) })),
       };
       const answer = await this.#call({ scope: "notify", method: "POST", path, body }, notified);
       for (const { error, indexes } of answer.errors ?? []) {
@@ -291,6 +291,11 @@ function parseJson(text: string): unknown {
 function cutToBytes(text: string, bytes: number): string {
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytes));
   return text.slice(0, read);
+}
+
+/** The start of a text that has at most so many UTF-16 units, without half a character at its end. */
+function cutToChars(text: string, length: number): string {
+  return text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "");
 }
 
 function* batches<T>(all: readonly T[]): Generator<readonly T[]> {

@@ -82,6 +82,15 @@ test("notes reach their builds, cut to what Buildkite accepts, and it logs why s
   expect(warnings).toEqual([{ reason: "job not found", notes: 2 }]);
 });
 
+test("a note is never cut in the middle of a character", async () => {
+  const fake = await testBuildkite();
+  const stack = stackOf(fake);
+  await stack.register();
+  const job = fake.schedule();
+  await stack.notify([{ id: job.id, detail: `${"x".repeat(255)}🐳` }]);
+  expect(job.notifications.map(({ detail }) => detail)).toEqual(["x".repeat(255)]);
+});
+
 test("takes a thousand notes and more", async () => {
   const fake = await testBuildkite();
   const stack = stackOf(fake);
