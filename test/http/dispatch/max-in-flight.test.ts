@@ -43,7 +43,11 @@ describe.each(MODES)("in %s mode", (mode) => {
   test("a burst of late deliveries never makes more Jobs than maxInFlight, and all jobs run", async () => {
     const fake = await testBuildkite();
     const { api, most, mostReserved } = await clusterOf(fake);
-    const dispatcher = await testDispatcher(api, testConfig({ mode, maxInFlight: LIMIT }, stacksOf(fake)));
+    const config = testConfig(
+      { mode, maxInFlight: LIMIT },
+      { webhook: { requestBudgetSeconds: 30 }, ...stacksOf(fake) },
+    );
+    const dispatcher = await testDispatcher(api, config);
     await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(0);
     // So late that Buildkite is asked first, in queue mode.
     const scheduledAt = Date.now() - 3_600_000;

@@ -281,7 +281,7 @@ describe("in acquire mode", () => {
     await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(0);
     const jobs = Array.from({ length: 100 }, () => fake.schedule());
     await Promise.all(jobs.map((job) => dispatcher.send("job.scheduled", job)));
-    expect(api.jobs()).toHaveLength(100);
+    await expect.poll(() => api.jobs()).toHaveLength(100);
     // How many calls are batched depends on timing.
     expect(fake.calls.filter((call) => call.includes("batch-reserve")).length).toBeLessThan(jobs.length);
   });
