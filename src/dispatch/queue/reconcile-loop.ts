@@ -95,7 +95,7 @@ export class ReconcileLoop {
     }
     // Nothing cuts this pause short: it grows with each failure, and Buildkite may have asked for it.
     const pauseMs = Math.min(gapMs * 2 ** (this.#failures - 1), Math.max(gapMs, intervalMs));
-    await this.#sleep(retryAfterMs + pauseMs * Math.random());
+    await this.#sleep(retryAfterMs + pauseMs * (0.5 + Math.random() / 2));
   }
 
   async #sleep(ms: number): Promise<void> {

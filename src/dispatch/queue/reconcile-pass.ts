@@ -8,12 +8,12 @@ import type { StacksApi } from "../buildkite/stacks-api.ts";
 import { StacksError } from "../buildkite/stacks-error.ts";
 import type { TaggedTemplate } from "../config/dispatch-config.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
-import type { JobsApi } from "../jobs/jobs-api.ts";
 import type { AgentTokens } from "./agent-tokens.ts";
+import type { JobEnder } from "./end-jobs.ts";
 import type { EnsureResult, JobEnsurer, WantedJob } from "./ensure-job.ts";
 import { planAcquireMode } from "./plan-acquire-mode.ts";
 import { planQueueMode } from "./plan-queue-mode.ts";
-import { inOrder, type GivenUpJob, type PlannedJob, type RoutedJob, type StuckJob } from "./plan-reconcile.ts";
+import { inOrder, type PlannedJob, type RoutedJob, type StuckJob } from "./plan-reconcile.ts";
 import type { QueueContext, QueueState } from "./queue-state.ts";
 import type { Reservations } from "./reservations.ts";
 import { agentCanTake, routeInQueue } from "./route.ts";
@@ -30,7 +30,7 @@ export interface PassParts {
   readonly ensurer: JobEnsurer;
   readonly stacks: StacksApi;
   readonly waitingJobs: WaitingJobs;
-  readonly jobs: JobsApi;
+  readonly ender: JobEnder;
   /** Undefined in queue mode. */
   readonly tokens: AgentTokens | undefined;
   readonly stuckJobs: StuckJobs;
@@ -140,14 +140,14 @@ export class ReconcilePass {
       retryMs: queue.retrySeconds * 1000,
       idleTimeoutMs: queue.idleTimeoutSeconds * 1000 + IDLE_SLACK_MS,
     });
-    await this.#remove(plan.remove);
-    await this.#giveUp(plan.giveUp);
+    await this.#parts.ender.remove(plan.remove);
+    await this.#parts.ender.giveUp(plan.giveUp);
     return this.#ensureAll(plan, unserved);
   }
 
   async #runAcquireMode({ views, withoutAgent, waiting, standings, stuck, unserved }: Seen): Promise<PassOutcome> {
     const { queue, now } = this.#context;
-    const { reservations, stuckJobs } = this.#parts;
+    const { reservations, stuckJobs, ender } = this.#parts;
     const listed = waiting.map(({ buildkiteJob }) => buildkiteJob);
     const plan = planAcquireMode({
       views,
@@ -163,8 +163,8 @@ export class ReconcilePass {
     await reservations.extend(plan.extend);
     const pods = { of: (jobName: string) => stuckJobs.agentOf(jobName), current: stuckJobs.current };
     const stranded = this.#parts.tokens?.keep(views, standings, pods) ?? [];
-    await this.#remove([...new Set([...plan.remove, ...stranded])]);
-    await this.#giveUp(plan.giveUp);
+    await ender.remove(new Set([...plan.remove, ...stranded]));
+    await ender.giveUp(plan.giveUp);
     return this.#ensureAll(plan, unserved);
   }
 
@@ -199,17 +199,6 @@ export class ReconcilePass {
         "cannot tell builds why their agents don't start",
       );
     }
-  }
-
-  /** Finishes Buildkite jobs that can't be run, then deletes their Jobs. */
-  async #giveUp(all: readonly GivenUpJob[]): Promise<void> {
-    const { metrics } = this.#context;
-    const finished = await this.#parts.reservations.giveUpAll(
-      all.map((planned) => ({ planned, reason: `Curfew gave up on this job. ${planned.reason}` })),
-    );
-    const done = all.filter(({ buildkiteJob }) => finished.has(buildkiteJob.id));
-    for (const { cause } of done) metrics.gaveUp(cause);
-    await this.#remove(done.flatMap(({ view }) => view ?? []));
   }
 
   /**
@@ -294,40 +283,6 @@ export class ReconcilePass {
       const about = { buildkiteJob: wanted.buildkiteJob.id, err: error };
       this.#context.limited.error(`bug:${messageOf(error)}`, about, "bug: please report this error");
       return "unavailable";
-    }
-  }
-
-  /** Whether a Job's agent has started, by what's known at this moment. */
-  #hasStarted(name: string, uid: string): boolean {
-    const { state, stuckJobs } = this.#parts;
-    const agent = stuckJobs.agentOf(name);
-    return state.hasBeenReady(name, uid) || (agent?.agentStarted === true && !agent.lacksSecret);
-  }
-
-  /**
-   * Deletes Jobs. If one can't be deleted, it still deletes the others. Finishing a Buildkite job can
-   * take minutes: a Job whose agent has started by now stays, as that agent may run a build.
-   */
-  async #remove(views: readonly JobView[]): Promise<void> {
-    const { queue, metrics, log, limited } = this.#context;
-    for (const { name, uid, buildkiteJobId } of views) {
-      if (this.#hasStarted(name, uid)) continue;
-      const about = { buildkiteJob: buildkiteJobId, job: name };
-      const outcome = await this.#parts.jobs.delete(queue.namespace, name, uid);
-      switch (outcome.kind) {
-        case "deleted":
-          metrics.deleted();
-          log.info(about, "deleted the Job: its Buildkite job was over before an agent started");
-          break;
-        case "refused":
-          limited.warn(
-            `delete:${outcome.message}`,
-            { ...about, reason: outcome.message },
-            "cannot delete the Job, though its Buildkite job is over",
-          );
-          break;
-        case "gone":
-      }
     }
   }
 }

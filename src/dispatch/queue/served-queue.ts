@@ -10,6 +10,7 @@ import type { JobsApi } from "../jobs/jobs-api.ts";
 import type { SecretsApi } from "../jobs/secrets-api.ts";
 import { AgentTokens } from "./agent-tokens.ts";
 import type { NamespaceMirrors } from "../jobs/namespace-mirrors.ts";
+import { JobEnder } from "./end-jobs.ts";
 import { JobEnsurer, type EnsureResult, type WantedJob } from "./ensure-job.ts";
 import { QueueState, type QueueContext } from "./queue-state.ts";
 import { ReconcileLoop, type LoopTimes } from "./reconcile-loop.ts";
@@ -80,7 +81,8 @@ export function createServedQueue(
   const ensurer = new JobEnsurer(context, state, creator, stack?.reservations, tokens);
   // Their age is by other machines' clocks. If this one is an hour ahead, none of them is late yet.
   const stuckJobs = new StuckJobs({ ...context, now: () => context.now() - skewMs }, mirrors);
-  const pass = stack && new ReconcilePass(context, { ...stack, state, ensurer, jobs, tokens, stuckJobs });
+  const ender = stack && new JobEnder(context, { ...stack, state, jobs, stuckJobs });
+  const pass = ender && new ReconcilePass(context, { ...stack, state, ensurer, ender, tokens, stuckJobs });
   const loop = pass && new ReconcileLoop(context, (signal) => pass.run(signal), times);
   return {
     config: context.queue,

@@ -23,7 +23,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 test.for(["queue", "acquire"] as const)(
   "runs each of 300 jobs exactly once in %s mode, and leaves no Job behind",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async (mode, context) => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const random = randomOf(context);
@@ -69,7 +69,9 @@ test.for(["queue", "acquire"] as const)(
     await expect.poll(() => jobs.filter(({ state }) => state !== "finished"), { timeout: 60_000 }).toEqual([]);
     await sleep(600);
     await week.over;
-    await expect.poll(() => agents.running).toBe(0);
+    // A duplicate of a webhook that comes when the first Job is gone can make a Job too many. If its
+    // job is over by then, it never gets a token, and is deleted after a minute.
+    await expect.poll(() => agents.running, { timeout: 100_000 }).toBe(0);
     expect(jobs.filter(({ runs, exitStatus }) => runs !== 1 || exitStatus !== 0)).toEqual([]);
     expect(api.jobs().filter(({ status }) => status?.conditions === undefined)).toEqual([]);
     expect(agents).toMatchObject({ ran: JOBS, killed: 0 });

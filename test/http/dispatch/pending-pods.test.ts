@@ -174,7 +174,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     const dispatcher = await testDispatcher(api, testConfig({ mode }, stacksOf(fake, 0.05)), now);
     const job = fake.schedule();
     await expect.poll(() => api.timesCreated(`buildkite-${job.id}`)).toBe(1);
-    expect(await dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "created" })).toBe(1);
+    await expect.poll(() => dispatcher.metric("curfew_dispatch_jobs_total", { outcome: "created" })).toBe(1);
     later += 10_000;
     await expect.poll(() => api.timesCreated(`buildkite-${job.id}-2`)).toBe(1);
   });

@@ -102,14 +102,15 @@ test("stops at once, even during a pause that Buildkite asked for", async () => 
 });
 
 test("passes that keep failing come less and less often, even if Buildkite asks for no pause", async () => {
-  const { passes, ended } = loopOf(() => {
+  const began: number[] = [];
+  const { ended } = loopOf(() => {
+    began.push(performance.now());
     throw new StacksError("GET /x", 503, { retryAfterMs: 0 });
   });
-  await expect.poll(ended).toBe(5);
-  const before = passes();
-  await sleep(100);
-  // Without growing pauses there would be about fifteen.
-  expect(passes() - before).toBeLessThan(8);
+  await expect.poll(ended).toBe(8);
+  const pauses = began.slice(1).map((time, index) => time - (began[index] ?? 0));
+  // Each is at least half of five milliseconds, doubled for each failure, and as long as it likes.
+  for (const [index, pause] of pauses.entries()) expect(pause).toBeGreaterThan(2 * 2 ** index);
 });
 
 test("goes on at once if the pass had no time for all that there's room for", async () => {
