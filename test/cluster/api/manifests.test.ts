@@ -174,7 +174,9 @@ describe("manifests/dispatch", () => {
 
   it("gives curfew dispatch rules in the builds' namespace, none to look for Secrets, and none elsewhere", async () => {
     expect(await ownRules("curfew-dispatch", builds)).toEqual([
+      "events [] [] [get list watch]",
       "jobs.batch [] [] [create get list watch delete]",
+      "pods [] [] [get list watch]",
       "secrets [] [] [create patch delete]",
     ]);
     expect(await ownRules("curfew-dispatch")).toEqual([]);
