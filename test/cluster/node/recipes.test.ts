@@ -240,7 +240,9 @@ describe.concurrent("a layer cache", () => {
     await removeKueue();
   });
 
-  it("a build says on its page that its Job is suspended, and runs when Kueue admits it, after its first reservation", async () => {
+  it("a build says on its page that its Job is suspended, and runs when Kueue admits it, after its first reservation", async ({
+    expect,
+  }) => {
     await apply_(hold("Hold"));
     const build = buildkite.schedule({ queue: "kueue", command: "echo built" });
     const name = `buildkite-${build.id}`;
