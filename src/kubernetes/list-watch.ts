@@ -4,6 +4,7 @@
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 import { setTimeout } from "node:timers/promises";
+import { isWithin } from "../process/deadline.ts";
 import { OutsideError } from "../process/errors.ts";
 import { KubeUnreachableError, type KubeClient } from "./client.ts";
 import { isKubeObject, isRecord, parseAnswer, type KubeObject } from "./kube-object.ts";
@@ -283,15 +284,5 @@ export class Follower<T extends KubeObject> {
     const { retryMs = 1000 } = this.#options;
     const pauseMs = Math.min(retryMs * 2 ** Math.min(this.#failures, 10), Math.max(LONGEST_PAUSE_MS, retryMs));
     return this.#failures === 0 ? retryMs : pauseMs * (0.75 + Math.random() / 4);
-  }
-}
-
-async function isWithin(timeoutMs: number, promise: Promise<true>): Promise<boolean> {
-  const abort = new AbortController();
-  const late = setTimeout(timeoutMs, false, { signal: abort.signal, ref: false }).catch(() => false);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    abort.abort();
   }
 }

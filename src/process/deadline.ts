@@ -28,6 +28,17 @@ export async function rejectAfter<T>(ms: number, promise: Promise<T>): Promise<T
   }
 }
 
+/** Resolves to whether `promise` resolves within `ms`. This keeps no process alive. */
+export async function isWithin(ms: number, promise: Promise<true>): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const timer = setTimeout(late.resolve, ms, false).unref();
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * Runs `call` with a signal that aborts it after `ms`. AbortSignal.timeout would keep the call, its
  * request and its answer in memory until the time is up, even if the call ends sooner: 150 MiB in a

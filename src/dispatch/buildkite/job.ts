@@ -81,3 +81,13 @@ export function standingOf(state: string): JobStanding {
 export function isOver(standing: JobStanding | undefined): boolean {
   return standing === "over" || standing === "dropped";
 }
+
+/** Whether an agent has a job, or nobody needs to any more. */
+export function isTaken(standing: JobStanding | undefined): boolean {
+  return standing === "held" || isOver(standing);
+}
+
+/** Whether a job still needs an agent. */
+export function isToBeTaken(standing: JobStanding | undefined): boolean {
+  return standing === "waiting" || standing === "reserved";
+}

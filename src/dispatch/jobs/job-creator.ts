@@ -3,6 +3,7 @@
  * once.
  */
 import { setTimeout } from "node:timers/promises";
+import { createInTurn } from "../../process/in-turn.ts";
 import type { Answer, JobsApi } from "./jobs-api.ts";
 import type { CreateOutcome } from "./job-outcomes.ts";
 import type { AgentJob } from "./plan-agent-job.ts";
@@ -13,15 +14,14 @@ const LONGEST_RETRY_MS = 2000;
 
 export class JobCreator {
   readonly #api: JobsApi;
-  readonly #turns: ((value: unknown) => void)[] = [];
-  #free: number;
+  readonly #inTurn: ReturnType<typeof createInTurn>;
 
   /**
    * @param concurrency the most creations at once; the others wait for their turn
    */
   constructor(api: JobsApi, concurrency = 64) {
     this.#api = api;
-    this.#free = concurrency;
+    this.#inTurn = createInTurn(concurrency);
   }
 
   /**
@@ -62,17 +62,5 @@ export class JobCreator {
     if (left > 0) return this.#api.create(job, left, answer);
     const message = "other Jobs were created first, and then no time was left";
     return { kind: "unavailable", why: "throttled", message };
-  }
-
-  async #inTurn<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise((resolve) => this.#turns.push(resolve));
-    try {
-      return await call();
-    } finally {
-      const next = this.#turns.shift();
-      if (next) next(undefined);
-      else this.#free++;
-    }
   }
 }

@@ -2,8 +2,8 @@
  * A mirror of the Jobs in a namespace. It can lag behind by a moment, and never proves anything:
  * names decide at creation, UIDs at deletion.
  */
-import { setTimeout } from "node:timers/promises";
 import { Follower, type FollowerOptions, type ListWatch, type Sink } from "../../kubernetes/list-watch.ts";
+import { isWithin } from "../../process/deadline.ts";
 import { parseBuildkiteJob, type BuildkiteJob } from "../buildkite/job.ts";
 import type { StoredJob } from "./stored-job.ts";
 import { ATTEMPT_LABEL, BUILDKITE_JOB_ANNOTATION, JOB_LABEL, QUEUE_LABEL } from "./plan-agent-job.ts";
@@ -112,12 +112,9 @@ export class JobMirror extends Follower<StoredJob> {
     };
     const awaited = this.#awaited.get(name) ?? new Set();
     this.#awaited.set(name, awaited.add(tell));
-    const abort = new AbortController();
-    const late = setTimeout(timeoutMs, false, { signal: abort.signal, ref: false }).catch(() => false);
     try {
-      return await Promise.race([reported.promise, late]);
+      return await isWithin(timeoutMs, reported.promise);
     } finally {
-      abort.abort();
       awaited.delete(tell);
       if (awaited.size === 0) this.#awaited.delete(name);
     }

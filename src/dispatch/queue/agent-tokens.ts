@@ -7,6 +7,7 @@
 import { setTimeout } from "node:timers/promises";
 import { rejectAfter } from "../../process/deadline.ts";
 import { describeError, messageOf, OutsideError } from "../../process/errors.ts";
+import { createInTurn } from "../../process/in-turn.ts";
 import { Batch } from "../buildkite/batch.ts";
 import type { JobStanding } from "../buildkite/job.ts";
 import type { AcquisitionToken, StacksApi } from "../buildkite/stacks-api.ts";
@@ -56,11 +57,10 @@ export class AgentTokens {
   readonly #strandedSince = new Map<string, number>();
   /** What's being done, by the Job's UID. */
   readonly #busy = new Map<string, Promise<void>>();
-  readonly #turns: (() => void)[] = [];
+  readonly #inTurn = createInTurn(CONCURRENCY);
   /** Ends retries. */
   readonly #abort = new AbortController();
   #closed = false;
-  #free = CONCURRENCY;
   #forbiddenUntil = 0;
 
   /** @param batchGapMs between two calls to the Stacks API. */
@@ -247,18 +247,6 @@ export class AgentTokens {
     const reason = await this.#inTurn(() => this.#secrets.delete(queue.namespace, name, token.secretUid));
     if (reason !== undefined)
       limited.warn(`secret-deletion:${reason}`, { job: name, reason }, "cannot delete the Secret of an agent's token");
-  }
-
-  async #inTurn<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#turns.push(resolve));
-    try {
-      return await call();
-    } finally {
-      const next = this.#turns.shift();
-      if (next) next();
-      else this.#free++;
-    }
   }
 }
 

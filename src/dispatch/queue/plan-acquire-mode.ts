@@ -6,7 +6,7 @@
  * job, or if Buildkite was down when it tried to acquire the job. What counts is where Buildkite
  * says the job stands.
  */
-import { isOver, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts";
+import { isOver, isToBeTaken, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import {
   giveUpOn,
@@ -98,9 +98,4 @@ export function planAcquireMode({
       );
     }),
   };
-}
-
-/** Whether an agent still has to take it. */
-export function isToBeTaken(standing: JobStanding | undefined): boolean {
-  return standing === "waiting" || standing === "reserved";
 }

@@ -6,9 +6,8 @@
  * needs a newer one. The dispatcher can't read Secrets: it knows only those that this process has
  * put. Another replica's are assumed to be there, unless kubelet says otherwise.
  */
-import { isOver, type JobStanding } from "../buildkite/job.ts";
+import { isOver, isToBeTaken, type JobStanding } from "../buildkite/job.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
-import { isToBeTaken } from "./plan-acquire-mode.ts";
 
 /** A token that this process has put into a Job's Secret. */
 export interface PutToken {

@@ -6,7 +6,7 @@
  * the job that the Job is named after. So if a waiting job's own Job has ended, another Job's agent
  * may well run it. What counts is which jobs find an agent that has yet to take one.
  */
-import { isOver, type JobStanding } from "../buildkite/job.ts";
+import { isOver, isTaken, type JobStanding } from "../buildkite/job.ts";
 import type { TaggedTemplate } from "../config/dispatch-config.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import {
@@ -61,8 +61,7 @@ export interface QueueModePlan {
 /** Plans queue mode's part of a pass. */
 export function planQueueMode(input: QueueModeInput): QueueModePlan {
   const { standings, stuck, now, retryMs } = input;
-  const isTaken = (id: string): boolean => standings.get(id) === "held" || isOver(standings.get(id));
-  const waiting = input.waiting.filter(({ buildkiteJob }) => !isTaken(buildkiteJob.id));
+  const waiting = input.waiting.filter(({ buildkiteJob }) => !isTaken(standings.get(buildkiteJob.id)));
   const waitingIds = new Set(waiting.map(({ buildkiteJob }) => buildkiteJob.id));
   const hopeless = [...stuck.values()].filter(({ isFinal }) => isFinal);
   const giveUp = hopeless

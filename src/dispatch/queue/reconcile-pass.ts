@@ -3,7 +3,7 @@
  * creates what's missing.
  */
 import { describeError, messageOf, OutsideError } from "../../process/errors.ts";
-import { isOver, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts";
+import { isTaken, type BuildkiteJob, type JobStanding } from "../buildkite/job.ts";
 import type { StacksApi } from "../buildkite/stacks-api.ts";
 import { StacksError } from "../buildkite/stacks-error.ts";
 import type { TaggedTemplate } from "../config/dispatch-config.ts";
@@ -285,11 +285,6 @@ export class ReconcilePass {
       return "unavailable";
     }
   }
-}
-
-/** Whether it doesn't wait for an agent any more. */
-function isTaken(standing: JobStanding | undefined): boolean {
-  return standing === "held" || isOver(standing);
 }
 
 /** Whether a job is still listed after this. In acquire mode, it's reserved if it has a Job. */

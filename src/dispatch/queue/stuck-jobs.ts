@@ -1,5 +1,5 @@
 /** Keeps track of a queue's Jobs whose agents don't start: why, since when, and what was told. */
-import type { JobStanding } from "../buildkite/job.ts";
+import { isToBeTaken, type JobStanding } from "../buildkite/job.ts";
 import type { JobView } from "../jobs/job-mirror.ts";
 import type { NamespaceMirrors } from "../jobs/namespace-mirrors.ts";
 import {
@@ -98,7 +98,7 @@ export class StuckJobs {
       const known = this.#known.get(name);
       const standing = standings.get(view.buildkiteJobId);
       if (!known || known.isTold || isFinal || !view.isOurs) continue;
-      if (standing !== "waiting" && standing !== "reserved") continue;
+      if (!isToBeTaken(standing)) continue;
       if (START_FAILURES[cause].verdict !== "never" && this.#context.now() - known.since < QUIET_MS) continue;
       known.isTold = true;
       notes.push({ id: view.buildkiteJobId, job: name, detail: text });

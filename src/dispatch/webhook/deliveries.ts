@@ -3,7 +3,7 @@
  * codes.
  */
 import type { WebhookEvent } from "../buildkite/event.ts";
-import { isOver } from "../buildkite/job.ts";
+import { isTaken } from "../buildkite/job.ts";
 import type { LimitedLog } from "../../process/log-limiter.ts";
 import type { DispatchConfig } from "../config/dispatch-config.ts";
 import { routeDelivery } from "../queue/route.ts";
@@ -95,7 +95,7 @@ export class Deliveries {
     // reservation shows that. In queue mode nothing else does.
     if (queue.config.mode === "queue" && age > config.lateAfterSeconds) {
       const standing = await queue.standingHint(buildkiteJob.id, budgetMs / 2);
-      if (standing === "held" || isOver(standing)) return ignored("over");
+      if (isTaken(standing)) return ignored("over");
     }
     const wanted = { buildkiteJob, template: route.template, attempt: 1 };
     const outcome = await queue.ensure(wanted, deadline - performance.now());
