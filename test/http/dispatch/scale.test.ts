@@ -93,6 +93,6 @@ test.each(MODES)("in %s mode, 300 jobs whose Jobs are refused fail within a few 
   await testDispatcher(api, testConfig({ mode }, stacksOf(fake)));
   await expect.poll(() => jobs.filter(({ state }) => state !== "finished"), POLL).toEqual([]);
   expect(jobs.every(({ detail }) => detail?.includes("no such field"))).toBe(true);
-  expect(callsOf(fake, "PUT /scheduled-jobs/batch-reserve")).toBeLessThan(30);
+  expect(callsOf(fake, "PUT /scheduled-jobs/batch-reserve")).toBeLessThan(100); // 4 to 7, or more if the machine is busy
   expect(tooFast(fake)).toBeLessThan(0.05);
 });

@@ -28,9 +28,10 @@ pipe() { # FD
 ready
 END"
   if [ ! -p "/proc/self/fd/$1" ]; then
-    : | { exec 3<>/proc/self/fd/0 && read -r _line <&3; } &
-    spin '[ -p "/proc/$!/fd/3" ]'
-    eval "command exec $1<\"/proc/$!/fd/3\"" && kill "$!" && wait "$!"
+    # Not as fd 3: that's the shell's own end of the pipeline, for a moment.
+    : | { exec 8<>/proc/self/fd/0 && read -r _line <&8; } &
+    spin '[ -p "/proc/$!/fd/8" ]'
+    eval "command exec $1<\"/proc/$!/fd/8\"" && kill "$!" && wait "$!"
     echo ready >"/proc/self/fd/$1"
   fi
   [ -p "/proc/self/fd/$1" ] || { say "this shell gives no pipe: name another by shell.curfew.sh/CONTAINER"; exit 126; }
