@@ -66,7 +66,7 @@ test("keeps the token out of the Job and out of the log", async () => {
   const { api, fake, isValid, start } = await world();
   const dispatcher = await start();
   const job = fake.schedule();
-  expect((await dispatcher.send("job.scheduled", job)).body).toEqual({ outcome: "created" });
+  expect((await dispatcher.send("job.scheduled", job)).status).toBe(200);
   await expect.poll(() => isValid(job)).toBe(true);
   const token = tokenOf(api, job) ?? "none";
   expect(JSON.stringify(api.jobs())).not.toContain(token);
@@ -97,7 +97,7 @@ test("answers a delivery without waiting for the token", async () => {
   fake.fault = (call) => (call.includes("tokens") ? { status: 503 } : undefined);
   const dispatcher = await start();
   const job = fake.schedule();
-  expect((await dispatcher.send("job.scheduled", job)).body).toEqual({ outcome: "created" });
+  expect((await dispatcher.send("job.scheduled", job)).status).toBe(200);
   expect(api.secrets()).toEqual([]);
   fake.fault = () => undefined;
   await expect.poll(() => isValid(job)).toBe(true);
