@@ -19,8 +19,8 @@ export default defineConfig({
           name: "api",
           include: ["test/cluster/api/**/*.test.ts"],
           globalSetup: "test/cluster/support/local-webhook.ts",
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
           expect,
           fileParallelism: false, // the webhook configuration is the cluster's, and some tests change it
         },

@@ -187,7 +187,7 @@ describe("cert-manager itself", () => {
 
   it("issues a certificate that the webhook serves with and whose CA the API server trusts", async () => {
     const isOver = ({ jobs, isServed }: RotationSeen): boolean => jobs >= 10 && isServed;
-    const seen = await installation.createJobsUntil("ten Jobs are created and the certificate is served", isOver, 50);
+    const seen = await installation.createJobsUntil("ten Jobs are created and the certificate is served", isOver);
     expect(seen.failures).toEqual([]);
   });
 
@@ -198,7 +198,7 @@ describe("cert-manager itself", () => {
       if (jobs > 0) firstLook.resolve(undefined);
       return isRenewed && trusted.size >= 2 && isServed;
     };
-    const watching = installation.createJobsUntil("the new certificate is trusted and served", isOver, 50);
+    const watching = installation.createJobsUntil("the new certificate is trusted and served", isOver);
     // An authority that is replaced before the first look is never seen.
     await Promise.race([firstLook.promise, watching]);
     const before = await certificates();

@@ -37,7 +37,7 @@ function hasEnded({ status }: Job): boolean {
   return status.conditions?.some((one) => /^(Complete|Failed)$/.test(one.type) && one.status === "True") ?? false;
 }
 
-describe.concurrent.for(["queue", "acquire"] as const)("in %s mode", (mode) => {
+describe.for(["queue", "acquire"] as const)("in %s mode", (mode) => {
   const namespace = testNamespace(`limits-${mode}`);
 
   it("two dispatchers exceed maxInFlight by one Job at most, and all jobs run", { timeout: 180_000 }, async () => {

@@ -104,8 +104,8 @@ control_plane() {
   start kube-controller-manager kube-controller-manager --kubeconfig "$state/controller-manager.conf" --leader-elect=false --kube-api-qps=200 --kube-api-burst=400 \
     --service-account-private-key-file="$p/sa.key" --root-ca-file="$p/ca.crt" --use-service-account-credentials \
     --cluster-signing-cert-file="$p/ca.crt" --cluster-signing-key-file="$p/ca.key"
-  until_ready 60 kubectl get --raw /readyz
-  until_ready 30 kubectl get serviceaccount default
+  until_ready 180 kubectl get --raw /readyz
+  until_ready 180 kubectl get serviceaccount default
 }
 
 # Some machines lack CAP_SYS_RESOURCE, which a privileged container asks for. A wrapper drops it, so
@@ -155,7 +155,7 @@ state = "$state/run/containerd"
   SystemdCgroup = false
 TOML
   start containerd containerd --config "$state/etc/containerd.toml"
-  until_ready 30 ctr --address "$state/run/containerd.sock" version
+  until_ready 180 ctr --address "$state/run/containerd.sock" version
 }
 
 node() {
@@ -202,7 +202,7 @@ YAML
   start kube-proxy kube-proxy --config "$state/etc/kube-proxy.yaml" --hostname-override node1
   start kubelet kubelet --config "$state/etc/kubelet.yaml" --kubeconfig "$state/kubelet.conf" --root-dir "$state/kubelet" \
     --hostname-override node1 --node-ip $ip --cert-dir "$state/kubelet/pki"
-  until_ready 60 kubectl wait --for=condition=Ready node/node1 --timeout=1s
+  until_ready 180 kubectl wait --for=condition=Ready node/node1 --timeout=1s
 }
 
 import_images() {

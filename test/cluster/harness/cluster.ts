@@ -142,7 +142,7 @@ async function removeCgroup(group: string): Promise<void> {
       rmdirSync(group);
       return;
     } catch (cause) {
-      if (attempt === 50) throw new Error(`cannot remove the cgroup ${group}`, { cause });
+      if (attempt === 600) throw new Error(`cannot remove the cgroup ${group}`, { cause });
       await sleep(100);
     }
   }

@@ -24,7 +24,10 @@ describe.concurrent("a sidecar that waits for something main does doesn't keep m
   const serve = "touch /work/sidecar-is-up; trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
 
   it("in its startupProbe", async () => {
-    const sidecar = script("sidecar", serve, { ...work, startupProbe: { ...mainIsHere, periodSeconds: 1 } });
+    const sidecar = script("sidecar", serve, {
+      ...work,
+      startupProbe: { ...mainIsHere, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 60 },
+    });
     const ended = await runJob(namespace, job("startup-probe", [main, sidecar], { pod: volumes }));
     expect([ended.outcome, strategyOf(ended)]).toEqual(["Complete", "trap"]);
   });
@@ -59,7 +62,7 @@ describe.concurrent("a sidecar that fails", () => {
   const rules = [{ action: "FailJob", onExitCodes: { containerName: "sidecar", operator: "In", values: [3] } }];
   const failing = script("sidecar", "sleep 2; exit 3", { lifecycle: preStop });
   const named = (name: string, labels: Record<string, string>) =>
-    job(name, [script("main", "sleep 8"), failing], { labels, spec: { podFailurePolicy: { rules } } });
+    job(name, [script("main", "sleep 20"), failing], { labels, spec: { podFailurePolicy: { rules } } });
 
   it("fails the Job by podFailurePolicy, as it does without Curfew", async () => {
     const names = ["failure-with-curfew", "failure-without"];

@@ -45,7 +45,7 @@ for (const strategy of ["trap", "native"] as const) {
   describe.concurrent(`a Job that is deleted while it runs, under ${strategy}`, () => {
     it("main gets TERM first, and the sidecar once main has ended", async () => {
       const main =
-        "trap 'echo got TERM; sleep 2; echo main ends; exit 0' TERM; echo working; while :; do sleep 0.2; done";
+        "trap 'echo got TERM; sleep 4; echo main ends; exit 0' TERM; echo working; while :; do sleep 0.2; done";
       const { main: mainLines, sidecar, seconds } = await deleteMidRun(`${strategy}-trapping`, strategy, main);
       expect(timeOf(mainLines, "main ends") - timeOf(mainLines, "got TERM")).toBeGreaterThan(1500);
       expect(timeOf(sidecar, "stopping")).toBeGreaterThan(timeOf(mainLines, "main ends") - SLACK_MS);

@@ -99,7 +99,7 @@ for (const strategy of ["trap", "native"] as const) {
       expect(ended.status.conditions?.map(({ type }) => type)).toContain("SuccessCriteriaMet");
     });
 
-    it("a CronJob's Job completes", async () => {
+    it("a CronJob's Job completes", async ({ expect }) => {
       const { metadata, spec } = named("cron", "true");
       const jobTemplate = { metadata: { labels: metadata.labels, annotations: metadata.annotations }, spec };
       const { name } = metadata;

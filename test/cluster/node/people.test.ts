@@ -92,7 +92,7 @@ for (const strategy of ["trap", "native"] as const) {
 
     it("an evicted Pod ends like a deleted one, main first, each with its own exit code, and its successor completes", async () => {
       const name = `${strategy}-evicted`;
-      const main = "trap 'echo leaving; sleep 1; exit 15' TERM; echo working; until [ -e /tmp/go ]; do sleep 0.2; done";
+      const main = "trap 'echo leaving; sleep 3; exit 15' TERM; echo working; until [ -e /tmp/go ]; do sleep 0.2; done";
       await createJob(namespace, named("evicted", script("main", main), { spec: { backoffLimit: 1 } }));
       await untilLogged(namespace, name, "main", "working");
       const first = await untilLogged(namespace, name, "sidecar", "started");
@@ -107,7 +107,7 @@ for (const strategy of ["trap", "native"] as const) {
       );
       const [mainLines, sidecarLines] = await Promise.all([mainLog(), sidecarLog()]);
       expect(timeOf(sidecarLines, "stopping") - timeOf(mainLines, "leaving")).toBeGreaterThan(500);
-      expect(sidecarLines.at(-1)?.text).toBe("stopped");
+      expect(sidecarLines.findLast(({ text }) => !text.startsWith("curfew: "))?.text).toBe("stopped");
 
       const isNext = ({ metadata }: Pod) => metadata.name !== first.metadata.name;
       const { metadata } = await untilPod(namespace, name, "a successor", isNext);

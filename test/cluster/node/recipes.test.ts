@@ -130,7 +130,7 @@ function inMemory(object: KubernetesObject): KubernetesObject {
   return object;
 }
 
-const RESERVATION_SECONDS = 12;
+const RESERVATION_SECONDS = 40;
 const SUSPENDED = expect.stringContaining(
   "The Job has no Pod: it's suspended until something such as Kueue has room for it",
 ) as string;
@@ -220,7 +220,7 @@ describe.concurrent("a layer cache", () => {
   const stampOf = (log: string): string => /^stamp ([-0-9a-f]{36})/m.exec(log)?.[1] ?? log;
 
   it("gives the layers of one build to builds of other Jobs, two of which run at once", async () => {
-    await kubectlOutput(["rollout", "status", "-n", namespace, "deployment/layer-cache", "--timeout=60s"]);
+    await kubectlOutput(["rollout", "status", "-n", namespace, "deployment/layer-cache", "--timeout=120s"]);
     const build = (): FakeJob => buildkite.schedule({ queue: "layers", command: BUILD });
     const first = stampOf(await ran(build()));
     const others = await Promise.all([build(), build()].map(ran));
@@ -234,9 +234,9 @@ describe.concurrent("a layer cache", () => {
   });
   afterAll(async () => {
     const inQueue = ["-l", "kueue.x-k8s.io/queue-name"];
-    await kubectlOutput(["delete", "jobs", ...inQueue, "-n", namespace, "--timeout=60s"]);
+    await kubectlOutput(["delete", "jobs", ...inQueue, "-n", namespace, "--timeout=120s"]);
     const own = example("kueue.yaml").map((one) => stringify(one));
-    await kubectlOutput(["delete", "--timeout=60s", "-f", "-"], own.toReversed().join("---\n"));
+    await kubectlOutput(["delete", "--timeout=120s", "-f", "-"], own.toReversed().join("---\n"));
     await removeKueue();
   });
 

@@ -41,7 +41,12 @@ describe.concurrent("a Job with a sidecar, without Curfew", () => {
   it("ends with a hand-written native sidecar, and dockerd by its own shutdown", async () => {
     const sidecar = dind({
       restartPolicy: "Always",
-      startupProbe: { exec: { command: ["docker", "info"] }, periodSeconds: 1 },
+      startupProbe: {
+        exec: { command: ["docker", "info"] },
+        periodSeconds: 1,
+        timeoutSeconds: 10,
+        failureThreshold: 60,
+      },
     });
     const pod = { volumes: [dockerVolume], initContainers: [sidecar] };
     const ended = await runJob(namespace, plain("native", [dockerClient("true")], { pod }));

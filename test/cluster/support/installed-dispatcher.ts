@@ -55,7 +55,7 @@ export function installedDispatcher(buildkite: FakeBuildkite): (event: string, j
   afterAll(async () => {
     forwarding?.kill();
     await kubectl(["-n", "curfew-system", "delete", "secret", "curfew-dispatch"]);
-    await kubectlOutput(["delete", "-k", folder, "--timeout=60s"]);
+    await kubectlOutput(["delete", "-k", folder, "--timeout=180s"]);
     rmSync(folder, { recursive: true });
   });
   return (event, job) => deliver(url, WEBHOOK_TOKEN, webhookPayload(event, job));

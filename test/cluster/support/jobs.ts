@@ -105,7 +105,7 @@ export interface EndedJob {
 }
 
 /** Waits until the Job is Complete or Failed. */
-export async function untilEnded(namespace: string, name: string, seconds = 120): Promise<EndedJob> {
+export async function untilEnded(namespace: string, name: string, seconds = 200): Promise<EndedJob> {
   const { job, condition } = await until(
     `Job ${name} ends`,
     async () => {
@@ -159,7 +159,7 @@ export async function untilPod(
   job: string,
   what: string,
   look: (pod: Pod) => boolean,
-  seconds = 60,
+  seconds = 150,
 ): Promise<Pod> {
   return until(
     `the Pod of ${job}: ${what}`,
@@ -196,7 +196,7 @@ export async function untilLogged(
   job: string,
   container: string,
   text: string,
-  seconds = 60,
+  seconds = 150,
 ): Promise<Pod> {
   const pod = await untilRunning(namespace, job, container);
   await until(

@@ -33,7 +33,7 @@ export async function installKueue(namespace: string): Promise<void> {
     .map((object) => adapted(object, namespace, image));
   await kubectlOutput(["apply", "--server-side", "-f", "-"], asList(objects));
   await hurryCertificate();
-  await kubectlOutput(["-n", SYSTEM, "rollout", "status", "deployment/kueue-controller-manager", "--timeout=120s"]);
+  await kubectlOutput(["-n", SYSTEM, "rollout", "status", "deployment/kueue-controller-manager", "--timeout=180s"]);
 }
 
 /** Removes it. Its own objects must be gone, because only Kueue can remove their finalizers. */
@@ -78,7 +78,7 @@ integrations: { frameworks: [batch/job] }
  */
 async function hurryCertificate(): Promise<void> {
   const has = "--for=jsonpath={.data.tls\\.crt}";
-  await kubectlOutput(["-n", SYSTEM, "wait", has, "secret/kueue-webhook-server-cert", "--timeout=60s"]);
+  await kubectlOutput(["-n", SYSTEM, "wait", has, "secret/kueue-webhook-server-cert", "--timeout=180s"]);
   await kubectlOutput(["-n", SYSTEM, "annotate", "pod", "--all", "curfew.test/certificate=written"]);
 }
 
