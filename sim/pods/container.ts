@@ -225,7 +225,7 @@ export class Container {
    * Resolves to the first line of stdout that equals `text`. Rejects if it doesn't come within
    * `timeout` milliseconds.
    */
-  async saw(text: string, timeout = 10_000): Promise<Line> {
+  async saw(text: string, timeout = 50_000): Promise<Line> {
     for (const end = performance.now() + timeout; ;) {
       const line = this.lines.find((candidate) => candidate.text === text);
       if (line !== undefined) return line;

@@ -17,7 +17,7 @@ const naive = (pod: WrappedPod, script: string, argv: readonly string[], options
  * Waits until the wrapper knows its app's PID, which can be some time after the app's first line.
  * An earlier signal is lost.
  */
-const settled = (): Promise<void> => sleep(500);
+const settled = (): Promise<void> => sleep(2000);
 const app = sh("trap 'sleep .2; exit 7' TERM; echo up; while :; do sleep .05; done");
 
 promise('"$@" & wait: ends with 143 instead of 7, because a signal ends the wait', async (pod) => {

@@ -78,7 +78,7 @@ promise(
   "when the Pod is deleted, a sidecar outlives main, even if no process can be started",
   async (pod: WrappedPod, context) => {
     if (pod.shell[0]?.endsWith("bash")) context.skip("if bash can't fork, it waits for a child of its own to end");
-    const main = pod.main(["sleep", "2"]);
+    const main = pod.main(["sleep", "10"]);
     await pod.running();
     const sidecar = pod.sidecar(forker, limited());
     await fill(sidecar, "waits for main");

@@ -75,8 +75,8 @@ promise(
   "if main has already ended, what a sidecar starts later gets TERM too, and its grace period begins only then",
   async (pod) => {
     await pod.main(["true"]).exited;
-    const later = pod.sidecar(sh(`${quick} & sleep 1.7; ${daemon} & wait`));
-    const brief = pod.sidecar(sh(`sleep 1.3; exec ${quick}`), { grace: 1 });
+    const later = pod.sidecar(sh(`${quick} & sleep 1.7; ${daemon} & wait`), { grace: 15 });
+    const brief = pod.sidecar(sh(`sleep 3.3; exec ${quick}`), { grace: 2 });
     expect((await later.exited).code).toBe(0);
     expect(withoutUp(later)).toEqual(["e TERM", "e bye", "d TERM", "d bye"]);
     expect((await brief.exited).code).toBe(0);

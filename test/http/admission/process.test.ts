@@ -47,7 +47,7 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
   return {
     child,
     async line(message) {
-      await expect.poll(() => find(message)).toBeDefined();
+      await expect.poll(() => find(message), { timeout: 25_000 }).toBeDefined();
       return find(message) ?? {};
     },
     end: once(child, "close").then(() => ({ code: child.exitCode, stderr })),
@@ -64,7 +64,7 @@ function writeCertificate(): string[] {
 const LOCAL = ["--host", "127.0.0.1", "--port", "0", "--ops-port", "0"];
 
 test("serves reviews until SIGTERM, drains, and exits with 0", async () => {
-  const { child, line, end } = start([...LOCAL, ...writeCertificate(), "--drain-seconds", "5"]);
+  const { child, line, end } = start([...LOCAL, ...writeCertificate(), "--drain-seconds", "10"]);
   const { port, opsPort } = (await line("ready")) as { port: number; opsPort: number };
   const readyz = async (): Promise<number> => (await fetch(`http://127.0.0.1:${opsPort}/readyz`)).status;
   const send = (): Promise<unknown> => post(reviewOf({ metadata: {}, spec: {} }), { port, ca: authority.ca });

@@ -42,7 +42,7 @@ describe("draining", () => {
     };
     const clients = Promise.all(Array.from({ length: 16 }, (_, index) => client(index)));
     await expect.poll(() => sent).toBeGreaterThan(200);
-    const drained = leaving.drain(1_500, 5_000);
+    const drained = leaving.drain(3_000, 5_000);
     setTimeout(() => (endpoints = [staying]), 150);
     await drained;
     running = false;
@@ -53,7 +53,7 @@ describe("draining", () => {
   test("keeps serving during its window, and asks clients to leave", async () => {
     const admission = await start();
     expect((await admission.post(reviewOf({}))).headers["connection"]).toBe("keep-alive");
-    const drained = admission.drain(1_000, 5_000);
+    const drained = admission.drain(3_000, 5_000);
     expect(await admission.post(reviewOf({}))).toMatchObject({ status: 200, headers: { connection: "close" } });
     await drained;
     await expect(admission.post(reviewOf({}))).rejects.toThrow(/ECONNREFUSED/);

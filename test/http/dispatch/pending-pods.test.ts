@@ -71,7 +71,7 @@ describe.each(MODES)("in %s mode", (mode) => {
     const message = "0/3 nodes are available: 3 Insufficient cpu.";
     const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }];
     playKubelet(api, () => ({ conditions }));
-    const config = testConfig({ mode, pendingTimeoutSeconds: 120 }, stacksOf(fake, 0.05));
+    const config = testConfig({ mode, pendingTimeoutSeconds: 300 }, stacksOf(fake, 0.05));
     const dispatcher = await testDispatcher(api, config, now);
     const job = fake.schedule();
     await expect.poll(() => dispatcher.metric("curfew_dispatch_stuck_jobs", { cause: "unschedulable" })).toBe(1);
@@ -79,11 +79,11 @@ describe.each(MODES)("in %s mode", (mode) => {
     later += 15_000;
     await expect.poll(() => job.notifications).toHaveLength(1);
     expect(job.notifications[0]?.detail).toContain(message);
-    later += 90_000;
+    later += 225_000;
     const passes = await dispatcher.metric("curfew_dispatch_reconcile_passes_total");
     await expect.poll(() => dispatcher.metric("curfew_dispatch_reconcile_passes_total")).toBeGreaterThan(passes + 2);
     expect(job.state).not.toBe("finished");
-    later += 20_000;
+    later += 65_000;
     await expect.poll(() => job.state).toBe("finished");
     expect(job.detail).toContain(message);
     await expect.poll(() => api.jobs()).toEqual([]);

@@ -12,7 +12,7 @@ export function testConfig(queue: Record<string, unknown> = {}, file: Record<str
   const { webhook, ...rest } = file as { webhook?: object };
   const values = {
     organization: "acme",
-    webhook: { secrets: [{ env: "SECRET" }], requestBudgetSeconds: 2, ...webhook },
+    webhook: { secrets: [{ env: "SECRET" }], requestBudgetSeconds: 20, ...webhook },
     queues: [{ name: "kubernetes", default: true, ...queue }],
     ...rest,
   };
