@@ -3,12 +3,8 @@ import { defineConfig } from "vitest/config";
 const FAULTS = "test/cluster/node/faults.test.ts";
 // A test that needs more gives a poll more.
 const expect = { poll: { timeout: 75_000, interval: 200 } };
-const node = {
-  globalSetup: "test/cluster/support/installed-webhook.ts",
-  testTimeout: 240_000,
-  hookTimeout: 240_000,
-  expect,
-};
+const timeouts = { testTimeout: 240_000, hookTimeout: 240_000, expect };
+const node = { ...timeouts, globalSetup: "test/cluster/support/installed-webhook.ts" };
 
 /** `npm run test:cluster`: what needs a real API server (api) or a real kubelet too (node). CONTRIBUTING.md says how to run it. */
 export default defineConfig({
@@ -16,12 +12,10 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...timeouts,
           name: "api",
           include: ["test/cluster/api/**/*.test.ts"],
           globalSetup: "test/cluster/support/local-webhook.ts",
-          testTimeout: 240_000,
-          hookTimeout: 240_000,
-          expect,
           fileParallelism: false, // the webhook configuration is the cluster's, and some tests change it
         },
       },

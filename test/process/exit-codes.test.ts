@@ -2,6 +2,7 @@ import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
 import { children } from "../../sim/pods/container.ts";
 import { randomOf } from "../support/random.ts";
+import { LEAVES_ORPHANS } from "../support/wrappers/orphans.ts";
 import { long, promise } from "../support/wrappers/shells.ts";
 import { fixture, sh, type WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
@@ -87,11 +88,7 @@ promise("exits with main's code even in a burst of four signals", (pod, context)
 promise(
   "reaps the zombies that main leaves",
   async (pod) => {
-    const orphans = 'for i in 1 2 3 4 5 6 7 8 9; do sh -c "sleep .1 & :"; done; sleep .6';
-    const zombies = 'z=$(grep -l "State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l)';
-    // An orphan is a zombie for a moment when it ends, which can be late on a busy machine.
-    const look = `for i in 1 2 3 4 5 6 7 8 9; do ${zombies}; [ "$z" = 0 ] && break; sleep .3; done; echo $z; exit 5`;
-    const main = pod.main(sh(`${orphans}; ${look}`));
+    const main = pod.main(LEAVES_ORPHANS);
     expect((await main.exited).code).toBe(5);
     expect(main.output).toEqual(["0"]);
   },

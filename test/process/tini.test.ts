@@ -3,15 +3,11 @@
  * which expects to be PID 1.
  */
 import { expect } from "vitest";
+import { LEAVES_ORPHANS } from "../support/wrappers/orphans.ts";
 import { promise } from "../support/wrappers/shells.ts";
 import { sh } from "../support/wrappers/wrapped-pod.ts";
 
-/** Leaves nine orphans that end while it runs, and then prints how many of them are zombies. */
-const ORPHANS = sh(
-  'for i in 1 2 3 4 5 6 7 8 9; do sh -c "sleep .1 & :"; done; sleep .6; ' +
-    'grep -l "State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l; exit 5',
-);
-const TINI = ["tini", "-g", "--", ...ORPHANS];
+const TINI = ["tini", "-g", "--", ...LEAVES_ORPHANS];
 const SUBREAPER = { PATH: process.env["PATH"] ?? "", TINI_SUBREAPER: "true" };
 const needs = ["namespaces", "command tini"] as const;
 

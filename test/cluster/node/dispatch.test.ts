@@ -8,6 +8,7 @@ import { accepted, pathOf, request, type Answer, type KubernetesObject } from ".
 import { getJob, logsOf, untilEnded, untilRunning, type EndedJob } from "../support/jobs.ts";
 import { exec } from "../support/kubectl.ts";
 import { reachableBuildkite } from "../support/reachable-buildkite.ts";
+import { HAS_JOB } from "../../support/dispatch/dispatcher.ts";
 
 const buildkite = reachableBuildkite();
 const send = installedDispatcher(buildkite);
@@ -61,7 +62,7 @@ describe.concurrent("in acquire mode, a Pod that starts late", () => {
 
   it("gets a token when its Job is resumed, and has none before", async () => {
     const build = schedule("resumed");
-    await send("job.scheduled", build); // or a reconcile pass finds it
+    expect(await send("job.scheduled", build)).toEqual(HAS_JOB);
     await vi.waitUntil(() => reservedUntil(build) > 0, { timeout: 60_000 });
     const first = reservedUntil(build);
     await vi.waitUntil(() => reservedUntil(build) > first + 30_000, { timeout: 120_000 });
@@ -72,7 +73,7 @@ describe.concurrent("in acquire mode, a Pod that starts late", () => {
 
   it("has a newer token if its first one has ended", async () => {
     const build = schedule("scheduled");
-    await send("job.scheduled", build); // or a reconcile pass finds it
+    expect(await send("job.scheduled", build)).toEqual(HAS_JOB);
     const first = Buffer.from(await untilToken(build), "base64").toString();
     await vi.waitUntil(() => buildkite.judgeToken(first).kind === "none", { timeout: 120_000 });
     await labelNodes("scheduled");
@@ -81,7 +82,7 @@ describe.concurrent("in acquire mode, a Pod that starts late", () => {
 
   it("gets a new token if kubelet misses its Secret", async () => {
     const build = schedule("repaired");
-    await send("job.scheduled", build); // or a reconcile pass finds it
+    expect(await send("job.scheduled", build)).toEqual(HAS_JOB);
     await untilToken(build);
     accepted(await request("DELETE", pathOf("Secret", BUILDS, `buildkite-${build.id}`)));
     await labelNodes("repaired");
@@ -110,7 +111,7 @@ describe.concurrent.for([
 
   it("a webhook becomes a Job whose agent runs the build with Docker, and nothing is left running", async () => {
     const build = schedule(DOCKER_RUN);
-    await send("job.scheduled", build); // or a reconcile pass finds it
+    expect(await send("job.scheduled", build)).toEqual(HAS_JOB);
     await untilRun(build);
     await expectNothingLeft(await ended(build));
     expect(logOf(build)).toMatch(/^hello from a container/m);
@@ -134,6 +135,9 @@ test("a build survives its node's drain: its agent has two hours to end it, and 
   const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: metadata.name, namespace: BUILDS } };
   accepted(await request("POST", `${path}/eviction`, eviction));
   expect(accepted(await request("GET", path)).metadata).toMatchObject({ deletionGracePeriodSeconds: 7200 });
+  const status = async () => (await getJob(BUILDS, `buildkite-${build.id}`)).status;
+  // From here on the Pod counts as failed, even if the agent ends with 0.
+  await expect.poll(status).toMatchObject({ terminating: 1 });
   // A second container wouldn't be there any more if kubelet's or Curfew's TERM had ended one.
   await exec(BUILDS, metadata.name, "dind", "docker --host=unix:///run/dind/docker.sock version");
   await exec(BUILDS, metadata.name, "agent", "touch /tmp/go");
@@ -141,8 +145,6 @@ test("a build survives its node's drain: its agent has two hours to end it, and 
   expect(build).toMatchObject({ exitStatus: 3, runs: 1 });
   const isGone = async (): Promise<boolean> => (await request("GET", path)).status === 404;
   await vi.waitUntil(isGone, { timeout: 75_000, interval: 200, message: "the Pod is still there" });
-  const conditions = async () => (await getJob(BUILDS, `buildkite-${build.id}`)).status.conditions;
-  // It's Complete if the Job controller first looks at the evicted Pod after the agent has ended.
-  const over = { type: expect.stringMatching(/^(Failed|Complete)$/) as unknown, status: "True" };
-  await expect.poll(conditions, { timeout: 60_000 }).toContainEqual(expect.objectContaining(over));
+  const conditions = async () => (await status()).conditions;
+  await expect.poll(conditions).toContainEqual(expect.objectContaining({ type: "Failed", status: "True" }));
 });

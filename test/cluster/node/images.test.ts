@@ -97,7 +97,7 @@ describe.concurrent("an image without a shell", () => {
     const annotations = {
       "curfew.sh/main": "main",
       "curfew.sh/strategy": "trap",
-      "curfew.sh/start-timeout-seconds": "5",
+      "curfew.sh/start-timeout-seconds": "8",
       "shell.curfew.sh/main": "/bin/sh",
     };
     const manifest = job("start-error", [proxy("main"), politeSidecar()], { annotations });
@@ -109,11 +109,11 @@ describe.concurrent("an image without a shell", () => {
     expect(main.message).toContain("/bin/sh");
     expect(endOf(pod, "sidecar")).toMatchObject({ exitCode: 1, reason: "Error" });
     const lines = await linesOf(namespace, pod, "sidecar");
-    const told = "curfew: main has not started within 5 s";
+    const told = "curfew: main has not started within 8 s";
     // It's written to stderr, which the container runtime reads separately from stdout.
     expect(lines.map(({ text }) => text).filter((text) => text !== told)).toEqual(["started", "stopping", "stopped"]);
     const waited = timeOf(lines, told) - timeOf(lines, "started");
-    expect(waited).toBeGreaterThan(3000);
+    expect(waited).toBeGreaterThan(4500);
     expect(waited).toBeLessThan(15_000);
   });
 });

@@ -93,7 +93,7 @@ describe.concurrent("an example completes, and", () => {
       job,
       ...["report: shop: done with report", "vector: received terminated", "vector: shop: done with report"],
     );
-    expect(untilTerm).toBeGreaterThan(2000);
+    expect(untilTerm).toBeGreaterThan(2500);
     expect(job.codes).toEqual({ report: 0, vector: 0 });
   });
 
@@ -136,7 +136,7 @@ describe.concurrent("an example completes, and", () => {
     expectInOrder(job, "tests: shop: done with test web", "browser: received terminated");
     const recorder = ["video: received terminated", "video: stopped"];
     const [, finishing] = expectInOrder(job, "tests: shop: done with test web", ...recorder);
-    expect(finishing).toBeGreaterThan(1000);
+    expect(finishing).toBeGreaterThan(1500);
     expect(job.codes).toEqual({ tests: 0, browser: 0, video: 0 });
   });
 

@@ -26,6 +26,7 @@ export interface Job {
   };
   readonly status: {
     readonly active?: number;
+    readonly terminating?: number;
     readonly succeeded?: number;
     readonly failed?: number;
     readonly completedIndexes?: string;

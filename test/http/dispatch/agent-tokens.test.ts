@@ -10,6 +10,7 @@ import {
   testConfig,
   testDispatcher,
   type TestDispatcher,
+  HAS_JOB,
 } from "../../support/dispatch/dispatcher.ts";
 
 const NAMESPACE = "buildkite";
@@ -66,7 +67,7 @@ test("keeps the token out of the Job and out of the log", async () => {
   const { api, fake, isValid, start } = await world();
   const dispatcher = await start();
   const job = fake.schedule();
-  expect((await dispatcher.send("job.scheduled", job)).status).toBe(200);
+  expect(await dispatcher.send("job.scheduled", job)).toEqual(HAS_JOB);
   await expect.poll(() => isValid(job)).toBe(true);
   const token = tokenOf(api, job) ?? "none";
   expect(JSON.stringify(api.jobs())).not.toContain(token);
@@ -97,7 +98,7 @@ test("answers a delivery without waiting for the token", async () => {
   fake.fault = (call) => (call.includes("tokens") ? { status: 503 } : undefined);
   const dispatcher = await start();
   const job = fake.schedule();
-  expect((await dispatcher.send("job.scheduled", job)).status).toBe(200);
+  expect(await dispatcher.send("job.scheduled", job)).toEqual(HAS_JOB);
   expect(api.secrets()).toEqual([]);
   fake.fault = () => undefined;
   await expect.poll(() => isValid(job)).toBe(true);

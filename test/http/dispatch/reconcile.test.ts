@@ -11,6 +11,7 @@ import {
   testBuildkite,
   testConfig,
   testDispatcher,
+  HAS_JOB,
 } from "../../support/dispatch/dispatcher.ts";
 import { simulateAgents } from "../../../sim/buildkite/agents.ts";
 
@@ -173,7 +174,7 @@ describe("in acquire mode", () => {
     const [api, fake] = [await testApiServer(), await testBuildkite()];
     const dispatcher = await testDispatcher(api, testConfig({ mode: "acquire" }, stacksOf(fake)));
     const job = fake.schedule();
-    expect((await dispatcher.send("job.scheduled", job)).status).toBe(200);
+    expect(await dispatcher.send("job.scheduled", job)).toEqual(HAS_JOB);
     const [created] = api.jobs();
     expect(envOf(created, "BUILDKITE_AGENT_ACQUIRE_JOB")).toBe(job.id);
     await expect.poll(() => api.secrets()).toHaveLength(1);

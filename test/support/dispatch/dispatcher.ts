@@ -1,7 +1,7 @@
 /** A dispatcher in this process, with a small API server and a fake Buildkite. */
 import { KubeConfig } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { DispatchConfig } from "../../../src/dispatch/config/dispatch-config.ts";
 import { startDispatcher, type Dispatcher } from "../../../src/dispatch/dispatcher.ts";
 import { createLogger } from "../../../src/process/log.ts";
@@ -22,6 +22,9 @@ export interface TestDispatcher extends Dispatcher {
   /** A metric's value, summed over all series that have these labels. 0 if there are none. */
   readonly metric: (name: string, labels?: Readonly<Record<string, string>>) => Promise<number>;
 }
+
+/** The answer to a webhook whose job has a Job now, from the webhook or from a reconcile pass. */
+export const HAS_JOB = { status: 200, body: { outcome: expect.stringMatching(/^(created|duplicate)$/) as string } };
 
 /** The configuration's `stacks`, set to reach the fake. */
 export function stacksOf(fake: FakeBuildkite, intervalSeconds = 0.2): Record<string, unknown> {
