@@ -63,7 +63,8 @@ promise("with CURFEW_TRACE=1, a sidecar's wrapper says on stderr what it does", 
 promise("the trace says when a sidecar holds back kubelet's TERM, and when its grace period is over", async (pod) => {
   const main = pod.main(sh("read -r line"), { stdin: "open" });
   await pod.running();
-  const sidecar = pod.sidecar(sh("trap '' TERM; echo up; while :; do sleep .2; done"), { ...traced, grace: 1 });
+  // With a grace period of a second, a second TERM can come before KILL.
+  const sidecar = pod.sidecar(sh("trap '' TERM; echo up; while :; do sleep .2; done"), { ...traced, grace: 0 });
   await sidecar.saw("up");
   await said(sidecar, "main has started");
   sidecar.kill("SIGTERM");
