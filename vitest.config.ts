@@ -23,6 +23,7 @@ export default defineConfig({
         test: {
           name: "process",
           include: ["test/process/**/*.test.ts"],
+          exclude: long ? ["test/process/{cli,demo}.test.ts"] : [], // a long run has nothing to add to these
           testTimeout: 60_000,
           maxConcurrency: long ? 6 : 12,
           expect: { poll },

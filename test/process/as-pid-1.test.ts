@@ -6,7 +6,7 @@ import { expect, vi } from "vitest";
 import type { Container } from "../../sim/pods/container.ts";
 import { script } from "../support/wrappers/arbitrary-script.ts";
 import { seed } from "../support/random.ts";
-import { long, promise } from "../support/wrappers/shells.ts";
+import { promise, repetitions } from "../support/wrappers/shells.ts";
 import { sh, stoppedAfter, WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
 /** What people write in main containers' scripts, which run as PID 1 without knowing it. */
@@ -45,7 +45,7 @@ for (const role of ["main", "sidecar"] as const) {
   promise(
     `random scripts in a ${role} do the same under the wrapper as they do as PID 1`,
     async (pod) => {
-      for (const text of fc.sample(script, { numRuns: long ? 120 : 6, seed })) {
+      for (const text of fc.sample(script, { numRuns: repetitions(6, 120), seed })) {
         for (const shell of ["/bin/dash", "/bin/bash"]) {
           const argv = [shell, "-c", text];
           // What depends on timing comes out the same sooner or later, if not in the same try.

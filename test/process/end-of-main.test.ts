@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { children } from "../../sim/pods/container.ts";
 import { randomOf } from "../support/random.ts";
-import { long, promise } from "../support/wrappers/shells.ts";
+import { promise, repetitions } from "../support/wrappers/shells.ts";
 import { fixture, sh, stoppedAfter } from "../support/wrappers/wrapped-pod.ts";
 
 promise(
@@ -53,7 +53,7 @@ promise("a sidecar that starts after main has ended, killed or not, gets TERM an
 
 promise("sidecars of a main that lasts only milliseconds get TERM and time to stop", async (pod, context) => {
   const random = randomOf(context);
-  for (let run = 0; run < (long ? 60 : 3); run++) {
+  for (let run = 0; run < repetitions(3, 60); run++) {
     const name = `main-${run}`;
     const main = pod.main(["true"], { name });
     await sleep(random() * 20);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { children } from "../../sim/pods/container.ts";
 import { randomOf } from "../support/random.ts";
 import { LEAVES_ORPHANS } from "../support/wrappers/orphans.ts";
-import { long, promise } from "../support/wrappers/shells.ts";
+import { long, promise, repetitions } from "../support/wrappers/shells.ts";
 import { fixture, sh, type WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
 const someCodes = [0, 1, 2, 126, 127, 128, 143, 255];
@@ -73,16 +73,16 @@ const hammer = async (
 };
 
 promise("exits with main's code even if TERM comes at main's first byte of output", (pod) =>
-  hammer(pod, long ? 300 : 10, ["SIGTERM"]),
+  hammer(pod, repetitions(10, 300), ["SIGTERM"]),
 );
 
 promise("exits with main's code even if two TERMs come at once", (pod) =>
-  hammer(pod, long ? 200 : 10, ["SIGTERM", "SIGTERM"]),
+  hammer(pod, repetitions(10, 200), ["SIGTERM", "SIGTERM"]),
 );
 
 promise("exits with main's code even in a burst of four signals", (pod, context) => {
   const random = randomOf(context);
-  return hammer(pod, long ? 100 : 10, ["SIGUSR1", "SIGHUP", "SIGUSR2", "SIGTERM"], () => random() * 0.3);
+  return hammer(pod, repetitions(10, 100), ["SIGUSR1", "SIGHUP", "SIGUSR2", "SIGTERM"], () => random() * 0.3);
 });
 
 promise(

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
 import { children, type Container } from "../../sim/pods/container.ts";
 import { randomOf } from "../support/random.ts";
-import { long, promise } from "../support/wrappers/shells.ts";
+import { promise, repetitions } from "../support/wrappers/shells.ts";
 import { fixture, sh, type WrappedPod } from "../support/wrappers/wrapped-pod.ts";
 
 type Kill = (main: Container, sidecar: Container) => void;
@@ -43,7 +43,7 @@ for (const [who, kill] of Object.entries(killers)) {
     `no sidecar is left hanging when ${who} is killed at a random moment`,
     async (pod, context) => {
       const random = randomOf(context);
-      const times = long ? 50 : 4;
+      const times = repetitions(4, 50);
       const moments = Array.from({ length: times }, (_, count) => ({ count, ms: random() * 250 }));
       const workers = Array.from({ length: 3 }, async () => {
         for (let next = moments.pop(); next !== undefined; next = moments.pop()) {

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
-import { long, need, promise } from "../support/wrappers/shells.ts";
+import { need, promise, repetitions } from "../support/wrappers/shells.ts";
 import { fixture, sh } from "../support/wrappers/wrapped-pod.ts";
 
 const CATCHABLE = [
@@ -35,7 +35,7 @@ promise(
 promise(
   "drops TERM for a program that doesn't handle it, even if that never sleeps",
   async (pod) => {
-    const main = pod.main(sh("echo up; i=0; while [ $i -lt 6000000 ]; do i=$((i+1)); done; exit 4"));
+    const main = pod.main(sh("echo up; i=0; while [ $i -lt 2000000 ]; do i=$((i+1)); done; exit 4"));
     await main.saw("up");
     main.kill("SIGTERM");
     expect((await main.exited).code).toBe(4);
@@ -46,7 +46,7 @@ promise(
 promise(
   "drops TERM even in the middle of a fork, when a shell blocks every signal for a moment",
   async (pod) => {
-    for (let count = 0; count < (long ? 60 : 2); count++) {
+    for (let count = 0; count < repetitions(2, 60); count++) {
       const script = "echo up; i=0; while [ $i -lt 150 ]; do /bin/true; i=$((i+1)); done; exit 4";
       const main = pod.main([count % 2 === 0 ? "sh" : "bash", "-c", script]);
       await main.saw("up");
@@ -64,7 +64,7 @@ for (const init of ["tini", "dumb-init"]) {
   promise(
     `passes TERM on to ${init}, which blocks signals and waits for them`,
     async (pod) => {
-      for (let count = 0; count < (long ? 50 : 3); count++) {
+      for (let count = 0; count < repetitions(3, 50); count++) {
         const main = pod.main([init, "--", ...fixture("exit7")]);
         await main.saw("up");
         main.kill("SIGTERM");

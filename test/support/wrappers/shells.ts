@@ -21,7 +21,12 @@ const find = (command: string): string | undefined =>
     .find((path) => existsSync(path));
 
 export const long = process.env["LONG"] !== undefined;
+/** `LONG=0.3 npm run test:long` does three tenths of the repetitions. */
+const share = long ? Number(process.env["LONG"]) || 1 : 0;
 const inCi = process.env["CI"] !== undefined;
+
+/** How often to try what goes wrong by bad luck only: `many` times in a long run, otherwise `few`. */
+export const repetitions = (few: number, many: number): number => Math.max(few, Math.round(many * share));
 
 /** The wrapper's script is the same for each user, so these need only one shell. */
 const inLongRuns: readonly Shell[] = [
