@@ -29,7 +29,7 @@ declare module "vitest" {
 }
 
 interface WebhookConfiguration extends KubernetesObject {
-  webhooks: { clientConfig: unknown }[];
+  webhooks: { clientConfig: { service?: { path: string }; url?: string; caBundle?: string } }[];
 }
 
 /** The webhook configuration and policies of manifests/base, pointed at the local server. */
@@ -40,7 +40,7 @@ async function clusterObjects(caBundle: string): Promise<readonly KubernetesObje
   for (const object of wanted) {
     if (object.kind !== "MutatingWebhookConfiguration") continue;
     for (const webhook of (object as WebhookConfiguration).webhooks) {
-      webhook.clientConfig = { url: `https://127.0.0.1:${PORT}/mutate`, caBundle };
+      webhook.clientConfig = { url: `https://127.0.0.1:${PORT}${webhook.clientConfig.service?.path ?? ""}`, caBundle };
     }
   }
   return wanted;

@@ -1,6 +1,7 @@
 /**
  * manifests/ under other names, so that it can be installed beside the Curfew that the API tier's
- * tests run against. Its webhooks and policies only see Jobs with the test's own label.
+ * tests run against. Its webhooks and policies only see Jobs and Pods with the test's own label or
+ * annotation.
  */
 import path from "node:path";
 import { parseAllDocuments } from "yaml";
@@ -16,7 +17,7 @@ const CLUSTER_KINDS = [
 ];
 
 /**
- * The objects of manifests/FOLDER, or of a folder elsewhere, in `namespace`; the label is
+ * The objects of manifests/FOLDER, or of a folder elsewhere, in `namespace`; what opts in is
  * `${namespace}/enabled`.
  */
 export async function renamedManifests(namespace: string, folder = "default"): Promise<KubernetesObject[]> {
@@ -32,7 +33,9 @@ export async function renamedManifests(namespace: string, folder = "default"): P
       return value;
     });
     const renamed = JSON.parse(
-      json.replaceAll('"curfew-system"', `"${namespace}"`).replaceAll('"curfew.sh/enabled"', `"${namespace}/enabled"`),
+      json
+        .replaceAll('"curfew-system"', `"${namespace}"`)
+        .replaceAll(/curfew\.sh\/(enabled|injected)/g, `${namespace}/$1`),
     ) as KubernetesObject;
     if (refers) renamed.metadata.name = String(rename(renamed.metadata.name));
     return renamed;

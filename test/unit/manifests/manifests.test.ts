@@ -2,7 +2,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { ENABLED_LABEL, INJECTED_ANNOTATION, MOUNT_PATH } from "../../../src/injection/names.ts";
+import {
+  ENABLED_LABEL,
+  IGNORE_ANNOTATION,
+  INJECTED_ANNOTATION,
+  MAIN_ANNOTATION,
+  MOUNT_PATH,
+  SIDECARS_ANNOTATION,
+} from "../../../src/injection/names.ts";
 import packageJson from "../../../package.json" with { type: "json" };
 
 interface Resource {
@@ -111,55 +118,142 @@ describe("the manifests", () => {
   });
 });
 
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly operations: readonly string[];
+}
+interface Selector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string }[];
+}
+interface Webhook {
+  readonly name: string;
+  readonly clientConfig: { readonly service: { readonly path: string } };
+  readonly rules: readonly Rule[];
+  readonly objectSelector?: Selector;
+  readonly namespaceSelector: Selector;
+  readonly matchConditions?: readonly { readonly name: string; readonly expression: string }[];
+  readonly failurePolicy: string;
+  readonly reinvocationPolicy: string;
+}
+interface Policy {
+  readonly matchConstraints: { readonly resourceRules: readonly Rule[]; readonly namespaceSelector: Selector };
+}
+
 describe("the webhooks and policies", () => {
   const [configuration] = ofKind("MutatingWebhookConfiguration");
-  const webhooks = configuration?.["webhooks"] as Record<string, unknown>[];
+  const webhooks = configuration?.["webhooks"] as Webhook[];
+  const policies = ofKind("ValidatingAdmissionPolicy").map(({ spec }) => spec as Policy);
+  const namesOf = (chosen: readonly Webhook[]): string[] => chosen.map(({ name }) => name.replace(".curfew.sh", ""));
 
-  test("block only the creation of labelled Jobs if Curfew is down", () => {
-    const blocking = webhooks.filter((webhook) => webhook["failurePolicy"] !== "Ignore");
-    expect(blocking).toHaveLength(1);
-    expect(blocking[0]).toMatchObject({
-      rules: [{ apiGroups: ["batch"], resources: ["jobs"], operations: ["CREATE"] }],
-      objectSelector: { matchLabels: { [ENABLED_LABEL]: "true" } },
-    });
+  test("block only the creation of Jobs and Pods that opt in themselves if Curfew is down", () => {
+    const blocking = webhooks.filter(({ failurePolicy }) => failurePolicy !== "Ignore");
+    expect(blocking).toMatchObject([
+      {
+        rules: [{ resources: ["jobs"], operations: ["CREATE"] }],
+        objectSelector: { matchLabels: { [ENABLED_LABEL]: "true" } },
+      },
+      {
+        rules: [{ resources: ["jobs"], operations: ["CREATE"] }],
+        matchConditions: [{ expression: `object.metadata.?annotations[?'${ENABLED_LABEL}'].orValue('') == 'true'` }],
+      },
+      {
+        rules: [{ resources: ["pods"], operations: ["CREATE"] }],
+        objectSelector: { matchExpressions: [{ key: ENABLED_LABEL, operator: "In", values: ["true"] }, {}] },
+      },
+    ]);
+    // The API server's message has nothing but the name to say what's wrong.
+    for (const name of namesOf(blocking))
+      expect(name).toMatch(/^(jobs|pods)-(labelled|annotated)-enabled-need-curfew-running$/);
+  });
+
+  test("never stand in the way of a namespace", () => {
+    const ofNamespaces = webhooks.filter(({ clientConfig }) => clientConfig.service.path === "/mutate/namespace");
+    expect(namesOf(ofNamespaces)).toEqual(["jobs-in-enabled-namespaces", "cronjobs-in-enabled-namespaces"]);
+    for (const { failurePolicy, namespaceSelector } of ofNamespaces) {
+      expect(failurePolicy).toBe("Ignore");
+      expect(namespaceSelector.matchExpressions).toContainEqual({
+        key: ENABLED_LABEL,
+        operator: "In",
+        values: ["true"],
+      });
+    }
+    for (const { matchConstraints } of policies)
+      expect(JSON.stringify(matchConstraints.namespaceSelector)).not.toContain(ENABLED_LABEL);
   });
 
   test("exclude the same namespaces everywhere: kube-system and Curfew's own", () => {
     const selectors = [
-      ...webhooks.map((webhook) => webhook["namespaceSelector"]),
-      ...ofKind("ValidatingAdmissionPolicy").map(
-        (policy) =>
-          (policy["spec"] as { matchConstraints: Record<string, unknown> }).matchConstraints["namespaceSelector"],
-      ),
+      ...webhooks.map(({ namespaceSelector }) => namespaceSelector),
+      ...policies.map(({ matchConstraints }) => matchConstraints.namespaceSelector),
     ];
-    expect(selectors).toHaveLength(5);
-    for (const selector of selectors) {
-      expect(selector).toEqual({
-        matchExpressions: [
-          { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["kube-system"] },
-          { key: "curfew.sh/excluded", operator: "DoesNotExist" },
-        ],
-      });
+    expect(selectors).toHaveLength(11);
+    for (const { matchLabels, matchExpressions = [] } of selectors) {
+      expect(matchLabels).toBeUndefined();
+      expect(matchExpressions.filter(({ key }) => key !== ENABLED_LABEL)).toEqual([
+        { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["kube-system"] },
+        { key: "curfew.sh/excluded", operator: "DoesNotExist" },
+      ]);
     }
   });
 
-  test("never block an update, since that could keep a Job from losing its finalizers", () => {
-    const policies = ofKind("ValidatingAdmissionPolicy");
+  test("select Pods by labels, so that creating any other Pod costs nothing", () => {
+    const ofPods = webhooks.filter(
+      ({ rules: [rule] }) => rule?.resources.includes("pods") && rule.operations.includes("CREATE"),
+    );
+    const bindings = ofKind("ValidatingAdmissionPolicyBinding")
+      .map(({ spec }) => spec as { policyName: string; matchResources?: { objectSelector?: Selector } })
+      .filter(({ policyName }) => policyName === "curfew-pods");
+    const selectors = [...ofPods, ...bindings.map(({ matchResources }) => matchResources ?? {})];
+    expect(selectors).toHaveLength(4);
+    for (const { objectSelector } of selectors) {
+      const operators = objectSelector?.matchExpressions?.map(({ operator }) => operator) ?? [];
+      expect(operators.some((operator) => operator === "In" || operator === "Exists")).toBe(true);
+    }
+  });
+
+  test("call Curfew again after webhooks that add containers", () => {
+    const created = webhooks.filter(
+      ({ rules }) => rules[0]?.operations.includes("CREATE") && !rules[0].resources.includes("cronjobs"),
+    );
+    expect(created).toHaveLength(5);
+    expect(new Set(created.map(({ reinvocationPolicy }) => reinvocationPolicy))).toEqual(new Set(["IfNeeded"]));
+  });
+
+  test("never block an update, since that could keep a Job or a Pod from losing its finalizers", () => {
+    const blocking = webhooks.filter(({ failurePolicy }) => failurePolicy !== "Ignore");
+    const rules = [
+      ...blocking.flatMap((webhook) => webhook.rules),
+      ...policies.flatMap(({ matchConstraints }) => matchConstraints.resourceRules),
+    ];
     expect(policies).not.toEqual([]);
-    for (const policy of policies) {
-      const { resourceRules } = (policy["spec"] as { matchConstraints: { resourceRules: { operations: string[] }[] } })
-        .matchConstraints;
-      expect(resourceRules.flatMap(({ operations }) => operations)).toEqual(["CREATE"]);
+    expect(new Set(rules.flatMap(({ operations }) => operations))).toEqual(new Set(["CREATE"]));
+  });
+
+  test("read annotations and labels only in ways that can't fail if they're missing", () => {
+    const expressions = webhooks.flatMap(({ matchConditions = [] }) =>
+      matchConditions.map(({ expression }) => expression),
+    );
+    expect(expressions).not.toEqual([]);
+    for (const expression of expressions) {
+      expect(expression).not.toMatch(/[^?](annotations|labels)/);
+      expect(expression).not.toMatch(/(annotations|labels)(\.|\[[^?])/);
     }
   });
 
-  test("use the label, the annotation and the mount path that the planner uses", () => {
-    expect(texts.get("base/policy-jobs.yaml")).toContain(`[?'${INJECTED_ANNOTATION}']`);
+  test("use the label, the annotations and the mount path that the planner uses", () => {
     const parts = MOUNT_PATH.split("/")
       .slice(1)
       .map((part) => `'${part}'`);
-    for (const policy of ["base/policy-jobs.yaml", "base/policy-pods.yaml"])
+    for (const policy of ["base/policy-jobs.yaml", "base/policy-pods.yaml"]) {
+      expect(texts.get(policy)).toContain(`labels[?'${ENABLED_LABEL}']`);
+      expect(texts.get(policy)).toContain(`annotations[?'${INJECTED_ANNOTATION}']`);
+      expect(texts.get(policy)).toContain(`[?'${MAIN_ANNOTATION}']`);
+      expect(texts.get(policy)).toContain(`[?'${SIDECARS_ANNOTATION}']`);
+      expect(texts.get(policy)).toContain(`[?'${IGNORE_ANNOTATION}']`);
       expect(texts.get(policy)).toContain(`== [${parts.join(", ")}]`);
+    }
     expect(texts.get("base/webhooks.yaml")).toContain(`labels[?'${ENABLED_LABEL}']`);
   });
 });
