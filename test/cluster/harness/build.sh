@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds Kubernetes, etcd, containerd 2, buildkite-agent, cert-manager and Kueue from their published
-# Go modules into a cache by version.
+# Builds Kubernetes, etcd, containerd 2, buildkite-agent, cert-manager, Kueue and Dapr's injector from
+# their published Go modules into a cache by version.
 # usage: build.sh          25 minutes cold on two cores, nothing to do when up to date
 # If a component's folder exists, it's complete: it's built elsewhere and moved into place in one
 # step.
@@ -91,9 +91,17 @@ kueue() {
   "$kubernetes_bin/kubectl" kustomize "$(go list -mod=mod -m -f '{{.Dir}}' "$module")/config/default" >"$out/kueue.yaml"
 }
 
+dapr_injector() {
+  go mod init curfew.test/dapr-injector
+  cp "$here/dapr-injector/main.go" .
+  go get "github.com/dapr/dapr@v$DAPR_VERSION"
+  go build -mod=mod -ldflags "-s -w" -o "$out/dapr-injector"
+}
+
 build "etcd-$ETCD_VERSION" "$etcd_bin" etcd
 build "kubernetes-$KUBERNETES_VERSION" "$kubernetes_bin" kubernetes
 build "containerd-$CONTAINERD_VERSION" "$containerd_bin" containerd
 build "buildkite-agent-$BUILDKITE_AGENT_VERSION" "$agent_bin" buildkite_agent
 build "cert-manager-$CERT_MANAGER_VERSION" "$cert_manager_bin" cert_manager
 build "kueue-$KUEUE_VERSION" "$kueue_bin" kueue
+build "dapr-injector-$DAPR_VERSION" "$dapr_bin" dapr_injector

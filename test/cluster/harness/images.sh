@@ -66,7 +66,7 @@ node_and_npm() {
 
 # The archive's name, with a checksum of everything that the images are made from.
 test_archive() {
-  echo "$cache/images-$(cat "$here/images.sh" "$here"/images/* <(echo "$BUILDKITE_AGENT_VERSION $KUEUE_VERSION") | sha256sum | cut -c1-12).tar"
+  echo "$cache/images-$(cat "$here/images.sh" "$here"/images/* <(echo "$BUILDKITE_AGENT_VERSION $KUEUE_VERSION $DAPR_VERSION") | sha256sum | cut -c1-12).tar"
 }
 
 test_images() {
@@ -81,7 +81,7 @@ test_images() {
   busybox_rootfs & pids+=($!)
   node_and_npm & pids+=($!)
   CGO_ENABLED=0 GOFLAGS=-trimpath go build -ldflags "-s -w" -o "$context/daemon" "$here/images/daemon.go" & pids+=($!)
-  cp "$here"/images/* "$agent_bin/buildkite-agent" "$kueue_bin/kueue" "$context/"
+  cp "$here"/images/* "$agent_bin/buildkite-agent" "$kueue_bin/kueue" "$dapr_bin/dapr-injector" "$context/"
   start_dockerd
   for pid in "${pids[@]}"; do wait "$pid"; done
   while read -r stage names; do

@@ -7,6 +7,7 @@ export CONTAINERD_VERSION=${CONTAINERD_VERSION:-2.2.1}
 export BUILDKITE_AGENT_VERSION=${BUILDKITE_AGENT_VERSION:-3.138.1}
 export CERT_MANAGER_VERSION=${CERT_MANAGER_VERSION:-1.21.2}
 export KUEUE_VERSION=${KUEUE_VERSION:-0.17.0}
+export DAPR_VERSION=${DAPR_VERSION:-1.14.0}
 
 # Outside the tree, so that a fresh clone on the same machine builds nothing.
 cache=${CURFEW_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/curfew}
@@ -16,4 +17,5 @@ containerd_bin=$cache/containerd-$CONTAINERD_VERSION
 agent_bin=$cache/buildkite-agent-$BUILDKITE_AGENT_VERSION
 cert_manager_bin=$cache/cert-manager-$CERT_MANAGER_VERSION
 kueue_bin=$cache/kueue-$KUEUE_VERSION
-export cache kubernetes_bin etcd_bin containerd_bin agent_bin cert_manager_bin kueue_bin
+dapr_bin=$cache/dapr-injector-$DAPR_VERSION
+export cache kubernetes_bin etcd_bin containerd_bin agent_bin cert_manager_bin kueue_bin dapr_bin
