@@ -1,5 +1,5 @@
 /**
- * The {@link Cluster} behind an API server: one Secret and one MutatingWebhookConfiguration, both
+ * The {@link Cluster} behind an API server: one Secret and a few MutatingWebhookConfigurations, all
  * read by name.
  */
 import {
@@ -14,7 +14,7 @@ import {
   type V1MutatingWebhook,
 } from "@kubernetes/client-node";
 import { ask, unlessConflict, unlessMissing } from "./ask.ts";
-import type { Cluster, Observed, Webhook, WriteOutcome } from "./cluster.ts";
+import type { Cluster, Configuration, Observed, Webhook, WriteOutcome } from "./cluster.ts";
 import { askServers, presentedBy, type Endpoint, type Server } from "./presented.ts";
 import { parseSecret, type SecretTexts } from "./secret.ts";
 import { formatBundle, parseBundle, type Bundle } from "./x509.ts";
@@ -23,7 +23,7 @@ import { formatBundle, parseBundle, type Bundle } from "./x509.ts";
 export interface Names {
   readonly namespace: string;
   readonly secret: string;
-  readonly webhookConfiguration: string;
+  readonly webhookConfigurations: readonly string[];
 }
 
 /**
@@ -52,20 +52,16 @@ export class KubernetesCluster implements Cluster {
   }
 
   async observe(): Promise<Observed> {
-    const { namespace, secret: name, webhookConfiguration } = this.#names;
-    const [secret, configuration] = await Promise.all([
+    const { namespace, secret: name, webhookConfigurations } = this.#names;
+    const [secret, ...configurations] = await Promise.all([
       unlessMissing(ask("read the Secret", this.#core.readNamespacedSecret({ namespace, name }))),
-      unlessMissing(
-        ask(
-          "read the MutatingWebhookConfiguration",
-          this.#admission.readMutatingWebhookConfiguration({ name: webhookConfiguration }),
-        ),
-      ),
+      ...webhookConfigurations.map((name) => this.#configuration(name)),
     ]);
+    const existing = configurations.filter((one) => one !== undefined);
     return {
       secret: secret && { ...parseSecret(decode(secret.data ?? {})), version: secret.metadata?.resourceVersion ?? "" },
-      webhooks: (configuration?.webhooks ?? []).flatMap((webhook) => ourWebhook(webhook, namespace)),
-      webhooksVersion: configuration?.metadata?.resourceVersion,
+      webhooks: existing.flatMap(({ webhooks }) => webhooks),
+      configurations: existing.map(({ name, version }) => ({ name, version })),
     };
   }
 
@@ -85,22 +81,39 @@ export class KubernetesCluster implements Cluster {
     return unlessConflict(ask("write the Secret", patch));
   }
 
-  async publish(caBundles: ReadonlyMap<string, Bundle>, version: string): Promise<WriteOutcome> {
-    const webhooks = [...caBundles].map(([name, bundle]) => ({
-      name,
-      clientConfig: { caBundle: base64(formatBundle(bundle)) },
-    }));
+  async publish(caBundles: ReadonlyMap<string, Bundle>, observed: Observed): Promise<WriteOutcome> {
+    for (const configuration of observed.configurations) {
+      const own = observed.webhooks.filter((webhook) => webhook.configuration === configuration.name);
+      const webhooks = own.flatMap(({ name }) => {
+        const bundle = caBundles.get(name);
+        return bundle === undefined ? [] : [{ name, clientConfig: { caBundle: base64(formatBundle(bundle)) } }];
+      });
+      if (webhooks.length === 0) continue;
+      if ((await this.#writeWebhooks(configuration, webhooks)) === "conflict") return "conflict";
+    }
+    return "written";
+  }
+
+  async #writeWebhooks({ name, version }: Configuration, webhooks: readonly object[]): Promise<WriteOutcome> {
     // A strategic merge finds entries by name. It leaves other entries, and other fields of these,
     // alone.
     const patch = this.#admission.patchMutatingWebhookConfiguration(
       {
-        name: this.#names.webhookConfiguration,
+        name,
         body: { metadata: { resourceVersion: version }, webhooks },
         fieldManager: FIELD_MANAGER,
       },
       setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch),
     );
     return unlessConflict(ask("write caBundle into the MutatingWebhookConfiguration", patch));
+  }
+
+  async #configuration(name: string): Promise<(Configuration & { readonly webhooks: Webhook[] }) | undefined> {
+    const read = this.#admission.readMutatingWebhookConfiguration({ name });
+    const configuration = await unlessMissing(ask("read the MutatingWebhookConfiguration", read));
+    if (configuration === undefined) return undefined;
+    const webhooks = (configuration.webhooks ?? []).flatMap((one) => ourWebhook(one, name, this.#names.namespace));
+    return { name, version: configuration.metadata?.resourceVersion ?? "", webhooks };
   }
 
   async presented(webhooks: readonly Webhook[]): Promise<readonly string[] | undefined> {
@@ -132,10 +145,10 @@ export function hostOf(service: string, namespace: string): string {
  * Empty for an entry that calls a URL or a Service in another namespace: its certificate isn't
  * ours.
  */
-function ourWebhook({ name, clientConfig }: V1MutatingWebhook, namespace: string): Webhook[] {
+function ourWebhook({ name, clientConfig }: V1MutatingWebhook, configuration: string, namespace: string): Webhook[] {
   const { service, caBundle = "" } = clientConfig;
   if (service?.namespace !== namespace) return [];
-  return [{ name, host: hostOf(service.name, namespace), caBundle: parseBundle(text(caBundle)) }];
+  return [{ name, configuration, host: hostOf(service.name, namespace), caBundle: parseBundle(text(caBundle)) }];
 }
 
 function endpointsOf({ endpoints, ports }: V1EndpointSlice, host: string): Endpoint[] {

@@ -66,10 +66,11 @@ export class Reconciler {
     );
   }
 
-  async #act(step: Step, { secret, webhooksVersion }: Observed, now: Date): Promise<WriteOutcome> {
+  async #act(step: Step, observed: Observed, now: Date): Promise<WriteOutcome> {
     const { cluster, lifetimes, keys } = this.#options;
-    if (step.kind === "publish") return cluster.publish(step.caBundles, webhooksVersion ?? "");
-    return cluster.writeSecret(carryOut(step, { now, lifetimes, ...(keys && { keys: keys() }) }), secret?.version);
+    if (step.kind === "publish") return cluster.publish(step.caBundles, observed);
+    const change = carryOut(step, { now, lifetimes, ...(keys && { keys: keys() }) });
+    return cluster.writeSecret(change, observed.secret?.version);
   }
 
   async #agreement({ secret, webhooks }: Observed): Promise<Agreement> {

@@ -8,7 +8,7 @@ import { createCertsMetrics, type CertsMetrics } from "./metrics.ts";
 import { STEP_REASONS, WAIT_REASONS } from "./reasons.ts";
 import { Reconciler, type Round } from "./reconcile.ts";
 import type { CertsSettings } from "./settings.ts";
-import { watchBoth } from "./watch.ts";
+import { watchAll } from "./watch.ts";
 
 /** How often everything is read, even if the watches report nothing. */
 const POLL_MS = 30_000;
@@ -65,7 +65,7 @@ async function runRounds(options: KeepOptions, reconciler: Reconciler, metrics: 
 
   const wakeUp = new WakeUp();
   signal.addEventListener("abort", wakeUp.ring, { once: true });
-  const watching = watchBoth(kubeConfig, settings, {
+  const watching = watchAll(kubeConfig, settings, {
     signal,
     onChange: wakeUp.ring,
     onTrouble: (path, error) => {

@@ -15,6 +15,12 @@ function secondsFrom(min: number, max: number): (text: string) => Parsed<number>
   };
 }
 
+/** Parses names of objects, separated by commas. */
+function parseNames(text: string): Parsed<readonly string[]> {
+  const names = text.split(",").map((name) => name.trim());
+  return names.every((name) => name !== "") ? { value: names } : { problem: "has an empty name" };
+}
+
 /** Where to look, for `run` and `status` alike. */
 export const NAMES_SETTINGS = {
   namespace: {
@@ -31,12 +37,12 @@ export const NAMES_SETTINGS = {
     fallback: "curfew-certificates",
     parse: parseText,
   },
-  webhookConfiguration: {
-    flag: "--webhook-configuration <name>",
+  webhookConfigurations: {
+    flag: "--webhook-configuration <names>",
     env: "CURFEW_CERTS_WEBHOOK_CONFIGURATION",
-    help: "MutatingWebhookConfiguration to keep caBundles current in",
-    fallback: "curfew",
-    parse: parseText,
+    help: "MutatingWebhookConfigurations to keep caBundles current in, separated by commas",
+    fallback: "curfew,zz-curfew",
+    parse: parseNames,
   },
 } as const satisfies SettingsTable;
 

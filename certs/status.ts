@@ -33,7 +33,7 @@ export async function showStatus(names: Names, kubeConfig: KubeConfig): Promise<
 export function describeStatus(
   now: Date,
   names: Names,
-  { secret, webhooks, webhooksVersion }: Observed,
+  { secret, webhooks, configurations }: Observed,
   servers: readonly Server[],
 ): Status {
   const { bundle, authority: signer, leaf } = secret ?? EMPTY_SECRET;
@@ -51,9 +51,14 @@ export function describeStatus(
     leaf
       ? line(isValid(leaf, now), `serving certificate ${identify(leaf, now)}, for ${leaf.subjectAltName ?? "no name"}`)
       : line(false, "no serving certificate with its key in the Secret"),
-    webhooksVersion === undefined
-      ? line(false, `MutatingWebhookConfiguration ${names.webhookConfiguration} doesn't exist: nothing is injected`)
-      : line(webhooks.length > 0, `MutatingWebhookConfiguration ${names.webhookConfiguration}`),
+    ...names.webhookConfigurations.map((name) =>
+      configurations.some((one) => one.name === name)
+        ? line(
+            webhooks.some(({ configuration }) => configuration === name),
+            `MutatingWebhookConfiguration ${name}`,
+          )
+        : line(false, `MutatingWebhookConfiguration ${name} doesn't exist: apply the manifests`),
+    ),
     ...webhooks.map(({ name, host, caBundle }) => {
       const isTrusting = authority !== undefined && includes(caBundle, authority);
       const isNamed = leaf !== undefined && covers(leaf, [host]);

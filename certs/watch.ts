@@ -27,13 +27,13 @@ const LIFE_SECONDS = 30;
 const PAUSE_MS = 2_000;
 
 /**
- * Watches the Secret and the webhook configuration, each by name, until the signal. Never rejects.
+ * Watches the Secret and the webhook configurations, each by name, until the signal. Never rejects.
  */
-export async function watchBoth(config: KubeConfig, names: Names, options: WatchOptions): Promise<void> {
+export async function watchAll(config: KubeConfig, names: Names, options: WatchOptions): Promise<void> {
   const admission = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
   await Promise.all([
     watchOne(config, `/api/v1/namespaces/${names.namespace}/secrets`, names.secret, options),
-    watchOne(config, admission, names.webhookConfiguration, options),
+    ...names.webhookConfigurations.map((name) => watchOne(config, admission, name, options)),
   ]);
 }
 

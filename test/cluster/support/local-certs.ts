@@ -96,7 +96,10 @@ export class LocalCerts {
   /** Starts a `curfew certs`, even if one is running already. */
   startCerts(): ChildProcess {
     writeFileSync(this.#file("kubeconfig"), kubeconfigOf(this.namespace));
-    const names = { namespace: this.namespace, "webhook-configuration": this.configuration };
+    const names = {
+      namespace: this.namespace,
+      "webhook-configuration": `${this.configuration},zz-${this.configuration}`,
+    };
     const flags = { host: "127.0.0.1", "ops-port": 0, ...names, ...SECONDS };
     return this.#start("certs", flags, { KUBECONFIG: this.#file("kubeconfig") });
   }

@@ -18,7 +18,11 @@ import { startCertificateApiServer, type CertificateApiServer } from "../../supp
 import { createTestAuthority } from "../../../sim/api-server/authority.ts";
 import { addressOf, listenWith, NOBODY } from "../../support/certs/serving-pod.ts";
 
-const NAMES = { namespace: "curfew-system", secret: "curfew-certificates", webhookConfiguration: "curfew" };
+const NAMES = {
+  namespace: "curfew-system",
+  secret: "curfew-certificates",
+  webhookConfigurations: ["curfew", "zz-curfew"],
+};
 
 /** Keys as long as real ones, since a TLS server refuses shorter ones. Made once, to save time. */
 const keys = [generateKeys(), generateKeys()];
@@ -63,7 +67,10 @@ function start(options: Partial<KeepOptions> = {}): void {
   };
 }
 
-const bundles = (): string[] => (api.webhooks?.webhooks ?? []).map(({ clientConfig }) => decode(clientConfig.caBundle));
+const bundles = (): string[] =>
+  [api.webhooks, api.lateWebhooks].flatMap((one) =>
+    (one?.webhooks ?? []).map(({ clientConfig }) => decode(clientConfig.caBundle)),
+  );
 const decode = (base64 = ""): string => Buffer.from(base64, "base64").toString();
 
 async function installed(): Promise<void> {
@@ -86,17 +93,18 @@ describe("curfew certs", () => {
     expect(writes.map((request) => request.replace(/\/api.*\//, ""))).toEqual([
       "POST secrets",
       "PATCH curfew",
+      "PATCH zz-curfew",
       "PATCH curfew-certificates",
     ]);
   });
 
-  test("waits if the webhook configuration doesn't exist yet", async () => {
-    const { webhooks } = api;
-    api.webhooks = undefined;
+  test("waits if no webhook configuration exists yet", async () => {
+    const { webhooks, lateWebhooks } = api;
+    api.webhooks = api.lateWebhooks = undefined;
     start({ pollMs: 50 });
     await expect.poll(() => logged).toContain('"reason":"no-webhook"');
     expect(api.secret).toBeUndefined();
-    api.webhooks = webhooks;
+    Object.assign(api, { webhooks, lateWebhooks });
     await installed();
   });
 
@@ -107,7 +115,7 @@ describe("curfew certs", () => {
     api.changeWebhooks((webhooks) => {
       for (const { clientConfig } of webhooks) delete clientConfig.caBundle;
     });
-    await expect.poll(() => bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
+    await expect.poll(() => bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1, 1]);
   });
 
   test("puts it back later if the watch has stalled", async () => {
@@ -117,7 +125,7 @@ describe("curfew certs", () => {
     api.changeWebhooks((webhooks) => {
       for (const { clientConfig } of webhooks) delete clientConfig.caBundle;
     });
-    await expect.poll(() => bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1]);
+    await expect.poll(() => bundles().map((bundle) => parseBundle(bundle).length)).toEqual([1, 1, 1, 1]);
   });
 
   test("doesn't flood an API server that ends each watch at once", async () => {
@@ -136,7 +144,7 @@ describe("curfew certs", () => {
     api.webhooks?.webhooks?.push(...others);
     start();
     await installed();
-    expect(bundles().slice(3)).toEqual(["", ""]);
+    expect(bundles().slice(3, 5)).toEqual(["", ""]);
   });
 
   test("plans again if somebody else wrote first", async () => {

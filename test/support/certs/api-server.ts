@@ -1,6 +1,6 @@
 /**
- * A fake API server with just what `curfew certs` needs: one Secret, one
- * MutatingWebhookConfiguration, EndpointSlices and watches.
+ * A fake API server with just what `curfew certs` needs: one Secret, two
+ * MutatingWebhookConfigurations, EndpointSlices and watches.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -17,6 +17,8 @@ export interface CertificateApiServer {
   /** The Secret; undefined if it doesn't exist. */
   secret: Stored | undefined;
   webhooks: Stored | undefined;
+  /** The configuration of webhooks that come last. */
+  lateWebhooks: Stored | undefined;
   /** The EndpointSlices of the Service. */
   slices: object[];
   /** Called before every request except watches. If it returns an error, that is the answer. */
@@ -36,6 +38,7 @@ const SECRETS = "/api/v1/namespaces/curfew-system/secrets";
 const SECRET = `${SECRETS}/curfew-certificates`;
 const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 const CONFIGURATION = `${WEBHOOKS}/curfew`;
+const LATE_CONFIGURATION = `${WEBHOOKS}/zz-curfew`;
 const SLICES = "/apis/discovery.k8s.io/v1/namespaces/curfew-system/endpointslices";
 
 export async function startCertificateApiServer(): Promise<CertificateApiServer> {
@@ -66,14 +69,20 @@ export async function startCertificateApiServer(): Promise<CertificateApiServer>
     kubeConfig,
     secret: undefined,
     webhooks: { metadata: { name: "curfew", resourceVersion: "1" }, webhooks: structuredClone(entries) },
+    lateWebhooks: {
+      metadata: { name: "zz-curfew", resourceVersion: "1" },
+      webhooks: [{ name: "late.curfew.sh", clientConfig: { service } }],
+    },
     slices: [],
     fault: () => undefined,
     stalled: false,
     endsWatches: false,
     requests: [],
     changeWebhooks(change) {
-      change(api.webhooks?.webhooks ?? []);
-      changed(WEBHOOKS, api.webhooks);
+      for (const configuration of [api.webhooks, api.lateWebhooks]) {
+        change(configuration?.webhooks ?? []);
+        changed(WEBHOOKS, configuration);
+      }
     },
     async close() {
       server.closeAllConnections();
@@ -96,11 +105,18 @@ export async function startCertificateApiServer(): Promise<CertificateApiServer>
     const fault = api.fault(method, path);
     if (fault) answer(response, fault.code, { kind: "Status", message: fault.message, code: fault.code });
     else if (path === SLICES) answer(response, 200, { items: api.slices });
-    else if (method === "GET") read(path === SECRET ? api.secret : api.webhooks, response);
+    else if (method === "GET") read(objectAt(path), response);
     else if (method === "POST") create(body as Stored, response);
-    else if (path === SECRET) merge(SECRETS, api.secret, body as Stored, response);
-    else if (path === CONFIGURATION) merge(WEBHOOKS, api.webhooks, body as Stored, response);
-    else answer(response, 404, { message: "not found" });
+    else merge(path === SECRET ? SECRETS : WEBHOOKS, objectAt(path), body as Stored, response);
+  }
+
+  function objectAt(path: string): Stored | undefined {
+    const objects: Readonly<Record<string, Stored | undefined>> = {
+      [SECRET]: api.secret,
+      [CONFIGURATION]: api.webhooks,
+      [LATE_CONFIGURATION]: api.lateWebhooks,
+    };
+    return objects[path];
   }
 
   function read(object: Stored | undefined, response: ServerResponse): void {

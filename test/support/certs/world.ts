@@ -62,7 +62,12 @@ export class World implements Cluster {
   /** How many milliseconds the wall clock of `curfew certs` is ahead. */
   clockOffset = 0;
   secret: SecretTexts | undefined;
-  webhooks: Webhook[] = ["jobs", "updates", "cronjobs"].map((name) => ({ name, host: HOST, caBundle: [] }));
+  webhooks: Webhook[] = ["jobs", "updates", "cronjobs"].map((name) => ({
+    name,
+    configuration: "curfew",
+    host: HOST,
+    caBundle: [],
+  }));
   /** If set, the next write throws, either before or after it has changed anything. */
   crash: "before" | "after" | undefined;
   #secretVersion = 1;
@@ -82,7 +87,8 @@ export class World implements Cluster {
 
   observe(): Promise<Observed> {
     const secret = this.secret && { ...parseSecret(this.secret), version: String(this.#secretVersion) };
-    return Promise.resolve({ secret, webhooks: this.webhooks, webhooksVersion: String(this.#webhooksVersion) });
+    const configurations = [{ name: "curfew", version: String(this.#webhooksVersion) }];
+    return Promise.resolve({ secret, webhooks: this.webhooks, configurations });
   }
 
   async writeSecret(change: Partial<SecretTexts>, version: string | undefined): Promise<WriteOutcome> {
@@ -93,8 +99,8 @@ export class World implements Cluster {
     return "written";
   }
 
-  async publish(caBundles: ReadonlyMap<string, Bundle>, version: string): Promise<WriteOutcome> {
-    if (version !== String(this.#webhooksVersion)) return "conflict";
+  async publish(caBundles: ReadonlyMap<string, Bundle>, observed: Observed): Promise<WriteOutcome> {
+    if (observed.configurations[0]?.version !== String(this.#webhooksVersion)) return "conflict";
     await this.#write(() => {
       this.setWebhooks(this.webhooks.map((hook) => ({ ...hook, caBundle: caBundles.get(hook.name) ?? hook.caBundle })));
     });

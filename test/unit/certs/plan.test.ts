@@ -29,7 +29,12 @@ const rotating: SecretTexts = { ...installed, bundle: other.cert + installed.bun
 const rotated = reissued(rotating, [HOST], { now: START, lifetimes: LIFETIMES, keys: nextKeys() });
 
 const hooks = (caBundle: string, host = HOST): Webhook[] =>
-  ["jobs", "updates", "cronjobs"].map((name) => ({ name, host, caBundle: parseBundle(caBundle) }));
+  ["jobs", "updates", "cronjobs"].map((name) => ({
+    name,
+    configuration: "curfew",
+    host,
+    caBundle: parseBundle(caBundle),
+  }));
 
 /** What a situation consists of, with the Secret's texts as they are stored. */
 type Stored = Omit<Situation, "secret"> & { readonly secret: SecretTexts | undefined };
@@ -221,7 +226,7 @@ test("only webhooks with an outdated caBundle are written", () => {
 test("a certificate names every Service that a webhook calls", () => {
   const webhooks = [
     ...hooks(installed.bundle),
-    { name: "fourth", host: "blue.curfew-system.svc", caBundle: parseBundle(installed.bundle) },
+    ...hooks(installed.bundle, "blue.curfew-system.svc").map((hook) => ({ ...hook, name: "fourth" })),
   ];
   expect(plan({ webhooks })).toMatchObject({ names: ["blue.curfew-system.svc", HOST] });
 });

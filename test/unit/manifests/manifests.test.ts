@@ -142,8 +142,8 @@ interface Policy {
 }
 
 describe("the webhooks and policies", () => {
-  const [configuration] = ofKind("MutatingWebhookConfiguration");
-  const webhooks = configuration?.["webhooks"] as Webhook[];
+  const configurations = ofKind("MutatingWebhookConfiguration");
+  const webhooks = configurations.flatMap((configuration) => configuration["webhooks"] as Webhook[]);
   const policies = ofKind("ValidatingAdmissionPolicy").map(({ spec }) => spec as Policy);
   const namesOf = (chosen: readonly Webhook[]): string[] => chosen.map(({ name }) => name.replace(".curfew.sh", ""));
 
@@ -219,6 +219,13 @@ describe("the webhooks and policies", () => {
     );
     expect(created).toHaveLength(5);
     expect(new Set(created.map(({ reinvocationPolicy }) => reinvocationPolicy))).toEqual(new Set(["IfNeeded"]));
+  });
+
+  test("come after every webhook that adds containers to Pods, where Curfew looks for these", () => {
+    const [, late] = configurations;
+    expect(namesOf(late?.["webhooks"] as Webhook[])).toEqual(["containers-added-to-pods-of-jobs"]);
+    const others = ["datadog-webhook", "kyverno-resource-mutating-webhook-cfg", "vpa-webhook-config"];
+    expect([...others, late?.metadata?.name].toSorted().at(-1)).toBe("zz-curfew");
   });
 
   test("never block an update, since that could keep a Job or a Pod from losing its finalizers", () => {
