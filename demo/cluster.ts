@@ -4,7 +4,7 @@
 import { createAdmissionMetrics } from "../src/admission/metrics.ts";
 import { createPlanner } from "../src/planner/planner.ts";
 import { startAdmissionServer } from "../src/admission/server.ts";
-import { ENABLED_LABEL } from "../src/injection/names.ts";
+import { ENABLED_KEY } from "../src/injection/names.ts";
 import { createLogger } from "../src/process/log.ts";
 import { createRegistry } from "../src/process/metrics.ts";
 import { startApiServer, type JobObject } from "../sim/api-server/api-server.ts";
@@ -38,7 +38,7 @@ export async function startCluster(): Promise<Cluster> {
     name: "jobs.curfew.sh",
     url: `https://127.0.0.1:${admission.port}/mutate`,
     caBundle: authority.ca,
-    matchLabels: { [ENABLED_LABEL]: "true" },
+    matchLabels: { [ENABLED_KEY]: "true" },
   };
   const api = await startApiServer({ webhooks: [webhook] });
   return {

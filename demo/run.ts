@@ -1,7 +1,7 @@
 /** One Job from its creation to its end, or until it's cut off because it never ends. */
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
-import { ENABLED_LABEL } from "../src/injection/names.ts";
+import { ENABLED_KEY } from "../src/injection/names.ts";
 import type { JobObject } from "../sim/api-server/api-server.ts";
 import type { Container } from "../sim/pods/container.ts";
 import { startPod } from "../sim/pods/pod.ts";
@@ -133,7 +133,7 @@ async function manifest(variant: Variant, name: string): Promise<JobObject> {
   const file = new URL(`../examples/${variant === "hack" ? "hack-2020" : "buildkite-agent"}.yaml`, import.meta.url);
   const job = parse(await readFile(file, "utf8")) as JobObject;
   const labels = Object.entries(job.metadata.labels ?? {}).filter(
-    ([key]) => variant === "curfew" || variant === "build" || key !== ENABLED_LABEL,
+    ([key]) => variant === "curfew" || variant === "build" || key !== ENABLED_KEY,
   );
   return { ...job, metadata: { ...job.metadata, name, labels: Object.fromEntries(labels) } };
 }

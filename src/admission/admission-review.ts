@@ -13,7 +13,7 @@ export interface ReviewRequest {
    * `other` is anything that Curfew has no rule for: other kinds, Jobs of other API groups,
    * subresources.
    */
-  readonly kind: "Job" | "CronJob" | "other";
+  readonly kind: "Job" | "CronJob" | "Pod" | "other";
   /** Empty if the API server has yet to generate it. */
   readonly name: string;
   /** The request's own, as the object's metadata can lack it. */
@@ -76,9 +76,10 @@ export function parseReview(body: unknown): ParsedReview {
  */
 function kindOf(request: Readonly<Record<string, unknown>>): ReviewRequest["kind"] {
   const { kind, subResource } = request;
-  if (!isRecord(kind) || kind["group"] !== "batch" || kind["version"] !== "v1") return "other";
+  if (!isRecord(kind) || kind["version"] !== "v1") return "other";
   if (subResource !== undefined && subResource !== "") return "other";
-  return kind["kind"] === "Job" || kind["kind"] === "CronJob" ? kind["kind"] : "other";
+  if (kind["group"] === "batch" && (kind["kind"] === "Job" || kind["kind"] === "CronJob")) return kind["kind"];
+  return kind["group"] === "" && kind["kind"] === "Pod" ? "Pod" : "other";
 }
 
 /** Whether a value is a JSON object. */

@@ -1,4 +1,4 @@
-/** POST /mutate: from a request's bytes to its answer, whatever the request is. */
+/** POST /mutate and /mutate/namespace: from a request's bytes to its answer, whatever the request is. */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Logger } from "../process/log.ts";
 import { createBodyReader, isJson } from "../http/read-body.ts";
@@ -20,8 +20,11 @@ export interface HandlerOptions {
   readonly isDraining: () => boolean;
 }
 
-/** The API server adds its timeout as a query. */
-const PATH = /^\/mutate(?:\?|$)/;
+/**
+ * The webhook's entries that select by namespace have a path of their own, as a review doesn't say
+ * which entry it's for. The API server adds its timeout as a query.
+ */
+const PATH = /^\/mutate(\/namespace)?(?:\?|$)/;
 const MIB = 1024 * 1024;
 /**
  * 7 MiB: an object has at most 3 MiB in a request to the API server, an update's review holds two,
@@ -48,7 +51,7 @@ export function createHandler(options: HandlerOptions): RequestListener {
       return;
     }
     readBody(request, (result) => {
-      if (result.kind === "body") answer(options, response, result.body);
+      if (result.kind === "body") answer(options, response, optInOf(request), result.body);
       else if (result.kind === "aborted") options.metrics.failed("aborted");
       else fail(options, response, UNREAD[result.kind]);
     });
@@ -57,7 +60,8 @@ export function createHandler(options: HandlerOptions): RequestListener {
 
 /** What's wrong with a request that isn't a review. Undefined: its body can be read. */
 function failureOf({ url, method, headers }: IncomingMessage): Failure | undefined {
-  if (!PATH.test(url ?? "")) return { code: 404, reason: "path", message: "Reviews are served at /mutate only." };
+  if (!PATH.test(url ?? ""))
+    return { code: 404, reason: "path", message: "Reviews are served at /mutate and /mutate/namespace." };
   if (method !== "POST") return { code: 405, reason: "method", message: "Reviews must be sent with POST." };
   if (!isJson(headers["content-type"]))
     return { code: 415, reason: "content-type", message: "A review's content type must be application/json." };
@@ -69,7 +73,13 @@ const UNREAD: Readonly<Record<"too-large" | "busy", Failure>> = {
   busy: { code: 503, reason: "busy", message: "Too many large reviews are arriving at once. Try again." },
 };
 
-function answer(options: HandlerOptions, response: ServerResponse, body: Buffer): void {
+type RequestOptIn = "own" | "namespace";
+
+function optInOf({ url }: IncomingMessage): RequestOptIn {
+  return PATH.exec(url ?? "")?.[1] === undefined ? "own" : "namespace";
+}
+
+function answer(options: HandlerOptions, response: ServerResponse, optIn: RequestOptIn, body: Buffer): void {
   const { planner, metrics, log } = options;
   const start = performance.now();
   const parsed = parseBody(body);
@@ -78,7 +88,7 @@ function answer(options: HandlerOptions, response: ServerResponse, body: Buffer)
     return;
   }
   const { request } = parsed;
-  const decided = decide(request, planner);
+  const decided = decide(request, optIn, planner);
   if (decided.kind === "bug") {
     const { namespace, name } = request;
     log.error({ err: decided.error, namespace, name }, "bug: please report this error");
@@ -133,13 +143,13 @@ type Decided =
 
 /**
  * Decides about a review. If the planner throws, that's a bug in Curfew. The answer is then HTTP
- * 500, which leaves the verdict to the webhook's failurePolicy: opted-in Jobs aren't let through
- * unprotected (Fail), but updates and CronJobs are (Ignore). With Fail, the message reaches the
+ * 500, which leaves the verdict to the webhook's failurePolicy: what opted in itself isn't let
+ * through unprotected (Fail), but everything else is (Ignore). With Fail, the message reaches the
  * user.
  */
-function decide(request: ReviewRequest, planner: Planner): Decided {
+function decide(request: ReviewRequest, optIn: RequestOptIn, planner: Planner): Decided {
   try {
-    const decision = review(request, planner);
+    const decision = review(request, optIn, planner);
     return { kind: "decision", decision, body: respond(request.uid, decision) };
   } catch (error) {
     return { kind: "bug", error };
@@ -150,6 +160,6 @@ function bugMessage(error: unknown): string {
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return (
     `Curfew couldn't review this object because of a bug in Curfew (${what.slice(0, 200)}). Please report it with the object's ` +
-    "manifest. Without the label curfew.sh/enabled, Curfew isn't asked about the Job."
+    "manifest. Unless curfew.sh/enabled opts it in, Curfew isn't asked about it."
   );
 }

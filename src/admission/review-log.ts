@@ -32,8 +32,11 @@ export function logReview(log: Logger, request: ReviewRequest, decision: Decisio
   );
 }
 
+/** These are of most requests, and say that there was nothing to do. */
+const UNREMARKABLE: ReadonlySet<string> = new Set(["not-enabled", "no-late-containers"]);
+
 function isOfInterest({ outcome, reason, warnings }: Decision): boolean {
-  return warnings.length > 0 || (outcome !== "passed" && reason !== "not-enabled");
+  return warnings.length > 0 || (outcome !== "passed" && !UNREMARKABLE.has(reason));
 }
 
 /** A Job with generateName has no name yet when it's reviewed. */

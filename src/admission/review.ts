@@ -4,11 +4,11 @@
  */
 import type { LimitId } from "../injection/limits.ts";
 import type { Strategy } from "../injection/names.ts";
-import type { PatchOperation, Plan } from "../injection/plan.ts";
+import type { LatePlan, PatchOperation, Plan } from "../injection/plan.ts";
 import type { LeaveReason, RefuseReason } from "../injection/reasons.ts";
 import type { RoleSource } from "../injection/role.ts";
 import type { ReviewRequest } from "./admission-review.ts";
-import type { Planner } from "../planner/planner.ts";
+import type { OptIn, Planner } from "../planner/planner.ts";
 
 interface Decided {
   readonly warnings: readonly string[];
@@ -21,8 +21,9 @@ interface Decided {
 
 /**
  * What happens to a request. Outcomes and reasons are label values of the metrics:
- * - patched: the Job's sidecars will end; the reason is the strategy;
- * - left-alone: there's nothing to do for this Job, or only its marker is written;
+ * - patched: the sidecars will end; the reason is the strategy, or that they were added to a Pod;
+ * - left-alone: there's nothing to do, or only the marker is written; or what another webhook added
+ *   to a Pod can't be stopped; or it would be refused, but only its namespace opts it in;
  * - refused: the only outcome that isn't let through;
  * - checked: a CronJob whose Jobs will be patched; the reason is the strategy. The CronJob itself
  *   is never patched;
@@ -31,7 +32,8 @@ interface Decided {
  */
 export type Decision =
   | (Decided & { readonly outcome: "patched" | "checked"; readonly reason: Strategy })
-  | (Decided & { readonly outcome: "left-alone"; readonly reason: LeaveReason })
+  | (Decided & { readonly outcome: "patched"; readonly reason: "late-containers" })
+  | (Decided & { readonly outcome: "left-alone"; readonly reason: LeaveReason | RefuseReason | "late-containers" })
   | (Decided & { readonly outcome: "refused"; readonly reason: RefuseReason; readonly message: string })
   | (Decided & { readonly outcome: "restored"; readonly reason: "re-applied" })
   | (Decided & {
@@ -39,17 +41,26 @@ export type Decision =
       readonly reason: "nothing-to-restore" | "other-kind" | "other-operation";
     });
 
-/** Decides about a request. @throws only if the planner has a bug. */
-export function review({ kind, operation, object, oldObject }: ReviewRequest, planner: Planner): Decision {
+/**
+ * Decides about a request. `optIn` says how the webhook's entry selected it.
+ * @throws only if the planner has a bug
+ */
+export function review(
+  { kind, operation, object, oldObject }: ReviewRequest,
+  optIn: Exclude<OptIn, "assumed">,
+  planner: Planner,
+): Decision {
   if (kind === "other") return pass("other-kind");
   if (operation !== "CREATE" && operation !== "UPDATE") return pass("other-operation");
-  if (kind === "CronJob") return decideCronJob(planner.planCronJob(object));
-  return operation === "CREATE"
-    ? decideJob(planner.planJob(object))
-    : decideUpdate(planner.planUpdate(oldObject, object));
+  if (kind === "CronJob") return decideCronJob(decide(planner.planCronJob(object, optIn)));
+  if (operation === "CREATE")
+    return decide(kind === "Job" ? planner.planJob(object, optIn) : planner.planPod(object, optIn));
+  return decideUpdate(
+    kind === "Job" ? planner.planUpdate(oldObject, object) : planner.planPodUpdate(oldObject, object),
+  );
 }
 
-function decideJob(plan: Plan): Decision {
+function decide(plan: Plan | LatePlan): Decision {
   const { warnings } = plan;
   const sidecars = sidecarSources(plan);
   switch (plan.kind) {
@@ -59,6 +70,11 @@ function decideJob(plan: Plan): Decision {
     }
     case "leave":
       return { outcome: "left-alone", reason: plan.reason, patch: plan.patch, limits: [], sidecars, warnings };
+    case "late": {
+      const outcome = plan.moved.length > 0 ? "patched" : "left-alone";
+      const { patch } = plan;
+      return { outcome, reason: "late-containers", patch, limits: idsOf(plan.limits), sidecars, warnings };
+    }
     case "refuse": {
       const { reason, message } = plan;
       return { outcome: "refused", reason, message, patch: [], limits: idsOf(plan.limits), sidecars, warnings };
@@ -70,9 +86,9 @@ function decideJob(plan: Plan): Decision {
  * Says now what the CronJob's Jobs would meet later, when nobody is looking. Each Job is patched
  * when it's created.
  */
-function decideCronJob(plan: Plan): Decision {
-  const decision = decideJob(plan);
-  if (decision.outcome === "patched") return { ...decision, outcome: "checked", patch: [] };
+function decideCronJob(decision: Decision): Decision {
+  if (decision.outcome === "patched" && decision.reason !== "late-containers")
+    return { ...decision, outcome: "checked", reason: decision.reason, patch: [] };
   return { ...decision, patch: [] };
 }
 
@@ -86,7 +102,7 @@ function pass(reason: "other-kind" | "other-operation"): Decision {
   return { outcome: "passed", reason, patch: [], limits: [], sidecars: [], warnings: [] };
 }
 
-function sidecarSources({ containers }: Plan): readonly RoleSource[] {
+function sidecarSources({ containers }: Plan | LatePlan): readonly RoleSource[] {
   const sources: RoleSource[] = [];
   for (const { role, roleSource } of containers) if (role === "sidecar") sources.push(roleSource);
   return sources;

@@ -6,9 +6,13 @@ import { parseCommand, parseNames, parseSeconds, parseShell } from "./annotation
 import { nearest } from "./nearest.ts";
 import {
   COMMAND_PREFIX,
+  ENABLED_KEY,
   GRACE_PERIOD_PREFIX,
   IGNORE_ANNOTATION,
-  INJECTED_ANNOTATION,
+  INJECTED_KEY,
+  LATE_CONTAINERS_ANNOTATION,
+  LATE_LEFT_ANNOTATION,
+  LATE_MOVED_ANNOTATION,
   MAIN_ANNOTATION,
   SHELL_PREFIX,
   SIDECARS_ANNOTATION,
@@ -30,6 +34,8 @@ export interface JobSettings {
   readonly ignored: readonly string[];
   readonly strategy: Strategy | "auto" | undefined;
   readonly startTimeoutSeconds: number;
+  /** What to do with containers that other webhooks add to the Pods. Undefined: stop them. */
+  readonly lateContainers: "ignore" | undefined;
   /** By container name, like the two below. */
   readonly commands: ReadonlyMap<string, readonly string[]>;
   readonly gracePeriods: ReadonlyMap<string, number>;
@@ -104,6 +110,12 @@ const JOB_ANNOTATIONS: Readonly<Record<string, JobRow>> = {
     expected: "a whole number of seconds, or 0 for no limit",
     parse: parseSeconds,
   },
+  [LATE_CONTAINERS_ANNOTATION]: {
+    setting: "lateContainers",
+    expected: "ignore",
+    choices: ["ignore"],
+    parse: (value) => (value === "ignore" ? value : undefined),
+  },
 };
 
 /** Annotations for one container, by the part of the key before its name. */
@@ -130,6 +142,7 @@ function parseAll(annotations: Readonly<Record<string, string>>): ParsedAnnotati
     ignored: [],
     strategy: undefined,
     startTimeoutSeconds: DEFAULT_START_TIMEOUT_SECONDS,
+    lateContainers: undefined,
   };
   const containers: ContainerDraft = { commands: new Map(), gracePeriods: new Map(), shells: new Map() };
   const problems: string[] = [];
@@ -137,7 +150,7 @@ function parseAll(annotations: Readonly<Record<string, string>>): ParsedAnnotati
   let hasAny = false;
   for (const key in annotations) {
     const value = annotations[key];
-    if (value === undefined || key === INJECTED_ANNOTATION || !isCurfewAnnotation(key)) continue;
+    if (value === undefined || !isSetting(key)) continue;
     hasAny = true;
     const slash = key.indexOf("/") + 1;
     const ofJob = JOB_ANNOTATIONS[key];
@@ -192,6 +205,19 @@ function nearestKey(key: string): string | undefined {
   const slash = key.indexOf("/") + 1;
   const prefix = nearest(key.slice(0, slash), Object.keys(CONTAINER_ANNOTATIONS));
   return prefix === undefined ? nearest(key, Object.keys(JOB_ANNOTATIONS)) : prefix + key.slice(slash);
+}
+
+/** What opts in, and what Curfew notes itself. */
+const NO_SETTINGS: ReadonlySet<string> = new Set([
+  ENABLED_KEY,
+  INJECTED_KEY,
+  LATE_MOVED_ANNOTATION,
+  LATE_LEFT_ANNOTATION,
+]);
+
+/** Whether an annotation says how to plan, or is meant to. */
+export function isSetting(key: string): boolean {
+  return isCurfewAnnotation(key) && !NO_SETTINGS.has(key);
 }
 
 /**

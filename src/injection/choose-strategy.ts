@@ -8,7 +8,7 @@ import { nativeLimits, nativePatch } from "./native.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
 import { recordPatch, type RecordedRoles } from "./record.ts";
 import { generalWaysOut, limitsRefusal } from "./refusals.ts";
-import { containerNames, containerPlans, type Survey } from "./survey.ts";
+import { containerPlans, rolesOf, type Survey } from "./survey.ts";
 import { trapLimits, trapPatch } from "./trap.ts";
 import { sharedVolume, type SharedVolume } from "./shared-volume.ts";
 
@@ -39,7 +39,9 @@ export function chooseStrategy(
     return { ...refuse("limits-met", message, warnings, containerPlans(survey)), limits, waysOut };
   }
   const patch = strategy === "trap" ? trapPatch(survey, shared, options) : nativePatch(survey);
-  const record = recordPatch(survey.base, survey.job, strategy, rolesToRecord(survey, earlier));
+  const { places, job, settings } = survey;
+  const roles = rolesToRecord(survey, earlier);
+  const record = recordPatch(places, job, { done: strategy, roles, lateContainers: settings.lateContainers });
   const allWarnings = own.length === 0 ? warnings : [...warnings, ...sentencesOf(own)];
   if (patch.length === 0) return leave("already-injected", allWarnings, record, containerPlans(survey));
   return {
@@ -53,9 +55,10 @@ export function chooseStrategy(
   };
 }
 
-function rolesToRecord({ mains, sidecars }: Survey, { strategy, native }: EarlierPass): RecordedRoles {
+function rolesToRecord(survey: Survey, { strategy, native }: EarlierPass): RecordedRoles {
+  const roles = rolesOf(survey);
   const moved = strategy === "native" && native ? native.sidecars : [];
-  return { mains: containerNames(mains), sidecars: [...new Set([...moved, ...containerNames(sidecars)])] };
+  return { ...roles, sidecars: [...new Set([...moved, ...roles.sidecars])] };
 }
 
 /**

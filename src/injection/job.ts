@@ -75,14 +75,37 @@ export interface PodFailurePolicyRule {
   readonly onExitCodes?: Maybe<{ readonly containerName?: Maybe<string> }>;
 }
 
+/** A Pod, or the template of one. */
+export interface PodTemplate {
+  readonly metadata?: Maybe<Metadata>;
+  readonly spec: PodSpec;
+}
+
 export interface Job {
   readonly metadata?: Maybe<Metadata>;
   readonly spec: {
-    readonly template: { readonly metadata?: Maybe<Metadata>; readonly spec: PodSpec };
+    readonly template: PodTemplate;
     /** Only updates read it. */
     readonly suspend?: Maybe<boolean>;
     readonly podFailurePolicy?: Maybe<{ readonly rules?: Maybe<readonly PodFailurePolicyRule[]> }>;
   };
+}
+
+/** Where a Job and its Pod template are in the object that a patch is for, as JSON Pointers. */
+export interface Places {
+  /** Undefined: the object is a Pod, and there's no Job. */
+  readonly job: string | undefined;
+  readonly template: string;
+}
+
+export const IN_JOB: Places = { job: "", template: "/spec/template" };
+export const IN_CRON_JOB: Places = { job: "/spec/jobTemplate", template: "/spec/jobTemplate/spec/template" };
+/** A Pod is planned as a Job whose template it is, and that has the Pod's own metadata. */
+export const IN_POD: Places = { job: undefined, template: "" };
+
+/** A Pod as a Job, for {@link IN_POD}. */
+export function asJob(pod: PodTemplate): Job {
+  return { metadata: pod.metadata, spec: { template: pod } };
 }
 
 /**
@@ -96,6 +119,16 @@ export function namesOf({ name, generateName, ownerReferences }: Metadata): read
   if (!Array.isArray(ownerReferences)) return names;
   for (const owner of ownerReferences as readonly ({ readonly kind?: unknown; readonly name?: unknown } | null)[]) {
     if (owner?.kind === "CronJob" && typeof owner.name === "string") names.push(owner.name);
+  }
+  return names;
+}
+
+/** A Pod's names: its own, the prefix of a generated one, and the names of its owners of any kind. */
+export function podNamesOf({ name, generateName, ownerReferences }: Metadata): readonly string[] {
+  const names = namesOf({ name, generateName }).slice();
+  if (!Array.isArray(ownerReferences)) return names;
+  for (const owner of ownerReferences as readonly ({ readonly name?: unknown } | null)[]) {
+    if (typeof owner?.name === "string") names.push(owner.name);
   }
   return names;
 }

@@ -23,7 +23,7 @@ export function nativeLimits(survey: Survey, { nativeSidecars = true }: PlanOpti
     const { container, roleSource, known } = sidecar;
     if (hasOwnRestarts(container)) limits.push(metLimit("own-restart-policy", container));
     if (awaited.has(container.name)) limits.push(metLimit("birth-deps", container));
-    if (holdsMainBack(survey, sidecar)) limits.push(metLimit("holds-main-back", container));
+    if (holdsMainBack(survey.mains, sidecar)) limits.push(metLimit("holds-main-back", container));
     if (counted === "all" || counted.has(container.name)) limits.push(metLimit("failure-counts", container));
     // A container that curfew.sh/sidecars names runs until it's stopped: that's what the annotation
     // means.
@@ -42,12 +42,23 @@ export function nativeLimits(survey: Survey, { nativeSidecars = true }: PlanOpti
  * second time (`addedTwice`), and is removed.
  */
 export function nativePatch(survey: Survey): readonly PatchOperation[] {
-  const { base, job, spec, sidecars } = survey;
-  const podSpec = `${base}/spec/template/spec`;
+  const { places, job, spec, sidecars } = survey;
+  const moves = moveToInitContainers(`${places.template}/spec`, spec, sidecars);
+  const rules = job.spec.podFailurePolicy?.rules ?? [];
+  if (places.job === undefined || rules.length === 0) return moves;
+  return [...moves, ...nameContainers(`${places.job}/spec/podFailurePolicy/rules`, rules, remainingNames(survey))];
+}
+
+/** Moves containers behind the init containers, in their order. `index` is the place in `containers`. */
+export function moveToInitContainers(
+  podSpec: string,
+  spec: PodSpec,
+  moving: readonly { readonly container: Container; readonly index: number }[],
+): readonly PatchOperation[] {
   const there = new Set(spec.initContainers?.map(({ name }) => name));
   let end = spec.initContainers?.length ?? 0;
   const patch: PatchOperation[] = spec.initContainers ? [] : [add(`${podSpec}/initContainers`, [])];
-  for (const [gone, { container, index }] of sidecars.entries()) {
+  for (const [gone, { container, index }] of moving.entries()) {
     // Each one that left has moved the ones after it up.
     const from = `${podSpec}/containers/${index - gone}`;
     if (there.has(container.name)) {
@@ -58,14 +69,7 @@ export function nativePatch(survey: Survey): readonly PatchOperation[] {
     patch.push({ op: "move", from, path }, add(`${path}/restartPolicy`, "Always"));
     end += 1;
   }
-  return [
-    ...patch,
-    ...nameContainers(
-      `${base}/spec/podFailurePolicy/rules`,
-      job.spec.podFailurePolicy?.rules ?? [],
-      remainingNames(survey),
-    ),
-  ];
+  return patch;
 }
 
 /**
@@ -128,9 +132,13 @@ function countedNames(rules: readonly PodFailurePolicyRule[]): ReadonlySet<strin
  * Whether main would wait for the sidecar only under native. Kubelet starts containers in their
  * order, each after the postStart hook of the one before has ended. So a main container after the
  * sidecar already waits for its hook. Nothing waits for a startupProbe unless it's a native
- * sidecar's (KEP-753).
+ * sidecar's (KEP-753). Neither matters if the image is known to start without main's help.
  */
-function holdsMainBack({ mains }: Survey, { container, index }: SurveyedContainer): boolean {
+export function holdsMainBack(
+  mains: readonly { readonly index: number }[],
+  { container, index, known }: Pick<SurveyedContainer, "container" | "index" | "known">,
+): boolean {
+  if (known?.startsAlone === true) return false;
   if (container.startupProbe != null) return true;
   return container.lifecycle?.postStart != null && mains.some((main) => main.index < index);
 }
@@ -140,7 +148,7 @@ function holdsMainBack({ mains }: Survey, { container, index }: SurveyedContaine
  * `containerStatuses`, but native sidecars are in `initContainerStatuses`
  * (github.com/karlkfi/kubexit, KUBEXIT_BIRTH_DEPS).
  */
-function birthDependencies({ containers }: PodSpec): ReadonlySet<string> {
+export function birthDependencies({ containers }: PodSpec): ReadonlySet<string> {
   const names = new Set<string>();
   for (const { env } of containers) {
     // Nothing else reads a container's environment, so nothing has checked its shape yet.
@@ -163,6 +171,7 @@ function remainingNames({ containers, spec }: Survey): readonly string[] {
   return [...remaining, ...(spec.initContainers ?? [])].map(({ name }) => name);
 }
 
-function hasOwnRestarts({ restartPolicy, restartPolicyRules }: Container): boolean {
+/** Whether it has a restart policy or rules of its own, which a native sidecar can't have. */
+export function hasOwnRestarts({ restartPolicy, restartPolicyRules }: Container): boolean {
   return (restartPolicy != null && restartPolicy !== "Always") || (restartPolicyRules ?? []).length > 0;
 }

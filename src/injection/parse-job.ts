@@ -1,5 +1,5 @@
 /** Checks at the door that a value has the shape of a Job, as far as a plan reads it. */
-import type { Job } from "./job.ts";
+import type { Job, PodTemplate } from "./job.ts";
 import {
   anything,
   boolean,
@@ -66,22 +66,24 @@ const container = objectWith({
   restartPolicyRules: optional(listOf(restartRule)),
 });
 
+const pod = objectWith({
+  metadata,
+  spec: objectWith({
+    containers: listOf(container, MAX_CONTAINERS),
+    initContainers: optional(listOf(container, MAX_CONTAINERS)),
+    volumes: optional(listOf(objectWith({ name: string }), MAX_VOLUMES)),
+    restartPolicy: optional(string),
+    terminationGracePeriodSeconds: optional(integer),
+    securityContext: optional(objectWith(ofAnyUser)),
+    os: optional(objectWith({ name: optional(string) })),
+    nodeSelector: optional(mapOfStrings),
+  }),
+});
+
 const job = objectWith({
   metadata,
   spec: objectWith({
-    template: objectWith({
-      metadata,
-      spec: objectWith({
-        containers: listOf(container, MAX_CONTAINERS),
-        initContainers: optional(listOf(container, MAX_CONTAINERS)),
-        volumes: optional(listOf(objectWith({ name: string }), MAX_VOLUMES)),
-        restartPolicy: optional(string),
-        terminationGracePeriodSeconds: optional(integer),
-        securityContext: optional(objectWith(ofAnyUser)),
-        os: optional(objectWith({ name: optional(string) })),
-        nodeSelector: optional(mapOfStrings),
-      }),
-    }),
+    template: pod,
     suspend: optional(boolean),
     podFailurePolicy: optional(
       objectWith({
@@ -94,9 +96,13 @@ const job = objectWith({
 /** The value as a Job, or what's wrong with it: a JSON Pointer and what should be there. */
 export function parseJob(value: unknown): { readonly job: Job } | { readonly problem: string } {
   const problem = job(value);
-  return problem === undefined
-    ? { job: value as Job }
-    : { problem: problem.startsWith(" ") ? `it${problem}` : problem };
+  return problem === undefined ? { job: value as Job } : { problem: withSubject(problem) };
+}
+
+/** The value as a Pod, or what's wrong with it, as in {@link parseJob}. */
+export function parsePod(value: unknown): { readonly pod: PodTemplate } | { readonly problem: string } {
+  const problem = pod(value);
+  return problem === undefined ? { pod: value as PodTemplate } : { problem: withSubject(problem) };
 }
 
 /**
@@ -107,5 +113,10 @@ export function parseCronJob(value: unknown): { readonly jobTemplate: Job } | { 
   const problem = objectWith({ spec: objectWith({ jobTemplate: job }) })(value);
   return problem === undefined
     ? { jobTemplate: (value as { spec: { jobTemplate: Job } }).spec.jobTemplate }
-    : { problem: problem.startsWith(" ") ? `it${problem}` : problem };
+    : { problem: withSubject(problem) };
+}
+
+/** A problem with the value itself has no JSON Pointer before it. */
+function withSubject(problem: string): string {
+  return problem.startsWith(" ") ? `it${problem}` : problem;
 }

@@ -20,19 +20,25 @@ export function append(path: string, list: readonly unknown[] | null | undefined
   return list ? add(`${path}/-`, value) : add(path, [value]);
 }
 
+/** Labels and annotations to write. */
+export interface Marks {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
 /**
- * Writes annotations into the metadata at `path`, without operations for those that have the value
- * already.
+ * Writes labels and annotations into the metadata at `path`, without operations for those that have
+ * the value already.
  */
-export function annotate(
-  path: string,
-  metadata: Metadata | null | undefined,
-  annotations: Readonly<Record<string, string>>,
-): readonly PatchOperation[] {
-  if (!metadata) return [add(path, { annotations })];
-  const present = metadata.annotations;
-  if (!present) return [add(`${path}/annotations`, annotations)];
-  return Object.entries(annotations)
-    .filter(([key, value]) => present[key] !== value)
-    .map(([key, value]) => add(`${path}/annotations/${escapeToken(key)}`, value));
+export function mark(path: string, metadata: Metadata | null | undefined, marks: Marks): readonly PatchOperation[] {
+  if (!metadata) return [add(path, marks)];
+  return (["labels", "annotations"] as const).flatMap((field) => {
+    const wanted = marks[field];
+    const present = metadata[field];
+    if (!wanted) return [];
+    if (!present) return [add(`${path}/${field}`, wanted)];
+    return Object.entries(wanted)
+      .filter(([key, value]) => present[key] !== value)
+      .map(([key, value]) => add(`${path}/${field}/${escapeToken(key)}`, value));
+  });
 }

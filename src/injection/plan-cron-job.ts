@@ -1,32 +1,36 @@
-import { namesOf, type Metadata } from "./job.ts";
+import { IN_CRON_JOB, namesOf, type Metadata } from "./job.ts";
 import { parseCronJob } from "./parse-job.ts";
-import { leaveUnlabelled, refuseMalformed } from "./opt-in.ts";
-import { ENABLED_LABEL } from "./names.ts";
+import { leaveInsteadOfRefusing, refuseMalformed, unlessJobOptsIn } from "./opt-in.ts";
+import { ENABLED_KEY } from "./names.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
 import { planWorkload } from "./plan-workload.ts";
 import { misplacedAnnotations } from "./settings-advice.ts";
 
 /**
- * Plans the Jobs that a batch/v1 CronJob will create, by the label and annotations of its
- * `jobTemplate`. The patch is for the CronJob: `curfew inject` applies it, but admission only
+ * Plans the Jobs that a batch/v1 CronJob will create, by the labels and annotations of
+ * its `jobTemplate`. The patch is for the CronJob: `curfew inject` applies it, but admission only
  * returns the warnings and refusals. Never throws for what a CronJob holds: a malformed one is
  * refused.
  */
 export function planCronJob(cronJob: unknown, options: PlanOptions = {}): Plan {
+  return leaveInsteadOfRefusing(planOptedIn(cronJob, options), options);
+}
+
+function planOptedIn(cronJob: unknown, options: PlanOptions): Plan {
   const template = (cronJob as { spec?: { jobTemplate?: unknown } | null } | null | undefined)?.spec?.jobTemplate;
-  const unlabelled = leaveUnlabelled(template, options);
-  if (unlabelled) return { ...unlabelled, warnings: [...unlabelled.warnings, ...misplacedLabel(cronJob)] };
+  const decided = unlessJobOptsIn(template, options);
+  if (decided) return { ...decided, warnings: [...decided.warnings, ...misplacedLabel(cronJob)] };
   const parsed = parseCronJob(cronJob);
   if ("problem" in parsed) return refuseMalformed("CronJob", parsed.problem);
   const { metadata } = cronJob as { readonly metadata?: Metadata | null };
-  const plan = planWorkload("/spec/jobTemplate", parsed.jobTemplate, namesOf(metadata ?? {}), options);
+  const plan = planWorkload(IN_CRON_JOB, parsed.jobTemplate, namesOf(metadata ?? {}), options);
   return { ...plan, warnings: [...plan.warnings, ...misplacedAnnotations(metadata?.annotations, "CronJob")] };
 }
 
 /** A warning about the label in the place where people put it first. */
 function misplacedLabel(cronJob: unknown): string[] {
   const { metadata } = cronJob as { readonly metadata?: { readonly labels?: Record<string, unknown> | null } | null };
-  return metadata?.labels?.[ENABLED_LABEL] === "true"
-    ? [`The label ${ENABLED_LABEL} on a CronJob has no effect: put it in spec.jobTemplate.metadata.labels.`]
+  return metadata?.labels?.[ENABLED_KEY] === "true"
+    ? [`The label ${ENABLED_KEY} on a CronJob has no effect: put it in spec.jobTemplate.metadata.labels.`]
     : [];
 }

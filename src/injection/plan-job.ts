@@ -1,6 +1,6 @@
-import { namesOf } from "./job.ts";
+import { IN_JOB, namesOf } from "./job.ts";
 import { parseJob } from "./parse-job.ts";
-import { leaveUnlabelled, refuseMalformed } from "./opt-in.ts";
+import { leaveInsteadOfRefusing, refuseMalformed, unlessJobOptsIn } from "./opt-in.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
 import { planWorkload } from "./plan-workload.ts";
 
@@ -10,9 +10,13 @@ import { planWorkload } from "./plan-workload.ts";
  * message says where it's wrong.
  */
 export function planJob(job: unknown, options: PlanOptions = {}): Plan {
-  const unlabelled = leaveUnlabelled(job, options);
-  if (unlabelled) return unlabelled;
+  return leaveInsteadOfRefusing(planOptedIn(job, options), options);
+}
+
+function planOptedIn(job: unknown, options: PlanOptions): Plan {
+  const decided = unlessJobOptsIn(job, options);
+  if (decided) return decided;
   const parsed = parseJob(job);
   if ("problem" in parsed) return refuseMalformed("Job", parsed.problem);
-  return planWorkload("", parsed.job, namesOf(parsed.job.metadata ?? {}), options);
+  return planWorkload(IN_JOB, parsed.job, namesOf(parsed.job.metadata ?? {}), options);
 }

@@ -1,27 +1,25 @@
 /**
- * A Job's template is immutable. Once it's patched, applying the same manifest again would fail, as
+ * A Job's template and a Pod's containers are immutable. Once it's patched, applying the same manifest again would fail, as
  * the manifest doesn't hold what was injected. So if an update sends what the original manifest
  * had, Curfew puts back what the old object has. The API server judges everything else. Nothing is
  * planned again, so this works across versions of the wrapper.
  */
-import { isCurfewAnnotation } from "./annotations.ts";
+import { isSetting } from "./annotations.ts";
 import { equal } from "./equal.ts";
-import { isNativeSidecar, type Container, type Job, type Volume } from "./job.ts";
-import { parseJob } from "./parse-job.ts";
+import { asJob, IN_JOB, IN_POD, isNativeSidecar, type Container, type Job, type Places, type Volume } from "./job.ts";
+import { parseJob, parsePod } from "./parse-job.ts";
 import { areNamedRules } from "./native.ts";
-import { add, annotate } from "./patch.ts";
-import { ENABLED_LABEL, INJECTED_ANNOTATION, MOUNT_PATH } from "./names.ts";
+import { add, mark } from "./patch.ts";
+import { ENABLED_KEY, INJECTED_KEY, MOUNT_PATH } from "./names.ts";
 import type { PatchOperation } from "./plan.ts";
 import { quote } from "./quote.ts";
-import { RECORD_ANNOTATIONS } from "./record.ts";
+import { pick, RECORD_ANNOTATIONS } from "./record.ts";
 import { unwrap } from "./wrapper/wrapper.ts";
 
 export interface UpdatePlan {
   readonly patch: readonly PatchOperation[];
   readonly warnings: readonly string[];
 }
-
-const POD_SPEC = "/spec/template/spec";
 
 /**
  * Plans the update of a batch/v1 Job from `oldJob` to `newJob`. Never throws: an object that isn't
@@ -31,20 +29,33 @@ export function planUpdate(oldJob: unknown, newJob: unknown): UpdatePlan {
   const before = parseJob(oldJob);
   const after = parseJob(newJob);
   if ("problem" in before || "problem" in after) return { patch: [], warnings: [] };
+  return restore(IN_JOB, before.job, after.job);
+}
+
+/** The same for a v1 Pod that was planned by itself. */
+export function planPodUpdate(oldPod: unknown, newPod: unknown): UpdatePlan {
+  const before = parsePod(oldPod);
+  const after = parsePod(newPod);
+  if ("problem" in before || "problem" in after) return { patch: [], warnings: [] };
+  return restore(IN_POD, asJob(before.pod), asJob(after.pod));
+}
+
+function restore(places: Places, before: Job, after: Job): UpdatePlan {
+  const podSpec = `${places.template}/spec`;
   // Native sidecars that Curfew didn't make are the author's own.
-  const moved = wasMadeNative(before.job) ? restoreMoved(before.job, after.job) : { patch: [], warnings: [] };
+  const moved = wasMadeNative(before) ? restoreMoved(podSpec, before, after) : { patch: [], warnings: [] };
   return {
     patch: [
-      ...restoreWrapped(before.job, after.job),
+      ...restoreWrapped(podSpec, before, after),
       ...moved.patch,
-      ...(wasMadeNative(before.job) ? restoreFailurePolicy(before.job, after.job) : []),
-      ...restoreRecord(before.job, after.job),
+      ...(wasMadeNative(before) ? restoreFailurePolicy(before, after) : []),
+      ...restoreRecord(places, before, after),
     ],
-    warnings: [...moved.warnings, ...lateSettings(before.job, after.job)],
+    warnings: [...moved.warnings, ...lateSettings(places, before, after)],
   };
 }
 
-function restoreWrapped(before: Job, after: Job): readonly PatchOperation[] {
+function restoreWrapped(podSpec: string, before: Job, after: Job): readonly PatchOperation[] {
   const patch: PatchOperation[] = [];
   const oldSpec = before.spec.template.spec;
   const { containers, volumes } = after.spec.template.spec;
@@ -53,7 +64,7 @@ function restoreWrapped(before: Job, after: Job): readonly PatchOperation[] {
     const old = oldSpec.containers.find(({ name }) => name === container.name);
     const original = old && unwrap(old);
     if (!old || original === undefined || original === "broken") continue;
-    const path = `${POD_SPEC}/containers/${index}`;
+    const path = `${podSpec}/containers/${index}`;
     // A client-side apply restores one of the two, and leaves the other as it was wrapped.
     const { command, args } = container;
     const unchanged =
@@ -73,7 +84,7 @@ function restoreWrapped(before: Job, after: Job): readonly PatchOperation[] {
     const volume = oldSpec.volumes?.[volumeAt];
     if (volume && !(volumes ?? []).some(({ name }) => name === mount.name)) missing.set(mount.name, [volumeAt, volume]);
   }
-  for (const [at, volume] of missing.values()) patch.push(insert(`${POD_SPEC}/volumes`, volumes, at, volume));
+  for (const [at, volume] of missing.values()) patch.push(insert(`${podSpec}/volumes`, volumes, at, volume));
   return patch;
 }
 
@@ -82,7 +93,7 @@ function restoreWrapped(before: Job, after: Job): readonly PatchOperation[] {
  * containers. A changed one goes to the same place. Then the API server judges the change, and
  * accepts what can change while a Job is suspended (KEP-5440: resources).
  */
-function restoreMoved(before: Job, after: Job): UpdatePlan {
+function restoreMoved(podSpec: string, before: Job, after: Job): UpdatePlan {
   const oldSpec = before.spec.template.spec;
   const { containers, initContainers } = after.spec.template.spec;
   const stay = new Set(oldSpec.containers.map(({ name }) => name));
@@ -94,12 +105,12 @@ function restoreMoved(before: Job, after: Job): UpdatePlan {
   for (const [at, old] of (oldSpec.initContainers ?? []).entries()) {
     const returned = containers.find(({ name }) => name === old.name);
     if (!returned || stay.has(old.name) || !isNativeSidecar(old)) continue;
-    const from = `${POD_SPEC}/containers/${rest.indexOf(old.name)}`;
+    const from = `${podSpec}/containers/${rest.indexOf(old.name)}`;
     rest.splice(rest.indexOf(old.name), 1);
     const there = inits.indexOf(old.name);
     const to = there === -1 ? Math.min(at, inits.length) : there;
-    const path = `${POD_SPEC}/initContainers/${to}`;
-    if (!initContainers && inits.length === 0) patch.push(add(`${POD_SPEC}/initContainers`, []));
+    const path = `${podSpec}/initContainers/${to}`;
+    if (!initContainers && inits.length === 0) patch.push(add(`${podSpec}/initContainers`, []));
     if (equal(returned, old, "restartPolicy")) {
       patch.push({ op: "remove", path: from });
       if (there === -1) patch.push(add(path, old));
@@ -120,40 +131,55 @@ function restoreFailurePolicy(before: Job, after: Job): readonly PatchOperation[
 }
 
 function wasMadeNative({ metadata, spec }: Job): boolean {
-  return [metadata, spec.template.metadata].some((bearer) => bearer?.annotations?.[INJECTED_ANNOTATION] === "native");
+  return [metadata, spec.template.metadata].some((bearer) => bearer?.annotations?.[INJECTED_KEY] === "native");
 }
 
-function restoreRecord(before: Job, after: Job): readonly PatchOperation[] {
-  const pairs = [
-    ["/metadata", before.metadata, after.metadata, [INJECTED_ANNOTATION]],
-    ["/spec/template/metadata", before.spec.template.metadata, after.spec.template.metadata, RECORD_ANNOTATIONS],
-  ] as const;
-  return pairs.flatMap(([path, old, now, keys]) => {
-    const annotations = old?.annotations;
-    if (annotations?.[INJECTED_ANNOTATION] === undefined) return [];
-    const recorded = keys.flatMap((key): (readonly [string, string])[] => {
-      const value = annotations[key];
-      return value === undefined ? [] : [[key, value]];
-    });
-    return annotate(path, now, Object.fromEntries(recorded));
-  });
+function restoreRecord(places: Places, before: Job, after: Job): readonly PatchOperation[] {
+  const template = restoreMarks(
+    `${places.template}/metadata`,
+    before.spec.template,
+    after.spec.template,
+    RECORD_ANNOTATIONS,
+  );
+  if (places.job === undefined) return template;
+  return [...restoreMarks(`${places.job}/metadata`, before, after, [INJECTED_KEY]), ...template];
+}
+
+interface Bearer {
+  readonly metadata?: Job["metadata"];
+}
+
+function restoreMarks(path: string, old: Bearer, now: Bearer, keys: readonly string[]): readonly PatchOperation[] {
+  const { labels, annotations } = old.metadata ?? {};
+  if (annotations?.[INJECTED_KEY] === undefined) return [];
+  const marks = { annotations: pick(annotations, keys) };
+  // A plan by an earlier version didn't write the label.
+  if (labels?.[INJECTED_KEY] === undefined) return mark(path, now.metadata, marks);
+  return mark(path, now.metadata, { ...marks, labels: pick(labels, [INJECTED_KEY]) });
 }
 
 /** A Job is planned once, when it is created. */
-function lateSettings(before: Job, after: Job): readonly string[] {
+function lateSettings(places: Places, before: Job, after: Job): readonly string[] {
   const old = before.metadata?.annotations ?? {};
   const now = after.metadata?.annotations ?? {};
   const changed = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter(
-    (key) => isSetting(key) && old[key] !== now[key],
+    (key) => isSetting(key) && old[key] !== now[key] && !(places.job === undefined && isRecorded(key, now)),
   );
-  if (before.metadata?.labels?.[ENABLED_LABEL] !== after.metadata?.labels?.[ENABLED_LABEL]) changed.push(ENABLED_LABEL);
+  const optIns = (["labels", "annotations"] as const).map((field) =>
+    [before, after].map(({ metadata }) => metadata?.[field]?.[ENABLED_KEY]),
+  );
+  if (optIns.some(([was, is]) => was !== is)) changed.push(ENABLED_KEY);
+  const kind = places.job === undefined ? "Pod" : "Job";
   return changed
     .slice(0, 3)
-    .map((key) => `Changing ${quote(key)} has no effect on an existing Job: delete the Job and create it again.`);
+    .map(
+      (key) => `Changing ${quote(key)} has no effect on an existing ${kind}: delete the ${kind} and create it again.`,
+    );
 }
 
-function isSetting(key: string): boolean {
-  return isCurfewAnnotation(key) && key !== INJECTED_ANNOTATION;
+/** On a Pod the record has the same keys as the author's own annotations, and is put back. */
+function isRecorded(key: string, now: Readonly<Record<string, string>>): boolean {
+  return now[key] === undefined && (RECORD_ANNOTATIONS as readonly string[]).includes(key);
 }
 
 function changedSidecar({ name }: Container): string {

@@ -31,8 +31,12 @@ export interface PlanOptions {
   readonly nativeSidecars?: boolean;
   /** Where the emptyDir of strategy trap is. Default: `memory`. */
   readonly volumeMedium?: "memory" | "disk";
-  /** True: plan every Job as if it had the label. */
-  readonly all?: boolean;
+  /**
+   * How it's opted in. `own`, the default: by its own label or annotation, if it has one.
+   * `namespace`: by its Namespace, so what would be refused is left alone. `assumed`: plan it
+   * whatever it says.
+   */
+  readonly optIn?: "own" | "namespace" | "assumed";
 }
 
 /** One container of `spec.template.spec.containers` as the plan sees it. */
@@ -78,7 +82,8 @@ export interface PatchPlan extends PlanBase {
  */
 export interface LeavePlan extends PlanBase {
   readonly kind: "leave";
-  readonly reason: LeaveReason;
+  /** A refusal's reason: only its Namespace opts it in. */
+  readonly reason: LeaveReason | RefuseReason;
   readonly message: string;
   readonly patch: readonly PatchOperation[];
 }
@@ -92,5 +97,20 @@ export interface RefusePlan extends PlanBase {
   /** What its author can do besides the limits' own ways out. They're in `message`, too. */
   readonly waysOut: readonly string[];
 }
+
+/** What to do with containers that other webhooks added to a Pod after it was planned. */
+export interface LatePlan extends PlanBase {
+  readonly kind: "late";
+  /** Names of those that become native sidecars, now or in an earlier pass. */
+  readonly moved: readonly string[];
+  /** Names of those that stay as they are. */
+  readonly left: readonly string[];
+  /** Why: the limits that they meet. Empty if `curfew.sh/late-containers` says so. */
+  readonly limits: readonly MetLimit[];
+  readonly patch: readonly PatchOperation[];
+}
+
+/** What's done with a Pod. */
+export type PodPlan = Plan | LatePlan;
 
 export type Plan = PatchPlan | LeavePlan | RefusePlan;

@@ -3,10 +3,14 @@
  * sentence for people. docs/reference.md lists them, and a test compares.
  */
 export const LEAVE_REASONS = {
-  "not-enabled": 'The Job isn\'t labelled curfew.sh/enabled: "true".',
+  "not-enabled": 'The Job doesn\'t have curfew.sh/enabled: "true".',
+  "opted-out": 'The Job has curfew.sh/enabled: "false".',
   "already-injected": "Everything that Curfew would inject is already there.",
   "single-container": "The Job has only one container.",
   "no-sidecars": "There's nothing for Curfew to stop: every container is main, ignored or a native sidecar.",
+  "runs-forever": "The Pod's restartPolicy is Always, so it runs until somebody deletes it.",
+  "static-pod": "This is kubelet's copy of a static Pod, which nobody can change.",
+  "no-late-containers": "No other webhook added a container to the Pod.",
 } as const;
 
 export const REFUSE_REASONS = {

@@ -1,39 +1,75 @@
 /**
  * What a plan writes on the Job and on its Pod template: what was done, and the roles behind it.
- * Policies check the Job and its Pods against it, container by container, and a later pass
- * continues from it.
+ * Policies check the Job and its Pods against it, container by container, and later passes continue
+ * from it: another one over the Job, and the one over each Pod (late-containers.ts).
  */
-import { INJECTED_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION } from "./names.ts";
-import { isNativeSidecar, type Job } from "./job.ts";
-import { annotate } from "./patch.ts";
+import {
+  IGNORE_ANNOTATION,
+  INJECTED_KEY,
+  LATE_CONTAINERS_ANNOTATION,
+  LATE_LEFT_ANNOTATION,
+  LATE_MOVED_ANNOTATION,
+  MAIN_ANNOTATION,
+  SIDECARS_ANNOTATION,
+} from "./names.ts";
+import { isNativeSidecar, type Job, type Metadata, type Places } from "./job.ts";
+import { mark } from "./patch.ts";
 import type { PatchOperation } from "./plan.ts";
 
 /** Names of containers, in the Pod's order. */
 export interface RecordedRoles {
   readonly mains: readonly string[];
   readonly sidecars: readonly string[];
+  readonly ignored: readonly string[];
 }
 
-/** The annotations that a plan writes on the Pod template. The first one goes on the Job, too. */
-export const RECORD_ANNOTATIONS = [INJECTED_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION] as const;
+/** What a plan has to record. */
+export interface Findings {
+  readonly done: "trap" | "native" | "none";
+  /** Absent: no role was looked for. */
+  readonly roles?: RecordedRoles;
+  readonly lateContainers?: "ignore" | undefined;
+}
 
-/**
- * The patch that records what was done. `base` is as in `planWorkload`. `roles` is absent if
- * there's only one container. There's no operation for what's recorded already.
- */
-export function recordPatch(
-  base: string,
-  job: Job,
-  done: "trap" | "native" | "none",
-  roles?: RecordedRoles,
-): readonly PatchOperation[] {
-  const onTemplate: Record<string, string> = { [INJECTED_ANNOTATION]: done };
-  if (roles && roles.mains.length > 0) onTemplate[MAIN_ANNOTATION] = roles.mains.join(",");
-  if (roles && roles.sidecars.length > 0) onTemplate[SIDECARS_ANNOTATION] = roles.sidecars.join(",");
+/** Annotations for roles. On a Pod the author's own have the same keys, and stay as they are. */
+const ROLE_ANNOTATIONS = [MAIN_ANNOTATION, SIDECARS_ANNOTATION, IGNORE_ANNOTATION] as const;
+
+/** The annotations that Curfew writes on Pods or their template. The first one goes on the Job, too. */
+export const RECORD_ANNOTATIONS = [
+  INJECTED_KEY,
+  ...ROLE_ANNOTATIONS,
+  LATE_CONTAINERS_ANNOTATION,
+  LATE_MOVED_ANNOTATION,
+  LATE_LEFT_ANNOTATION,
+] as const;
+
+/** The patch that records what was found. There's no operation for what's recorded already. */
+export function recordPatch(places: Places, job: Job, findings: Findings): readonly PatchOperation[] {
+  const marker = { [INJECTED_KEY]: findings.done };
+  const { metadata } = job.spec.template;
+  const annotations = recordOf(findings);
+  if (places.job === undefined) {
+    const own = pick(metadata?.annotations ?? {}, ROLE_ANNOTATIONS);
+    return mark(`${places.template}/metadata`, metadata, { annotations: { ...annotations, ...own } });
+  }
   return [
-    ...annotate(`${base}/metadata`, job.metadata, { [INJECTED_ANNOTATION]: done }),
-    ...annotate(`${base}/spec/template/metadata`, job.spec.template.metadata, onTemplate),
+    ...mark(`${places.job}/metadata`, job.metadata, { annotations: marker }),
+    ...mark(`${places.template}/metadata`, metadata, { labels: marker, annotations }),
   ];
+}
+
+/** The members of `from` that have these keys. */
+export function pick(from: Readonly<Record<string, string>>, keys: readonly string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(from).filter(([key]) => keys.includes(key)));
+}
+
+function recordOf({ done, roles, lateContainers }: Findings): Record<string, string> {
+  const record: Record<string, string> = { [INJECTED_KEY]: done };
+  if (roles && roles.mains.length > 0) record[MAIN_ANNOTATION] = roles.mains.join(",");
+  if (roles && roles.sidecars.length > 0) record[SIDECARS_ANNOTATION] = roles.sidecars.join(",");
+  if (roles && roles.ignored.length > 0) record[IGNORE_ANNOTATION] = roles.ignored.join(",");
+  if (lateContainers) record[LATE_CONTAINERS_ANNOTATION] = lateContainers;
+  return record;
 }
 
 /** What an earlier pass recorded about a Job that it made native. */
@@ -53,7 +89,7 @@ export interface EarlierNative {
  */
 export function earlierNative({ spec: { template } }: Job): EarlierNative | undefined {
   const annotations = template.metadata?.annotations;
-  if (annotations?.[INJECTED_ANNOTATION] !== "native") return undefined;
+  if (annotations?.[INJECTED_KEY] !== "native") return undefined;
   const sidecars = namesIn(annotations[SIDECARS_ANNOTATION]);
   if (sidecars.size === 0) return undefined;
   const moved = (template.spec.initContainers ?? []).filter(({ name }) => sidecars.has(name));
@@ -61,6 +97,30 @@ export function earlierNative({ spec: { template } }: Job): EarlierNative | unde
   return { mains: namesIn(annotations[MAIN_ANNOTATION]), sidecars, isStripped: !moved.every(isNativeSidecar) };
 }
 
+/** The roles that the record on a Pod names, and the late containers that were moved before. */
+export interface PodRecord {
+  readonly mains: ReadonlySet<string>;
+  readonly sidecars: ReadonlySet<string>;
+  readonly ignored: ReadonlySet<string>;
+  readonly moved: ReadonlySet<string>;
+}
+
+/** Reads the record on a Pod. Undefined: there's none, or it names no main container. */
+export function podRecord(metadata: Metadata | null | undefined): PodRecord | undefined {
+  const annotations = metadata?.annotations;
+  if (annotations?.[INJECTED_KEY] === undefined) return undefined;
+  const mains = namesIn(annotations[MAIN_ANNOTATION]);
+  if (mains.size === 0) return undefined;
+  return {
+    mains,
+    sidecars: namesIn(annotations[SIDECARS_ANNOTATION]),
+    ignored: namesIn(annotations[IGNORE_ANNOTATION]),
+    moved: namesIn(annotations[LATE_MOVED_ANNOTATION]),
+  };
+}
+
+/** People put spaces after the commas; on a Pod their own annotation is the record. */
 function namesIn(list: string | undefined): ReadonlySet<string> {
-  return new Set((list ?? "").split(",").filter((name) => name !== ""));
+  const names = (list ?? "").split(",").map((name) => name.trim());
+  return new Set(names.filter((name) => name !== ""));
 }

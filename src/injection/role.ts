@@ -12,6 +12,7 @@ export const ROLE_SOURCES = {
   "main-annotation": "curfew.sh/main names it",
   "sidecars-annotation": "curfew.sh/sidecars names it",
   "ignore-annotation": "curfew.sh/ignore names it",
+  "ends-by-itself": "whoever added it ends it",
   "not-in-main": "curfew.sh/main doesn't name it",
   "not-in-sidecars": "curfew.sh/sidecars doesn't name it",
   wrapped: "Curfew has already wrapped it",
@@ -21,6 +22,7 @@ export const ROLE_SOURCES = {
   ...(Object.fromEntries(Object.entries(EVIDENCE).map(([id, { because }]) => [id, because])) as {
     readonly [id in EvidenceId]: string;
   }),
+  "added-later": "another webhook added it to the Pod",
   "only-one-left": "it's the only one left",
   "no-evidence": "nothing shows what it is",
 } as const;

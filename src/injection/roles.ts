@@ -67,6 +67,13 @@ export function assignRoles(clues: RoleClues, settings: JobSettings): Roles {
   return { kind: "assigned", assignments: assignments as AssignedRole[] };
 }
 
+/**
+ * Containers that must run on after main, until whoever added them is done with them. Airflow reads
+ * a task's result from the first one, and then ends it (apache/airflow, providers/cncf/kubernetes,
+ * utils/xcom_sidecar.py and PodManager.extract_xcom).
+ */
+const ENDED_BY_OTHERS: ReadonlySet<string> = new Set(["airflow-xcom-sidecar"]);
+
 function assign(
   { unwrapped, earlier, known, defaultContainer, names }: RoleClues,
   { mains, sidecars, ignored }: JobSettings,
@@ -83,6 +90,7 @@ function assign(
   if (original) return { container, role: original.role, source: "wrapped" };
   if (earlier?.mains.has(name)) return { container, role: "main", source: "recorded" };
   if (earlier?.sidecars.has(name)) return { container, role: "sidecar", source: "recorded" };
+  if (ENDED_BY_OTHERS.has(name)) return { container, role: "ignored", source: "ends-by-itself" };
   if (name === defaultContainer) return { container, role: "main", source: "default-container" };
   if (known[index]?.role === "main") return { container, role: "main", source: "main-image" };
   const evidence = sidecarEvidence(container, known[index], names);

@@ -1,7 +1,7 @@
 /** Warnings about annotations that are valid, but don't do what their author might think. */
 import { isCurfewAnnotation } from "./annotations.ts";
 import { gracePeriodOf } from "./job.ts";
-import { ENABLED_LABEL, GRACE_PERIOD_PREFIX, INJECTED_ANNOTATION, SHELL_PREFIX } from "./names.ts";
+import { ENABLED_KEY, GRACE_PERIOD_PREFIX, INJECTED_KEY, SHELL_PREFIX } from "./names.ts";
 import { quote, showName } from "./quote.ts";
 import { RECORD_ANNOTATIONS } from "./record.ts";
 import type { Survey } from "./survey.ts";
@@ -13,11 +13,11 @@ import type { Survey } from "./survey.ts";
 export function misplacedAnnotations(annotations: unknown, bearer: "Pod template" | "CronJob"): readonly string[] {
   if (typeof annotations !== "object" || annotations === null) return [];
   // An earlier pass wrote what's next to the marker.
-  const recorded: readonly string[] = INJECTED_ANNOTATION in annotations ? RECORD_ANNOTATIONS : [];
+  const recorded: readonly string[] = INJECTED_KEY in annotations ? RECORD_ANNOTATIONS : [];
   return Object.keys(annotations)
     .filter((key) => isCurfewAnnotation(key) && !recorded.includes(key))
     .slice(0, 3)
-    .map((key) => `${quote(key)} has no effect on the ${bearer}: put it next to the label ${ENABLED_LABEL}.`);
+    .map((key) => `${quote(key)} has no effect on the ${bearer}: put it next to the label ${ENABLED_KEY}.`);
 }
 
 /** Warns about settings that have no effect on their container, or less than they say. */

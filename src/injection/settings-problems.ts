@@ -8,7 +8,7 @@ import {
   COMMAND_PREFIX,
   GRACE_PERIOD_PREFIX,
   IGNORE_ANNOTATION,
-  INJECTED_ANNOTATION,
+  INJECTED_KEY,
   MAIN_ANNOTATION,
   SHELL_PREFIX,
   SIDECARS_ANNOTATION,
@@ -73,7 +73,7 @@ function unknownContainers(settings: JobSettings, job: Job): string[] {
     `${quote(prefix + name)} is for a container that this Job doesn't have`;
   for (const name of settings.mains ?? []) check(name, missingOrInit(MAIN_ANNOTATION, "which can't be main"));
   // What Curfew moved is an init container now, and the annotation still calls it a sidecar.
-  const hasMoved = job.metadata?.annotations?.[INJECTED_ANNOTATION] === "native";
+  const hasMoved = job.metadata?.annotations?.[INJECTED_KEY] === "native";
   for (const init of initContainers ?? []) if (hasMoved || isNativeSidecar(init)) known.add(init.name);
   for (const name of settings.sidecars ?? [])
     check(name, missingOrInit(SIDECARS_ANNOTATION, "which ends before the main containers start"));

@@ -1,13 +1,14 @@
 /** What a plan needs to know about a Job, collected once. Both strategies and `explain` read it. */
 import { argvOf, shellOf, type Argv, type Shell } from "./argv.ts";
 import type { JobSettings } from "./annotations.ts";
-import { gracePeriodOf, type Container, type Job, type PodSpec } from "./job.ts";
+import { gracePeriodOf, type Container, type Job, type Places, type PodSpec } from "./job.ts";
 import type { EarlierPass } from "./earlier-pass.ts";
 import type { ImageLookup } from "./images/image-lookup.ts";
 import type { KnownImage } from "./images/known-images.ts";
 import type { Strategy } from "./names.ts";
 import type { ContainerPlan } from "./plan.ts";
 import type { RefuseReason } from "./reasons.ts";
+import type { RecordedRoles } from "./record.ts";
 import type { AssignedRole, Role, RoleAssignment, RoleSource } from "./role.ts";
 import { assignRoles, DEFAULT_CONTAINER_ANNOTATION } from "./roles.ts";
 import type { Unwrapped } from "./wrapper/wrapper.ts";
@@ -27,11 +28,7 @@ export interface SurveyedContainer {
 }
 
 export interface Survey {
-  /**
-   * JSON Pointer to the Job in the object that's patched: empty, or a CronJob's
-   * `/spec/jobTemplate`.
-   */
-  readonly base: string;
+  readonly places: Places;
   readonly job: Job;
   readonly spec: PodSpec;
   readonly settings: JobSettings;
@@ -42,7 +39,7 @@ export interface Survey {
   readonly sidecars: readonly SurveyedContainer[];
 }
 
-export interface SurveyInput extends Pick<Survey, "base" | "job" | "names" | "settings"> {
+export interface SurveyInput extends Pick<Survey, "places" | "job" | "names" | "settings"> {
   readonly earlier: EarlierPass;
   readonly lookUp: ImageLookup;
 }
@@ -55,7 +52,7 @@ export interface SurveyRefusal {
 }
 
 /** Finds what each container is and runs. `settings` must have passed `settingsProblems`. */
-export function surveyJob({ base, job, names, settings, earlier, lookUp }: SurveyInput): Survey | SurveyRefusal {
+export function surveyJob({ places, job, names, settings, earlier, lookUp }: SurveyInput): Survey | SurveyRefusal {
   const { metadata, spec } = job.spec.template;
   const { unwrapped, native } = earlier;
   const known = spec.containers.map(({ image }) => lookUp(image ?? ""));
@@ -71,7 +68,7 @@ export function surveyJob({ base, job, names, settings, earlier, lookUp }: Surve
   );
   const mains = containers.filter(({ role }) => role === "main");
   const sidecars = containers.filter(({ role }) => role === "sidecar");
-  return { base, job, spec, settings, names, containers, mains, sidecars };
+  return { places, job, spec, settings, names, containers, mains, sidecars };
 }
 
 function surveyContainer(
@@ -96,8 +93,14 @@ function wrappedArgv({ argv, command, args }: Unwrapped): Argv {
 }
 
 /** The containers' names, in the same order. */
-export function containerNames(surveyed: readonly SurveyedContainer[]): readonly string[] {
+function containerNames(surveyed: readonly SurveyedContainer[]): readonly string[] {
   return surveyed.map(({ container }) => container.name);
+}
+
+/** The names of the containers, by role. */
+export function rolesOf({ containers, mains, sidecars }: Survey): RecordedRoles {
+  const ignored = containers.filter(({ role }) => role === "ignored");
+  return { mains: containerNames(mains), sidecars: containerNames(sidecars), ignored: containerNames(ignored) };
 }
 
 /** Seconds that a sidecar has between TERM and KILL. Never more than the Pod has. */

@@ -60,8 +60,8 @@ export function trapPatch(
   { existing, problems }: SharedVolume,
   { volumeMedium = "memory" }: PlanOptions,
 ): readonly PatchOperation[] {
-  const { base, spec } = survey;
-  const podSpec = `${base}/spec/template/spec`;
+  const { places, spec } = survey;
+  const podSpec = `${places.template}/spec`;
   const patch: PatchOperation[] = [];
   const volume = existing ?? freeName(spec.volumes ?? []);
   const settingsOf = wrapperSettings(survey);

@@ -1,5 +1,5 @@
 /** Finds the Jobs in a manifest: on their own, in a CronJob, or in a List. */
-import { ENABLED_LABEL } from "../injection/names.ts";
+import { ENABLED_KEY } from "../injection/names.ts";
 
 export interface FoundJob {
   readonly kind: "Job" | "CronJob";
@@ -41,7 +41,7 @@ export function findJobs(manifest: unknown): FoundJob[] {
     const job = kind === "Job" ? value : valueAt(value, "spec", "jobTemplate");
     const name = valueAt(value, "metadata", "name") ?? valueAt(value, "metadata", "generateName");
     const namespace = valueAt(value, "metadata", "namespace");
-    const label = valueAt(job, "metadata", "labels", ENABLED_LABEL) ?? undefined;
+    const label = valueAt(job, "metadata", "labels", ENABLED_KEY) ?? undefined;
     return [
       {
         kind,

@@ -47,15 +47,9 @@ function phrase(outcome: keyof typeof PHRASES, count: number): string {
 function outcomeOf({ plan, label }: PlannedJob): JobOutcome {
   if (plan.kind === "patch") return "patched";
   if (plan.kind === "refuse") return "refused";
-  switch (plan.reason) {
-    case "not-enabled":
-      return label === undefined ? "unlabelled" : "opted out";
-    case "already-injected":
-      return "injected already";
-    case "single-container":
-    case "no-sidecars":
-      return "without sidecars";
-  }
+  if (plan.reason === "not-enabled") return label === undefined ? "unlabelled" : "opted out";
+  if (plan.reason === "opted-out") return "opted out";
+  return plan.reason === "already-injected" ? "injected already" : "without sidecars";
 }
 
 function nounOf(jobs: readonly PlannedJob[]): string {

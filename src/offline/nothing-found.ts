@@ -3,7 +3,7 @@
  * somebody expected otherwise.
  */
 import { nearest } from "../injection/nearest.ts";
-import { ENABLED_LABEL } from "../injection/names.ts";
+import { ENABLED_KEY } from "../injection/names.ts";
 import { showName } from "../injection/quote.ts";
 import { findObjects, valueAt } from "./find-jobs.ts";
 import { manifestsOf, type ManifestFile } from "./manifests.ts";
@@ -60,7 +60,7 @@ function reasonFor(value: unknown): string | undefined {
 function reasonForObject(object: unknown): string | undefined {
   const kind = valueAt(object, "kind");
   if (typeof kind !== "string") return undefined;
-  const label = valueAt(object, "metadata", "labels", ENABLED_LABEL) === "true" ? "; its label has no effect" : "";
+  const label = valueAt(object, "metadata", "labels", ENABLED_KEY) === "true" ? "; its label has no effect" : "";
   if (kind === "Job" || kind === "CronJob") return reasonForVersion(kind, valueAt(object, "apiVersion"));
   const meant = nearest(kind.toLowerCase(), ["job", "cronjob"]);
   if (meant !== undefined)

@@ -1,6 +1,6 @@
 /** What people write when they mean the label. It enables nothing, so they get a warning. */
 import { nearest } from "../injection/nearest.ts";
-import { ENABLED_LABEL } from "../injection/names.ts";
+import { ENABLED_KEY } from "../injection/names.ts";
 import { quote } from "../injection/quote.ts";
 import { valueAt, type FoundJob } from "./find-jobs.ts";
 
@@ -28,10 +28,10 @@ export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
   return places.flatMap((place, index) =>
     Object.entries(valueAt(object, ...place) ?? {})
       .filter(([key, value]) => looksAlike(key, value))
-      .filter(([key]) => !(kind === "CronJob" && index === 0 && key === ENABLED_LABEL))
+      .filter(([key]) => !(kind === "CronJob" && index === 0 && key === ENABLED_KEY))
       .map(([key]) => {
         const what = `The ${place.at(-1) === "labels" ? "label" : "annotation"} ${quote(key)} in ${place.join(".")}`;
-        return { key, message: `${what} has no effect: write ${ENABLED_LABEL}: "true" in ${right.join(".")}.` };
+        return { key, message: `${what} has no effect: write ${ENABLED_KEY}: "true" in ${right.join(".")}.` };
       }),
   );
 }
@@ -45,5 +45,5 @@ const CURFEWS = /^[^/]*curfew[^/]*\/|^curfew([-_.]?(sh)?[-_.]?enabled?)?$/i;
  */
 function looksAlike(key: string, value: unknown): boolean {
   if (value !== true && !(typeof value === "string" && /^(true|yes|on|enabled?)$/i.test(value))) return false;
-  return CURFEWS.test(key) || nearest(key, [ENABLED_LABEL]) !== undefined;
+  return CURFEWS.test(key) || nearest(key, [ENABLED_KEY]) !== undefined;
 }

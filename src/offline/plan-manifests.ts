@@ -49,7 +49,8 @@ export function planManifest(manifest: Manifest, planner: Planner, { unlabelled 
 
 /** With `all`, the Job is planned as if it had the label. */
 function planFound(planner: Planner, { kind, object }: FoundJob, all: boolean): Plan {
-  return kind === "Job" ? planner.planJob(object, { all }) : planner.planCronJob(object, { all });
+  const optIn = all ? "assumed" : "own";
+  return kind === "Job" ? planner.planJob(object, optIn) : planner.planCronJob(object, optIn);
 }
 
 /** `file.yaml, document 2, Job ci/build`: how messages name a Job. */

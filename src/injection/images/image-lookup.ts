@@ -76,6 +76,7 @@ function common(one: KnownImage, other: KnownImage): KnownImage {
     shell: one.shell === other.shell ? one.shell : undefined,
     role: one.role === other.role ? one.role : undefined,
     daemon: one.daemon ?? other.daemon,
+    startsAlone: one.startsAlone === other.startsAlone ? one.startsAlone : undefined,
   };
 }
 

@@ -4,7 +4,7 @@
  * versions is left out. The first row that matches counts. The operator's own rows come before
  * these.
  */
-import { listOf, objectWith, optional, string, type Check } from "../shape.ts";
+import { boolean, listOf, objectWith, optional, string, type Check } from "../shape.ts";
 
 export interface KnownImage {
   /**
@@ -30,6 +30,11 @@ export interface KnownImage {
    * program, directly or in a script.
    */
   readonly daemon?: string | undefined;
+  /**
+   * True: its start waits for nothing that a main container does. So main may wait for its
+   * startupProbe or postStart hook, as it does if the container becomes a native sidecar.
+   */
+  readonly startsAlone?: boolean | undefined;
 }
 
 const sh = "/bin/sh";
@@ -221,6 +226,7 @@ const row: Check = objectWith({
       ? undefined
       : " must be sidecar or main, or left out",
   daemon: optional(string),
+  startsAlone: optional(boolean),
 });
 
 /**

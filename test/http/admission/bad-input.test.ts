@@ -44,8 +44,8 @@ describe("a request that isn't a review gets a Status in JSON that says what's w
     ["an unknown operation", reviewOf({}, { operation: "EXPLODE" }), {}, 400, /CREATE, UPDATE, DELETE, CONNECT/],
     ["another content type", review, { headers: { "content-type": "text/yaml" } }, 415, /application\/json/],
     ["no content type", review, { headers: {} }, 415, /application\/json/],
-    ["another path", review, { path: "/" }, 404, /\/mutate only/],
-    ["a longer path", review, { path: "/mutate/jobs" }, 404, /\/mutate only/],
+    ["another path", review, { path: "/" }, 404, /at \/mutate and/],
+    ["a longer path", review, { path: "/mutate/jobs" }, 404, /at \/mutate and/],
     ["another method", review, { method: "PUT" }, 405, /POST/],
   ];
   test.each(cases)("%s", async (_, body, options, code, message) => {

@@ -76,7 +76,7 @@ test("a labelled Job's review is logged in one line, with the limit that decided
 
 test("a review of an object that isn't for Curfew is logged at debug level only", async () => {
   await admission.post(reviewOf(null));
-  await admission.post(reviewOf({}, { kind: { group: "", version: "v1", kind: "Pod" } }));
+  await admission.post(reviewOf({}, { kind: { group: "", version: "v1", kind: "Service" } }));
   expect(admission.logged.map(({ level }) => level)).toEqual(["debug", "debug"]);
 });
 

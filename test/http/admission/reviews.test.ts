@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { Plan } from "../../../src/injection/plan.ts";
+import type { LatePlan, Plan } from "../../../src/injection/plan.ts";
 import type { Planner } from "../../../src/planner/planner.ts";
 import {
   decodePatch,
@@ -21,6 +21,7 @@ const REFUSED: Plan = {
   containers: [],
   warnings: [],
 };
+const POD_KIND = { group: "", version: "v1", kind: "Pod" };
 const CRON_JOB_KIND = { kind: { group: "batch", version: "v1", kind: "CronJob" } };
 
 let admission: TestAdmission;
@@ -28,9 +29,9 @@ afterEach(() => {
   admission.close();
 });
 
-async function answerTo(review: unknown, answers?: Partial<Planner>): Promise<unknown> {
+async function answerTo(review: unknown, answers?: Partial<Planner>, options?: { path: string }): Promise<unknown> {
   admission = await startTestAdmission(fakePlanner(answers));
-  const { status, headers, body } = await admission.post(review);
+  const { status, headers, body } = await admission.post(review, options);
   expect(status).toBe(200);
   expect(headers["content-type"]).toBe("application/json");
   return body;
@@ -90,7 +91,7 @@ describe("a Job that is created", () => {
   });
 
   test("gets the plan's warnings, in a length and form that the API server keeps", async () => {
-    const warnings = ["short", `two\nlines`, "x".repeat(300)];
+    const warnings = ["short", `two\nlines`, "x".repeat(2_048)];
     const body = await answerTo(reviewOf(JOB), { planJob: () => ({ ...PATCHED, warnings }) });
     expect(body).toMatchObject({ response: { warnings: ["short", "two lines", `${"x".repeat(255)}…`] } });
   });
@@ -136,10 +137,64 @@ describe("a CronJob", () => {
   });
 });
 
+describe("an opt-in by a namespace", () => {
+  test.each([
+    ["/mutate?timeout=5s", "own"],
+    ["/mutate/namespace", "namespace"],
+    ["/mutate/namespace?timeout=5s", "namespace"],
+  ])("reaches the planner by the path: %s", async (path, expected) => {
+    const seen: unknown[] = [];
+    const see = (_: unknown, optIn?: unknown) => (seen.push(optIn), PATCHED);
+    const planner = { planJob: see, planCronJob: see };
+    await answerTo(reviewOf(JOB), planner, { path });
+    await answerTo(reviewOf(JOB, CRON_JOB_KIND), planner, { path });
+    expect(seen).toEqual([expected, expected]);
+  });
+});
+
+describe("a Pod", () => {
+  const late: LatePlan = {
+    kind: "late",
+    moved: ["proxy"],
+    left: ["agent"],
+    limits: [{ limit: "old-nodes", container: "agent" }],
+    warnings: ["stays"],
+    containers: [],
+    patch: [{ op: "remove", path: "/spec/containers/1" }],
+  };
+
+  test("is patched if it opts in", async () => {
+    const body = await answerTo(reviewOf(JOB, { kind: POD_KIND }));
+    expect(body).toMatchObject({ response: { auditAnnotations: { outcome: "patched", reason: "trap" } } });
+  });
+
+  test("is patched if another webhook added containers", async () => {
+    const body = await answerTo(reviewOf(JOB, { kind: POD_KIND }), { planPod: () => late });
+    expect(body).toMatchObject({
+      response: { warnings: ["stays"], auditAnnotations: { outcome: "patched", reason: "late-containers" } },
+    });
+    expect(decodePatch({ status: 200, headers: {}, body })).toEqual(late.patch);
+  });
+
+  test("is let through if what was added has to stay", async () => {
+    const body = await answerTo(reviewOf(JOB, { kind: POD_KIND }), { planPod: () => ({ ...late, moved: [] }) });
+    expect(body).toMatchObject({
+      response: { allowed: true, auditAnnotations: { outcome: "left-alone", reason: "late-containers" } },
+    });
+  });
+
+  test("gets back what was injected when it's updated", async () => {
+    const planPodUpdate: Planner["planPodUpdate"] = () => ({ patch: late.patch, warnings: [] });
+    const body = await answerTo(reviewOf(JOB, { kind: POD_KIND, operation: "UPDATE" }), { planPodUpdate });
+    expect(body).toMatchObject({ response: { auditAnnotations: { outcome: "restored", reason: "re-applied" } } });
+  });
+});
+
 describe("everything else passes untouched", () => {
   test.each([
     ["a Job that is deleted", { operation: "DELETE", object: null, oldObject: JOB }, "other-operation"],
-    ["a Pod", { kind: { group: "", version: "v1", kind: "Pod" } }, "other-kind"],
+    ["a Service", { kind: { group: "", version: "v1", kind: "Service" } }, "other-kind"],
+    ["a subresource of a Pod", { kind: POD_KIND, operation: "UPDATE", subResource: "resize" }, "other-kind"],
     ["another group's Job", { kind: { group: "batch.volcano.sh", version: "v1", kind: "Job" } }, "other-kind"],
     ["a subresource of a Job", { operation: "UPDATE", subResource: "status" }, "other-kind"],
   ])("%s", async (_, request, reason) => {

@@ -135,7 +135,9 @@ export function fakePlanner(answers: Partial<Planner> = {}): Planner {
   return {
     planJob: () => PATCHED,
     planCronJob: () => PATCHED,
+    planPod: () => PATCHED,
     planUpdate: () => ({ patch: [], warnings: [] }),
+    planPodUpdate: () => ({ patch: [], warnings: [] }),
     ...answers,
   };
 }

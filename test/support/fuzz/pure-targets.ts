@@ -36,7 +36,7 @@ function checkReview(sent: unknown): void {
   const parsed = parseReview(JSON.parse(text));
   if (parsed.kind === "invalid") return;
   const { request } = parsed;
-  const answer = respond(request.uid, review(request, planner));
+  const answer = respond(request.uid, review(request, "own", planner));
   hold(/^[\x20-\x7e]*$/.test(answer), "an answer that isn't ASCII");
   hold(
     answer.length <= 8 * text.length + BYTES_PER_CONTAINER * (containersIn(request.object) + 2),

@@ -61,11 +61,12 @@ const damaged = fc
 const anything = fc.oneof(fc.jsonValue(), damaged);
 law(
   "JSON of any shape is planned without throwing",
-  fc.property(anything, fc.boolean(), (object, all) => {
+  fc.property(anything, fc.constantFrom("own", "namespace", "assumed"), (object, optIn) => {
     const cronJob = { spec: { jobTemplate: object } };
-    expect(["patch", "leave", "refuse"]).toContain(planJob(object, { all }).kind);
-    expect(["patch", "leave", "refuse"]).toContain(planCronJob(object, { all }).kind);
-    const plan = planCronJob(cronJob, { all });
+    const kinds = optIn === "namespace" ? ["patch", "leave"] : ["patch", "leave", "refuse"];
+    expect(kinds).toContain(planJob(object, { optIn }).kind);
+    expect(kinds).toContain(planCronJob(object, { optIn }).kind);
+    const plan = planCronJob(cronJob, { optIn });
     if (plan.kind !== "refuse") applied(cronJob, plan.patch);
   }),
 );

@@ -312,6 +312,6 @@ describe.each(["trap", "native"] as const)("a Job that an earlier version planne
     unrecorded.spec.template.metadata = { annotations: { "curfew.sh/injected": strategy } };
     const plan = planJob(unrecorded) as LeavePlan;
     expect(plan.kind).toBe("leave");
-    expect(plan.patch.filter(({ path }) => !path.includes("/annotations/"))).toEqual([]);
+    expect(plan.patch.filter(({ path }) => !/\/(labels|annotations)(\/|$)/.test(path))).toEqual([]);
   });
 });

@@ -139,7 +139,16 @@ describe("applying the same manifest again", () => {
 });
 
 function withoutRecord(metadata: Annotated): unknown {
-  return withoutAnnotations(metadata, "curfew.sh/injected", "curfew.sh/main", "curfew.sh/sidecars");
+  const labels = without(metadata?.labels ?? {}, "curfew.sh/injected");
+  const unlabelled = { ...metadata, labels: Object.keys(labels).length === 0 ? null : labels };
+  return withoutAnnotations(
+    unlabelled,
+    "curfew.sh/injected",
+    "curfew.sh/main",
+    "curfew.sh/sidecars",
+    "curfew.sh/ignore",
+    "curfew.sh/late-containers",
+  );
 }
 
 function withoutAnnotations(metadata: Annotated, ...keys: readonly string[]): unknown {
@@ -147,4 +156,4 @@ function withoutAnnotations(metadata: Annotated, ...keys: readonly string[]): un
   return { ...metadata, annotations: Object.keys(annotations).length === 0 ? null : annotations };
 }
 
-type Annotated = { readonly annotations?: Readonly<Record<string, string>> | null } | null | undefined;
+type Annotated = Partial<Record<"annotations" | "labels", object | null>> | null | undefined;

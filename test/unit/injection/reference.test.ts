@@ -44,7 +44,7 @@ test.each([
 
 test("docs/reference.md has each annotation", () => {
   const keys = Object.entries(names).flatMap(([name, value]) => {
-    if (name.endsWith("_ANNOTATION")) return [`\`${value}\``];
+    if (name.endsWith("_ANNOTATION") || name === "INJECTED_KEY") return [`\`${value}\``];
     return name.endsWith("_PREFIX") ? [`\`${value}<container>\``] : [];
   });
   const documented = sectionsBelow(reference, "Annotations").map(({ heading }) => heading);
@@ -55,7 +55,7 @@ test("docs/reference.md gives each annotation's default, and the code's default 
   const defaultOf = (heading: string): string | undefined =>
     paragraphsOf(textUnder(reference, heading)).find((paragraph) => paragraph.startsWith("Default: "));
   for (const { heading } of sectionsBelow(reference, "Annotations"))
-    if (heading !== `\`${names.INJECTED_ANNOTATION}\``) expect(defaultOf(heading), heading).toBeDefined();
+    if (heading !== `\`${names.INJECTED_KEY}\``) expect(defaultOf(heading), heading).toBeDefined();
   expect(defaultOf(`\`${names.START_TIMEOUT_ANNOTATION}\``)).toBe(`Default: ${DEFAULT_START_TIMEOUT_SECONDS}.`);
 });
 

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import {
-  ENABLED_LABEL,
+  ENABLED_KEY,
   IGNORE_ANNOTATION,
-  INJECTED_ANNOTATION,
+  INJECTED_KEY,
   MAIN_ANNOTATION,
   MOUNT_PATH,
   SIDECARS_ANNOTATION,
@@ -152,15 +152,15 @@ describe("the webhooks and policies", () => {
     expect(blocking).toMatchObject([
       {
         rules: [{ resources: ["jobs"], operations: ["CREATE"] }],
-        objectSelector: { matchLabels: { [ENABLED_LABEL]: "true" } },
+        objectSelector: { matchLabels: { [ENABLED_KEY]: "true" } },
       },
       {
         rules: [{ resources: ["jobs"], operations: ["CREATE"] }],
-        matchConditions: [{ expression: `object.metadata.?annotations[?'${ENABLED_LABEL}'].orValue('') == 'true'` }],
+        matchConditions: [{ expression: `object.metadata.?annotations[?'${ENABLED_KEY}'].orValue('') == 'true'` }],
       },
       {
         rules: [{ resources: ["pods"], operations: ["CREATE"] }],
-        objectSelector: { matchExpressions: [{ key: ENABLED_LABEL, operator: "In", values: ["true"] }, {}] },
+        objectSelector: { matchExpressions: [{ key: ENABLED_KEY, operator: "In", values: ["true"] }, {}] },
       },
     ]);
     // The API server's message has nothing but the name to say what's wrong.
@@ -174,13 +174,13 @@ describe("the webhooks and policies", () => {
     for (const { failurePolicy, namespaceSelector } of ofNamespaces) {
       expect(failurePolicy).toBe("Ignore");
       expect(namespaceSelector.matchExpressions).toContainEqual({
-        key: ENABLED_LABEL,
+        key: ENABLED_KEY,
         operator: "In",
         values: ["true"],
       });
     }
     for (const { matchConstraints } of policies)
-      expect(JSON.stringify(matchConstraints.namespaceSelector)).not.toContain(ENABLED_LABEL);
+      expect(JSON.stringify(matchConstraints.namespaceSelector)).not.toContain(ENABLED_KEY);
   });
 
   test("exclude the same namespaces everywhere: kube-system and Curfew's own", () => {
@@ -191,7 +191,7 @@ describe("the webhooks and policies", () => {
     expect(selectors).toHaveLength(11);
     for (const { matchLabels, matchExpressions = [] } of selectors) {
       expect(matchLabels).toBeUndefined();
-      expect(matchExpressions.filter(({ key }) => key !== ENABLED_LABEL)).toEqual([
+      expect(matchExpressions.filter(({ key }) => key !== ENABLED_KEY)).toEqual([
         { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["kube-system"] },
         { key: "curfew.sh/excluded", operator: "DoesNotExist" },
       ]);
@@ -254,13 +254,13 @@ describe("the webhooks and policies", () => {
       .slice(1)
       .map((part) => `'${part}'`);
     for (const policy of ["base/policy-jobs.yaml", "base/policy-pods.yaml"]) {
-      expect(texts.get(policy)).toContain(`labels[?'${ENABLED_LABEL}']`);
-      expect(texts.get(policy)).toContain(`annotations[?'${INJECTED_ANNOTATION}']`);
+      expect(texts.get(policy)).toContain(`labels[?'${ENABLED_KEY}']`);
+      expect(texts.get(policy)).toContain(`annotations[?'${INJECTED_KEY}']`);
       expect(texts.get(policy)).toContain(`[?'${MAIN_ANNOTATION}']`);
       expect(texts.get(policy)).toContain(`[?'${SIDECARS_ANNOTATION}']`);
       expect(texts.get(policy)).toContain(`[?'${IGNORE_ANNOTATION}']`);
       expect(texts.get(policy)).toContain(`== [${parts.join(", ")}]`);
     }
-    expect(texts.get("base/webhooks.yaml")).toContain(`labels[?'${ENABLED_LABEL}']`);
+    expect(texts.get("base/webhooks.yaml")).toContain(`labels[?'${ENABLED_KEY}']`);
   });
 });
