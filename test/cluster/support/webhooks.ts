@@ -20,15 +20,18 @@ interface Configuration extends KubernetesObject {
 export type Mutation = (object: unknown) => readonly { op: string; path: string; value?: unknown }[];
 
 /**
- * Registers a mutating webhook, served from here, for the creation of `resource`. Resolves once the
- * API server calls it, to a function that removes it. Webhooks run in the order of their names:
- * `aa…` before Curfew's, `zz…` after.
+ * Registers a mutating webhook, served from here, for the creation of `resource`, in all namespaces
+ * or in `namespace` only. Resolves once the API server calls it, to a function that removes it.
+ * Webhooks run in the order of their names: `aa…` before Curfew's, `zz…` after.
  */
 export async function addWebhook(
   name: string,
   resource: "jobs" | "pods",
   mutate: Mutation,
-  { reinvocationPolicy = "Never" }: { readonly reinvocationPolicy?: "Never" | "IfNeeded" } = {},
+  {
+    reinvocationPolicy = "Never",
+    namespace,
+  }: { readonly reinvocationPolicy?: "Never" | "IfNeeded"; readonly namespace?: string } = {},
 ): Promise<() => Promise<void>> {
   const authority = createTestAuthority();
   let called = false;
@@ -57,6 +60,7 @@ export async function addWebhook(
     admissionReviewVersions: ["v1"],
     sideEffects: "None",
     reinvocationPolicy,
+    namespaceSelector: namespace === undefined ? {} : { matchLabels: { "kubernetes.io/metadata.name": namespace } },
     clientConfig: { url: `https://127.0.0.1:${port}/`, caBundle: Buffer.from(authority.ca).toString("base64") },
     rules: [{ apiGroups, apiVersions: ["v1"], resources: [resource], operations: ["CREATE"] }],
   };
@@ -66,14 +70,14 @@ export async function addWebhook(
       ? job("probe", [script("main", "true")], { labels: {} })
       : { apiVersion: "v1", kind: "Pod", metadata: { name: "probe" }, spec: { containers: [script("main", "true")] } };
   await until(`the API server calls ${name}`, async () => {
-    await create("default", probe, "?dryRun=All");
+    await create(namespace ?? "default", probe, "?dryRun=All");
     return called;
   });
   return async () => {
     await request("DELETE", `${CONFIGURATIONS}/${name}`);
     await until(`the API server no longer calls ${name}`, async () => {
       called = false;
-      await create("default", probe, "?dryRun=All");
+      await create(namespace ?? "default", probe, "?dryRun=All");
       return !called;
     });
     server.closeAllConnections();
