@@ -188,7 +188,7 @@ describe("the webhooks and policies", () => {
       ...webhooks.map(({ namespaceSelector }) => namespaceSelector),
       ...policies.map(({ matchConstraints }) => matchConstraints.namespaceSelector),
     ];
-    expect(selectors).toHaveLength(11);
+    expect(selectors).toHaveLength(12);
     for (const { matchLabels, matchExpressions = [] } of selectors) {
       expect(matchLabels).toBeUndefined();
       expect(matchExpressions.filter(({ key }) => key !== ENABLED_KEY)).toEqual([
@@ -206,7 +206,7 @@ describe("the webhooks and policies", () => {
       .map(({ spec }) => spec as { policyName: string; matchResources?: { objectSelector?: Selector } })
       .filter(({ policyName }) => policyName === "curfew-pods");
     const selectors = [...ofPods, ...bindings.map(({ matchResources }) => matchResources ?? {})];
-    expect(selectors).toHaveLength(4);
+    expect(selectors).toHaveLength(5);
     for (const { objectSelector } of selectors) {
       const operators = objectSelector?.matchExpressions?.map(({ operator }) => operator) ?? [];
       expect(operators.some((operator) => operator === "In" || operator === "Exists")).toBe(true);
@@ -217,13 +217,16 @@ describe("the webhooks and policies", () => {
     const created = webhooks.filter(
       ({ rules }) => rules[0]?.operations.includes("CREATE") && !rules[0].resources.includes("cronjobs"),
     );
-    expect(created).toHaveLength(5);
+    expect(created).toHaveLength(6);
     expect(new Set(created.map(({ reinvocationPolicy }) => reinvocationPolicy))).toEqual(new Set(["IfNeeded"]));
   });
 
   test("come after every webhook that adds containers to Pods, where Curfew looks for these", () => {
     const [, late] = configurations;
-    expect(namesOf(late?.["webhooks"] as Webhook[])).toEqual(["containers-added-to-pods-of-jobs"]);
+    expect(namesOf(late?.["webhooks"] as Webhook[])).toEqual([
+      "containers-added-to-pods-of-jobs",
+      "containers-added-to-pods",
+    ]);
     const others = ["datadog-webhook", "kyverno-resource-mutating-webhook-cfg", "vpa-webhook-config"];
     expect([...others, late?.metadata?.name].toSorted().at(-1)).toBe("zz-curfew");
   });
