@@ -200,10 +200,25 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   },
   // sysown/proxysql, docker/images/proxysql
   { image: "proxysql/proxysql:*debian*", shell: "/bin/bash", role: "sidecar", daemon: "proxysql" },
-  // Proxies of service meshes and the like, if somebody added them to the Job itself
-  { image: "istio/proxyv2", role: "sidecar" },
-  { image: "linkerd/proxy", role: "sidecar" },
+  // Proxies and agents that injectors add (docs/operations.md), or people by hand. `startsAlone`: the
+  // injector's own native mode starts it before main.
+  // istio/istio, pilot/docker/Dockerfile.proxyv2; `pilot-agent wait` and the probes ask for its own
+  // /healthz/ready (injection-template.yaml)
+  { image: "proxyv2", role: "sidecar", startsAlone: true },
+  // linkerd/linkerd2, Dockerfile.proxy; linkerd-await asks for its own /ready (_proxy.tpl)
+  { image: "linkerd/proxy", role: "sidecar", startsAlone: true },
+  // hashicorp/consul-dataplane, Dockerfile: distroless, or ubi, which has a shell; its startupProbe
+  // asks for its own listener or /ready (consul_dataplane_sidecar.go)
+  { image: "consul-dataplane:*ubi*", shell: sh, role: "sidecar", startsAlone: true },
+  { image: "consul-dataplane", role: "sidecar", startsAlone: true },
+  // dapr/dapr, docker/Dockerfile: distroless. It waits for main's port if dapr.io/app-port says so
   { image: "daprd", shell: false, role: "sidecar" },
+  // DataDog/datadog-agent, Dockerfiles/agent: CMD ["/bin/entrypoint.sh"], from ubuntu
+  { image: "datadog/agent", shell: sh, role: "sidecar" },
+  { image: "datadoghq/agent", shell: sh, role: "sidecar" },
+  // argoproj/argo-workflows, Dockerfile: ENTRYPOINT ["argoexec"], distroless. Argo's container wait
+  // ends by itself, after main
+  { image: "argoproj/argoexec", entrypoint: ["argoexec"], shell: false, role: "main" },
   // Daemons for which many people build their own image: only the role is known
   ...ROLE_BY_NAME,
   ...BASES.join(" ")
