@@ -26,6 +26,9 @@ export interface SettingsProblems {
 /** Mistakes that the message lists. The rest is only counted. */
 const MAX_SHOWN = 6;
 
+/** Somebody may name a mesh's proxy, which isn't there yet when the Job is created. */
+const OTHERS_ARE_LATE = "Leave out those that another webhook adds to the Pods: Curfew finds them by itself.";
+
 /**
  * Everything that's wrong with a Job's annotations, as one message. Undefined: nothing is wrong.
  * `unwrapped` holds, for each container, what it was before an earlier pass wrapped it.
@@ -47,7 +50,7 @@ export function settingsProblems(
   if (problems.length > MAX_SHOWN) shown.push(`And ${problems.length - MAX_SHOWN} more.`);
   if (unknown.length > 0) {
     const names = job.spec.template.spec.containers.map(({ name }) => name);
-    shown.push(`The Job has these containers: ${listQuoted(names)}.`);
+    shown.push(`The Job has these containers: ${listQuoted(names)}. ${OTHERS_ARE_LATE}`);
   }
   return { reason: invalid.length > 0 ? "invalid-annotation" : "unknown-container", message: shown.join(" ") };
 }
