@@ -1,11 +1,12 @@
 /**
- * What a patch changes in a Job, in phrases. Found by comparison, so it doesn't depend on how the
- * patch does it.
+ * What a patch changes in a Job or Pod, in phrases. Found by comparison, so it doesn't depend on how
+ * the patch does it.
  */
 import { isDeepStrictEqual } from "node:util";
-import jsonpatch from "fast-json-patch";
 import type { PatchOperation } from "../injection/plan.ts";
 import { applyPatch } from "./edit-yaml.ts";
+import type { FoundJob } from "./find-jobs.ts";
+import { valueAt } from "./find-objects.ts";
 
 interface Named {
   readonly name: string;
@@ -13,43 +14,40 @@ interface Named {
   readonly args?: unknown;
 }
 
-interface JobParts {
-  readonly metadata?: { readonly labels?: object | null; readonly annotations?: object | null } | null;
+interface Parts {
+  readonly metadata?: { readonly labels?: object | null; readonly annotations?: object | null } | null | undefined;
+  readonly podFailurePolicy?: unknown;
   readonly spec: {
-    readonly podFailurePolicy?: unknown;
-    readonly template: {
-      readonly spec: {
-        readonly containers: readonly Named[];
-        readonly initContainers?: readonly Named[] | null;
-        readonly volumes?: readonly Named[] | null;
-      };
-    };
+    readonly containers: readonly Named[];
+    readonly initContainers?: readonly Named[] | null;
+    readonly volumes?: readonly Named[] | null;
   };
 }
 
 /**
- * One phrase for each thing that `patch` changes in a Job; none for an empty patch. `pointer` is
- * the Job's place in the manifest, as a JSON Pointer.
- * @throws if the patch doesn't fit the manifest
+ * One phrase for each thing that `patch` changes in a Job, CronJob or Pod; none for an empty patch.
+ * @throws if the patch doesn't fit the object
  */
-export function changesOf(manifest: unknown, patch: readonly PatchOperation[], pointer: string): string[] {
+export function changesOf(
+  { kind, object }: Pick<FoundJob, "kind" | "object">,
+  patch: readonly PatchOperation[],
+): string[] {
   if (patch.length === 0) return [];
-  const before = jobAt(manifest, pointer);
-  const after = jobAt(applyPatch(manifest, patch), pointer);
-  const pod = { before: before.spec.template.spec, after: after.spec.template.spec };
-  const wrapped = pod.after.containers.filter(({ name, command, args }) => {
-    const old = pod.before.containers.find((container) => container.name === name);
+  const before = partsOf(kind, object);
+  const after = partsOf(kind, applyPatch(object, patch));
+  const wrapped = after.spec.containers.filter(({ name, command, args }) => {
+    const old = before.spec.containers.find((container) => container.name === name);
     return old && !(isDeepStrictEqual(old.command, command) && isDeepStrictEqual(old.args, args));
   });
-  const moved = added(pod.before.initContainers, pod.after.initContainers);
-  const volumes = added(pod.before.volumes, pod.after.volumes);
+  const moved = added(before.spec.initContainers, after.spec.initContainers);
+  const volumes = added(before.spec.volumes, after.spec.volumes);
   const labels = addedKeys(before.metadata?.labels, after.metadata?.labels);
   const annotations = addedKeys(before.metadata?.annotations, after.metadata?.annotations);
   return [
     ...(wrapped.length > 0 ? [`a shell wrapper around ${names(wrapped)}`] : []),
     ...(volumes.length > 0 ? [`the volume ${names(volumes)}, mounted in each wrapped container`] : []),
     ...(moved.length > 0 ? [`${names(moved)} moved to initContainers, with restartPolicy: Always`] : []),
-    ...(isDeepStrictEqual(before.spec.podFailurePolicy, after.spec.podFailurePolicy)
+    ...(isDeepStrictEqual(before.podFailurePolicy, after.podFailurePolicy)
       ? []
       : ["podFailurePolicy limited to the other containers' exit codes"]),
     ...(labels.length > 0 ? [`the label ${labels.join(", ")}`] : []),
@@ -57,8 +55,15 @@ export function changesOf(manifest: unknown, patch: readonly PatchOperation[], p
   ];
 }
 
-function jobAt(manifest: unknown, pointer: string): JobParts {
-  return jsonpatch.getValueByPointer(manifest, pointer) as JobParts;
+/** A plan for it exists, so it has this shape. */
+function partsOf(kind: FoundJob["kind"], object: unknown): Parts {
+  if (kind === "Pod") return object as Parts;
+  const job = kind === "Job" ? object : valueAt(object, "spec", "jobTemplate");
+  return {
+    metadata: valueAt(job, "metadata") as Parts["metadata"],
+    podFailurePolicy: valueAt(job, "spec", "podFailurePolicy"),
+    spec: valueAt(job, "spec", "template", "spec") as Parts["spec"],
+  };
 }
 
 function added(before: readonly Named[] | null | undefined, after: readonly Named[] | null | undefined): Named[] {

@@ -1,21 +1,21 @@
 import { Option, type Command } from "commander";
 import { printNotes, reportUsage } from "../process/settings.ts";
-import { diffManifest } from "./diff.ts";
-import { explain } from "./explain.ts";
-import { explanationText } from "./explain-text.ts";
+import { explainManifest } from "./explain-manifest.ts";
 import { manifestsOf } from "./manifests.ts";
 import { nothingFound } from "./nothing-found.ts";
-import { planManifest } from "./plan-manifests.ts";
 import { offlineCommand, prepare, type OfflineOptions } from "./offline-command.ts";
+import { enabledNamespaces } from "./opted-in.ts";
 
 const HELP = `
-For each Job and CronJob, it shows the strategy and why, each container's role
-and why, what will be stopped and when, what changes, and a diff of the
-manifest, without the wrappers' scripts.
+For each Job, CronJob and Pod, it shows the strategy and why, each container's
+role and why, what will be stopped and when, what changes, and a diff of the
+manifest, without the wrappers' scripts. For what doesn't opt in, it shows what
+the label would do.
 
-For a Job without the label, it shows what the label would do.
+It also finds the Pods that Argo Workflows, Spark, JobSet and Volcano make, and
+says where their label goes.
 
-The exit code is 1 if a Job would be refused.
+The exit code is 1 if a Job or Pod would be refused.
 
 Examples:
   curfew explain -f job.yaml
@@ -26,11 +26,11 @@ Examples:
 const MAX_WIDTH = 120;
 
 /**
- * `curfew explain`. Its exit code is 1 if a Job would be refused, and 2 if the input can't be read.
+ * `curfew explain`. Its exit code is 1 if a Job or Pod would be refused, and 2 if the input can't be read.
  */
 export function explainCommand(): Command {
   return offlineCommand("explain")
-    .description("Shows what the webhook would do with the Jobs in manifests, and why.")
+    .description("Shows what the webhook would do with the Jobs and Pods in manifests, and why.")
     .addOption(new Option("-o, --output <format>", "output format").choices(["text", "json"]).default("text"))
     .addOption(new Option("--json", "the same as -o json").implies({ output: "json" }))
     .addHelpText("after", HELP)
@@ -47,20 +47,21 @@ async function run(paths: readonly string[], options: ExplainOptions, command: C
     reportUsage(command, prepared.problems);
     return;
   }
-  const scope = { unlabelled: options.all ? "plan" : "preview" } as const;
-  const jobs = prepared.files.flatMap(manifestsOf).flatMap((each) => planManifest(each, prepared.planner, scope));
-  const isEmpty = jobs.length === 0;
+  const manifests = prepared.files.flatMap(manifestsOf);
+  const namespaces = enabledNamespaces(manifests.map(({ value }) => value));
+  const scope = { unlabelled: options.all ? "plan" : "preview", namespaces } as const;
+  const width = Math.min(process.stdout.columns || MAX_WIDTH, MAX_WIDTH);
+  const explained = manifests.map((manifest) => explainManifest(manifest, prepared.planner, { scope, width }));
+  const jobs = explained.flatMap((each) => each.jobs);
+  const others = explained.flatMap((each) => each.others);
+  const isEmpty = jobs.length + others.length === 0;
   if (options.output === "json") {
-    console.log(JSON.stringify({ schemaVersion: 1, jobs: jobs.map(explain) }, null, 2));
+    console.log(JSON.stringify({ schemaVersion: 1, jobs, others }, null, 2));
     if (isEmpty) printNotes(command, nothingFound(prepared.files));
   } else {
-    const width = Math.min(process.stdout.columns || MAX_WIDTH, MAX_WIDTH);
-    const texts = jobs.map((job) => {
-      const hunks = diffManifest(job.manifest, job.patch);
-      return explanationText(explain(job), { hunks, width, isPreview: job.isPreview });
-    });
+    const texts = explained.flatMap((each) => each.texts());
     process.stdout.write(isEmpty ? `${nothingFound(prepared.files).join("\n")}\n` : texts.join("\n"));
   }
   if (isEmpty && options.failOnEmpty) process.exitCode = 1;
-  if (jobs.some(({ plan, isPreview }) => plan.kind === "refuse" && !isPreview)) process.exitCode = 1;
+  if (explained.some(({ hasRefusals }) => hasRefusals)) process.exitCode = 1;
 }

@@ -2,27 +2,33 @@
  * Explanations for a terminal. Colours come from node:util's styleText, which leaves them out if
  * they aren't wanted.
  */
-import { stripVTControlCharacters, styleText } from "node:util";
+import { styleText } from "node:util";
 import { showName } from "../injection/quote.ts";
 import type { Hunk } from "./diff.ts";
 import type { ExplainedContainer, Explanation } from "./explain.ts";
 import { groupLimits, type ExplainedLimit } from "./limits-text.ts";
+import { fold } from "./text-layout.ts";
 
 export interface Layout {
   readonly hunks: readonly Hunk[];
   /** The terminal's, in columns. */
   readonly width: number;
-  /** The Job isn't labelled, and the explanation is what it would get with the label. */
+  /** Nothing opts it in, and the explanation is what it would get with the label. */
   readonly isPreview: boolean;
+  /** What's planned: a template's kind is that of its maker. */
+  readonly planned: "Job" | "CronJob" | "Pod";
+  /** The kind for people. */
+  readonly noun: string;
 }
 
 /** Lays an explanation out as lines of text, the last one with a line end. */
-export function explanationText(explanation: Explanation, { hunks, width, isPreview }: Layout): string {
+export function explanationText(explanation: Explanation, { hunks, width, isPreview, planned, noun }: Layout): string {
   const {
     outcome,
-    kind,
     namespace,
     name,
+    template,
+    optedInBy,
     file,
     document,
     containers,
@@ -31,13 +37,18 @@ export function explanationText(explanation: Explanation, { hunks, width, isPrev
     warnings,
     waysOut = [],
   } = explanation;
-  const title = styleText("bold", `${kind} ${namespace ? `${namespace}/` : ""}${name}`);
+  const place = template === undefined ? "" : `, ${template}`;
+  const title = styleText("bold", `${noun} ${namespace ? `${namespace}/` : ""}${name}${place}`);
+  const unlabelled = template === undefined ? `This ${noun} hasn't opted in. With the label:` : "With the label:";
   const blocks = [
     [
       `${title}  ${styleText("dim", `${file}, document ${document}`)}`,
-      ...(isPreview ? [`  ${styleText("cyan", `This ${kind} isn't labelled. With the label:`)}`] : []),
+      ...(isPreview ? [`  ${styleText("cyan", unlabelled)}`] : []),
+      ...(optedInBy === "namespace"
+        ? [`  ${styleText("cyan", `Opted in by its Namespace, ${namespace ?? ""}:`)}`]
+        : []),
       ...fold(verdict(explanation), width),
-      ...groupLimits(decisive(explanation)).flatMap(({ who, limits }) => [
+      ...groupLimits(decisive(explanation), planned).flatMap(({ who, limits }) => [
         ...fold(who, width, 4),
         ...limits.flatMap(({ limit, text, wayOut }) => [
           ...fold(`${styleText("yellow", limit)}: ${text}`, width, 6),
@@ -65,6 +76,7 @@ function decisive({ outcome, strategy, limits }: Explanation): readonly Explaine
 
 function verdict({ outcome, strategy, message }: Explanation): string {
   if (outcome === "patch") return `strategy: ${styleText(["green", "bold"], strategy ?? "")} (${message})`;
+  if (outcome === "late") return `${styleText(["green", "bold"], "late containers")}: ${message}`;
   return outcome === "leave"
     ? `${styleText(["cyan", "bold"], "left alone")}: ${message}`
     : `${styleText(["red", "bold"], "refused")}: ${message}`;
@@ -117,24 +129,4 @@ function diffLines({ line, lines }: Hunk): string[] {
       return colour ? styleText(colour, `  ${text}`) : `  ${text}`;
     }),
   ];
-}
-
-/**
- * Lines of at most `width` columns, broken at spaces. Styles don't count, as long as they don't
- * span a break.
- */
-function fold(text: string, width: number, indent = 2): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line && visibleLength(line) + 1 + visibleLength(word) > width - indent) {
-      lines.push(line);
-      line = `  ${word}`;
-    } else line = line ? `${line} ${word}` : word;
-  }
-  return [...lines, line].map((each) => " ".repeat(indent) + each);
-}
-
-function visibleLength(text: string): number {
-  return stripVTControlCharacters(text).length;
 }

@@ -3,25 +3,35 @@
  * for people is in explain-text.ts.
  */
 import { LIMITS } from "../injection/limits.ts";
-import type { ContainerPlan, PatchPlan, Plan } from "../injection/plan.ts";
-import { showName } from "../injection/quote.ts";
+import type { ContainerPlan, LatePlan, PatchPlan, PodPlan } from "../injection/plan.ts";
 import { ROLE_SOURCES } from "../injection/role.ts";
 import { changesOf } from "./changes.ts";
+import { endingOf, listed } from "./ending-text.ts";
 import { explainLimit, refusalOf, type ExplainedLimit } from "./limits-text.ts";
+import type { PlannedTemplate } from "./plan-makers.ts";
 import type { PlannedJob } from "./plan-manifests.ts";
+import type { PodMaker } from "./pod-makers.ts";
 
 export interface Explanation {
   readonly file: string;
   readonly document: number;
-  readonly kind: PlannedJob["kind"];
+  /** Only for another kind. */
+  readonly apiVersion?: unknown;
+  /** Job, CronJob or Pod; or another kind, if this is about what its controller makes. */
+  readonly kind: string;
   readonly namespace?: string;
   readonly name: string;
+  /** Only for another kind: where it has the template of what its controller makes. */
+  readonly template?: string;
   /**
-   * Whether it has the label with the value true. If not, the rest can be what it would get with
-   * the label.
+   * Whether it has the label with the value true. If it isn't opted in in another way, either, the
+   * rest can be what it would get with the label.
    */
   readonly labelled: boolean;
-  readonly outcome: Plan["kind"];
+  /** Absent: nothing opts it in. */
+  readonly optedInBy?: "label" | "annotation" | "namespace";
+  /** Late: only for containers that another project's webhook adds to a Pod. */
+  readonly outcome: PodPlan["kind"];
   /** Only for a patch. */
   readonly strategy?: PatchPlan["strategy"];
   readonly chosenBy?: PatchPlan["chosenBy"];
@@ -48,7 +58,7 @@ export interface ExplainedContainer extends ContainerPlan {
 
 /** Explains one planned Job. Pure; times in the texts are seconds. */
 export function explain(planned: PlannedJob): Explanation {
-  const { manifest, kind, namespace, name, label, plan, warnings, patch, jobPointer } = planned;
+  const { manifest, kind, namespace, name, optedInBy, plan, warnings, patch } = planned;
   const limits = plan.kind === "leave" ? [] : plan.limits;
   return {
     file: manifest.file,
@@ -56,25 +66,37 @@ export function explain(planned: PlannedJob): Explanation {
     kind,
     ...(namespace ? { namespace } : {}),
     name,
-    labelled: label === true,
+    labelled: optedInBy === "label",
+    ...(optedInBy ? { optedInBy } : {}),
     outcome: plan.kind,
-    ...(plan.kind === "patch" ? { strategy: plan.strategy, chosenBy: plan.chosenBy } : { reason: plan.reason }),
-    message: verdictOf(plan),
+    ...(plan.kind === "patch" ? { strategy: plan.strategy, chosenBy: plan.chosenBy } : {}),
+    ...("reason" in plan ? { reason: plan.reason } : {}),
+    message: verdictOf(plan, kind),
     limits: limits.map(explainLimit),
     ...(plan.kind === "refuse" ? { waysOut: plan.waysOut } : {}),
     containers: plan.containers.map(explainContainer),
     ending: plan.kind === "patch" ? endingOf(plan.strategy, plan.containers) : [],
-    changes: changesOf(manifest.value, patch, jobPointer),
+    changes: plan.kind === "patch" || plan.kind === "leave" ? changesOf(planned, plan.patch) : [],
     warnings,
     patch,
   };
 }
 
-function verdictOf(plan: Plan): string {
-  if (plan.kind === "refuse") return refusalOf(plan);
+/** Explains a template of another kind. Nothing patches the manifest, so it has no patch. */
+export function explainTemplate(
+  planned: PlannedTemplate,
+  { apiVersion, kind }: Pick<PodMaker, "apiVersion" | "kind">,
+): Explanation {
+  const { file, document, ...rest } = explain(planned);
+  return { file, document, ...rest, apiVersion, kind, template: planned.template };
+}
+
+function verdictOf(plan: PodPlan, kind: PlannedJob["kind"]): string {
+  if (plan.kind === "refuse") return refusalOf(plan, kind);
   if (plan.kind === "leave") return plan.message;
+  if (plan.kind === "late") return latesVerdict(plan);
   return {
-    job: "set on the Job",
+    job: `set on the ${kind === "Pod" ? "Pod" : "Job"}`,
     server: "the operator's default",
     earlier: "chosen when Curfew first patched it",
     auto: `auto; ${autosReason(plan)}`,
@@ -90,49 +112,14 @@ function autosReason({ strategy, limits }: PatchPlan): string {
   return met.has(strategy) ? `${other} could do more harm` : `${other} has limits here, ${strategy} has none`;
 }
 
+function latesVerdict({ moved, left }: LatePlan): string {
+  const become = moved.length === 1 ? "becomes a native sidecar" : "become native sidecars";
+  return [
+    ...(moved.length > 0 ? [`${listed(moved)} ${become}, behind the init containers`] : []),
+    ...(left.length > 0 ? [`${listed(left)} ${left.length === 1 ? "is left as it is" : "are left as they are"}`] : []),
+  ].join("; ");
+}
+
 function explainContainer(container: ContainerPlan): ExplainedContainer {
   return { ...container, because: ROLE_SOURCES[container.roleSource] };
-}
-
-function endingOf(strategy: "trap" | "native", containers: readonly ContainerPlan[]): string[] {
-  const named = (role: string) => containers.filter((container) => container.role === role);
-  const mains = named("main");
-  const sidecars = named("sidecar");
-  const when = `When ${listed(mains)} ${exits(mains.length)}, for any reason`;
-  const ignored = named("ignored");
-  return [
-    ...(strategy === "native"
-      ? [
-          `${when}: ${stoppedByKubelet(sidecars)}, then KILL if it's still running at the end of the Pod's grace period.`,
-          `If ${sidecars.length > 1 ? `one of ${listed(sidecars)}` : listed(sidecars)} exits earlier, kubelet restarts it, and its exit code doesn't count.`,
-        ]
-      : [`${when}: ${sidecars.map(stopped).join("; ")}.`]),
-    ...(ignored.length > 0
-      ? [
-          `Curfew doesn't touch ${listed(ignored)}: the Pod runs until ${ignored.length > 1 ? "they exit by themselves" : "it exits by itself"}.`,
-        ]
-      : []),
-  ];
-}
-
-function exits(mains: number): string {
-  if (mains === 1) return "exits";
-  return mains === 2 ? "have both exited" : "have all exited";
-}
-
-/** Kubelet stops native sidecars in reverse order (KEP-753). */
-function stoppedByKubelet(sidecars: readonly ContainerPlan[]): string {
-  const names = sidecars.map(({ name }) => showName(name)).toReversed();
-  return names.length === 1
-    ? `kubelet sends ${names.join()} TERM`
-    : `kubelet stops ${names.join(", then ")}. Each gets TERM`;
-}
-
-function stopped({ name, gracePeriodSeconds }: ContainerPlan): string {
-  return `${showName(name)} gets TERM${gracePeriodSeconds === undefined ? "" : `, then KILL if it's still running ${gracePeriodSeconds} s later`}`;
-}
-
-function listed(containers: readonly ContainerPlan[]): string {
-  const names = containers.map(({ name }) => showName(name));
-  return names.length < 3 ? names.join(" and ") : `${names.slice(0, -1).join(", ")} and ${names.at(-1) ?? ""}`;
 }

@@ -1,66 +1,30 @@
-/** Finds the Jobs in a manifest: on their own, in a CronJob, or in a List. */
-import { ENABLED_KEY } from "../injection/names.ts";
+/**
+ * Finds what Curfew patches in a manifest: Jobs, CronJobs and Pods, on their own or in a List. For
+ * what makes Pods of its own, see pod-makers.ts.
+ */
+import { findObjects, nameOf, valueAt, type ObjectName } from "./find-objects.ts";
+import { ownOptIn, type OwnOptIn } from "./opted-in.ts";
 
-export interface FoundJob {
-  readonly kind: "Job" | "CronJob";
-  readonly name: string;
-  readonly namespace?: string;
+export interface FoundJob extends ObjectName {
+  readonly kind: "Job" | "CronJob" | "Pod";
   /**
-   * The Job or CronJob, of any shape, and its place in the manifest: a JSON Pointer (RFC 6901),
-   * empty for the root.
+   * The Job, CronJob or Pod, of any shape, and its place in the manifest: a JSON Pointer (RFC
+   * 6901), empty for the root.
    */
   readonly object: unknown;
   readonly pointer: string;
-  /**
-   * JSON Pointer of what's shaped like a Job: the Job itself, or a CronJob's `spec.jobTemplate`.
-   */
-  readonly jobPointer: string;
-  /** Whether the label opts it in or out. Undefined: there's no label. */
-  readonly label: boolean | undefined;
+  /** What it says about itself; a CronJob by its `jobTemplate`. Undefined: nothing. */
+  readonly says: OwnOptIn | undefined;
 }
 
-/** An object of a manifest, on its own or in a List, and its place: a JSON Pointer (RFC 6901). */
-export interface FoundObject {
-  readonly value: Readonly<Record<string, unknown>>;
-  readonly pointer: string;
-}
+const API_VERSIONS = { Job: "batch/v1", CronJob: "batch/v1", Pod: "v1" } as const;
 
-/** All objects in a manifest, in their order, of any kind. */
-export function findObjects(value: unknown, pointer = ""): FoundObject[] {
-  if (!isObject(value)) return [];
-  const { kind, items } = value;
-  if (typeof kind !== "string" || !kind.endsWith("List") || !Array.isArray(items)) return [{ value, pointer }];
-  return items.flatMap((item: unknown, index) => findObjects(item, `${pointer}/items/${index}`));
-}
-
-/** The Jobs and CronJobs of batch/v1 in a manifest, in their order. Everything else is skipped. */
+/** The Jobs, CronJobs and Pods in a manifest, in their order. Everything else is skipped. */
 export function findJobs(manifest: unknown): FoundJob[] {
   return findObjects(manifest).flatMap(({ value, pointer }) => {
     const { kind, apiVersion } = value;
-    if (apiVersion !== "batch/v1" || (kind !== "Job" && kind !== "CronJob")) return [];
-    const job = kind === "Job" ? value : valueAt(value, "spec", "jobTemplate");
-    const name = valueAt(value, "metadata", "name") ?? valueAt(value, "metadata", "generateName");
-    const namespace = valueAt(value, "metadata", "namespace");
-    const label = valueAt(job, "metadata", "labels", ENABLED_KEY) ?? undefined;
-    return [
-      {
-        kind,
-        name: typeof name === "string" ? name : "(without a name)",
-        ...(typeof namespace === "string" ? { namespace } : {}),
-        object: value,
-        pointer,
-        jobPointer: kind === "Job" ? pointer : `${pointer}/spec/jobTemplate`,
-        label: label === undefined ? undefined : label === "true",
-      },
-    ];
+    if ((kind !== "Job" && kind !== "CronJob" && kind !== "Pod") || apiVersion !== API_VERSIONS[kind]) return [];
+    const says = kind === "CronJob" ? ownOptIn("Job", valueAt(value, "spec", "jobTemplate")) : ownOptIn(kind, value);
+    return [{ kind, ...nameOf(value), object: value, pointer, says }];
   });
-}
-
-/** What's at `path` in a value of any shape. Undefined: there's nothing. */
-export function valueAt(value: unknown, ...path: string[]): unknown {
-  return path.reduce((current, key) => (isObject(current) ? current[key] : undefined), value);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

@@ -2,8 +2,10 @@ import { Option, type Command } from "commander";
 import { printNotes, reportUsage } from "../process/settings.ts";
 import { injectSummary } from "./inject-summary.ts";
 import { inject, type OutputFormat } from "./inject.ts";
+import { manifestsOf } from "./manifests.ts";
 import { nothingFound } from "./nothing-found.ts";
 import { offlineCommand, prepare, type OfflineOptions } from "./offline-command.ts";
+import { untouched } from "./untouched.ts";
 
 const HELP = `
 Only what Curfew adds changes; the rest stays as it is, comments included.
@@ -12,7 +14,8 @@ Several files become one stream of documents.
 Without --output, each file keeps its format. With json, several documents
 become a List. With patch, you get the JSON Patch for each Job's manifest.
 
-Standard error says what was done. If a Job is refused, it says which one and
+Standard error says what was done, and where the label goes on objects of other
+kinds, which stay as they are. If a Job or Pod is refused, it says which one and
 why, nothing is written to standard output, and the exit code is 1.
 
 Examples:
@@ -20,10 +23,10 @@ Examples:
   kubectl kustomize overlay | curfew inject | kubectl diff -f -
   curfew inject --output patch job.yaml`;
 
-/** `curfew inject`. Its exit code is 1 if a Job is refused, and 2 if the input can't be read. */
+/** `curfew inject`. Its exit code is 1 if a Job or Pod is refused, and 2 if the input can't be read. */
 export function injectCommand(): Command {
   return offlineCommand("inject")
-    .description("Prints manifests with every labelled Job and CronJob patched, as the webhook would patch it.")
+    .description("Prints manifests with every Job, CronJob and Pod that opts in patched, as the webhook would.")
     .addOption(new Option("-o, --output <format>", "output format").choices(["yaml", "json", "patch"]))
     .addHelpText("after", HELP)
     .action(run);
@@ -43,7 +46,9 @@ async function run(paths: readonly string[], options: InjectCommandOptions, comm
   const result = inject(prepared.files, prepared.planner, { all, ...(format ? { format } : {}) });
   const isEmpty = result.jobs.length === 0;
   const refusals = result.kind === "refused" ? result.refusals : [];
-  const summary = isEmpty ? nothingFound(prepared.files) : [injectSummary(result.jobs)];
+  const summary = isEmpty
+    ? nothingFound(prepared.files)
+    : [injectSummary(result.jobs), ...untouched(prepared.files.flatMap(manifestsOf))];
   printNotes(command, [...result.notes, ...refusals, ...summary]);
   if (result.kind === "refused" || (isEmpty && failOnEmpty)) process.exitCode = 1;
   else process.stdout.write(result.output);

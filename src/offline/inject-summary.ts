@@ -4,9 +4,9 @@
  */
 import type { PlannedJob } from "./plan-manifests.ts";
 
-type JobOutcome = "patched" | "injected already" | "without sidecars" | "unlabelled" | "opted out" | "refused";
+type JobOutcome = "patched" | "refused" | keyof typeof PHRASES;
 
-/** Summarizes at least one Job. For none, see nothing-found.ts. */
+/** Summarizes at least one Job, CronJob or Pod. For none, see nothing-found.ts. */
 export function injectSummary(jobs: readonly PlannedJob[]): string {
   const counts = Map.groupBy(jobs, outcomeOf);
   const count = (outcome: JobOutcome) => counts.get(outcome)?.length ?? 0;
@@ -24,7 +24,7 @@ export function injectSummary(jobs: readonly PlannedJob[]): string {
         : jobs.length === 1
           ? `the ${nounOf(jobs)} isn't patched`
           : `none of ${whole} patched`;
-  const others = (["unlabelled", "opted out", "injected already", "without sidecars"] as const)
+  const others = (Object.keys(PHRASES) as (keyof typeof PHRASES)[])
     .filter((outcome) => count(outcome) > 0)
     .map((outcome) =>
       jobs.length === 1 ? `it ${PHRASES[outcome][0]}` : `${count(outcome)} ${phrase(outcome, count(outcome))}`,
@@ -34,25 +34,44 @@ export function injectSummary(jobs: readonly PlannedJob[]): string {
 
 /** Singular and plural. */
 const PHRASES = {
-  unlabelled: ["isn't labelled (--all patches it, too)", "aren't labelled (--all patches them, too)"],
-  "opted out": ["has a label other than true", "have a label other than true"],
+  unlabelled: ["hasn't opted in (--all patches it, too)", "haven't opted in (--all patches them, too)"],
+  "opted out": ["has opted out", "have opted out"],
   "injected already": ["is already injected", "are already injected"],
   "without sidecars": ["has no sidecars to stop", "have no sidecars to stop"],
-} as const satisfies Partial<Record<JobOutcome, readonly [string, string]>>;
+  "running forever": ["runs forever (restartPolicy: Always)", "run forever (restartPolicy: Always)"],
+  static: ["is a static Pod", "are static Pods"],
+  unclear: ["is left alone: see the warning", "are left alone: see the warnings"],
+} as const satisfies Record<string, readonly [string, string]>;
 
 function phrase(outcome: keyof typeof PHRASES, count: number): string {
   return PHRASES[outcome][count === 1 ? 0 : 1];
 }
 
-function outcomeOf({ plan, label }: PlannedJob): JobOutcome {
-  if (plan.kind === "patch") return "patched";
+function outcomeOf({ plan, says }: PlannedJob): JobOutcome {
+  if (plan.kind === "patch" || plan.kind === "late") return "patched";
   if (plan.kind === "refuse") return "refused";
-  if (plan.reason === "not-enabled") return label === undefined ? "unlabelled" : "opted out";
-  if (plan.reason === "opted-out") return "opted out";
-  return plan.reason === "already-injected" ? "injected already" : "without sidecars";
+  switch (plan.reason) {
+    case "not-enabled":
+      return says === undefined ? "unlabelled" : "opted out";
+    case "opted-out":
+      return "opted out";
+    case "already-injected":
+    case "no-late-containers":
+      return "injected already";
+    case "single-container":
+    case "no-sidecars":
+      return "without sidecars";
+    case "runs-forever":
+      return "running forever";
+    case "static-pod":
+      return "static";
+    default:
+      return "unclear"; // what would be refused, if its Namespace didn't opt it in
+  }
 }
 
 function nounOf(jobs: readonly PlannedJob[]): string {
-  const kinds = [...new Set(jobs.map(({ kind }) => kind))].sort().reverse();
-  return kinds.map((kind) => (jobs.length === 1 ? kind : `${kind}s`)).join(" and ");
+  const kinds = (["Job", "CronJob", "Pod"] as const).filter((kind) => jobs.some((job) => job.kind === kind));
+  const nouns = kinds.map((kind) => (jobs.length === 1 ? kind : `${kind}s`));
+  return [nouns.slice(0, -1).join(", "), ...nouns.slice(-1)].filter((part) => part !== "").join(" and ");
 }

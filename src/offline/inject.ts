@@ -1,12 +1,13 @@
 /**
- * `curfew inject`: reads manifests, and writes them with every opted-in Job patched, or nothing if
- * a Job is refused.
+ * `curfew inject`: reads manifests, and writes them with every opted-in Job and Pod patched, or
+ * nothing if one is refused.
  */
 import { applyPatch, editYaml } from "./edit-yaml.ts";
 import { groupLimits, refusalOf } from "./limits-text.ts";
 import { BYTE_ORDER_MARK, manifestsOf, type Manifest, type ManifestFile } from "./manifests.ts";
 import type { Planner } from "../planner/planner.ts";
-import { describeJob, planManifest, type PlannedJob } from "./plan-manifests.ts";
+import { enabledNamespaces } from "./opted-in.ts";
+import { describeObject, planManifest, type PlannedJob } from "./plan-manifests.ts";
 import { renderYaml } from "./render-yaml.ts";
 import { lineEndOf } from "./yaml-text.ts";
 
@@ -24,19 +25,20 @@ export type Injection = {
 export interface InjectOptions {
   /** If absent, each file keeps its own format. */
   readonly format?: OutputFormat;
-  /** Also patch Jobs that don't say whether they opt in. */
+  /** Also patch Jobs and Pods that don't say whether they opt in. */
   readonly all?: boolean;
 }
 
-/** Patches all Jobs in `files`, or lists the refusals. Pure. */
+/** Patches all Jobs, CronJobs and Pods in `files`, or lists the refusals. Pure. */
 export function inject(
   files: readonly ManifestFile[],
   planner: Planner,
   { format, all = false }: InjectOptions = {},
 ): Injection {
-  const scope = { unlabelled: all ? "plan" : "leave" } as const;
-  const planned = new Map<Manifest, PlannedJob[]>();
-  for (const manifest of files.flatMap(manifestsOf)) planned.set(manifest, planManifest(manifest, planner, scope));
+  const manifests = files.flatMap(manifestsOf);
+  const namespaces = enabledNamespaces(manifests.map(({ value }) => value));
+  const scope = { unlabelled: all ? "plan" : "leave", namespaces } as const;
+  const planned = new Map(manifests.map((manifest) => [manifest, planManifest(manifest, planner, scope)]));
   const jobs = [...planned.values()].flat();
   const notes = jobs.flatMap(notesOf);
   const refusals = jobs.flatMap(refusalsOf);
@@ -44,26 +46,25 @@ export function inject(
   if (format === "patch") return { kind: "injected", jobs, output: toPatches(jobs), notes };
 
   const patchOf = (manifest: Manifest) => (planned.get(manifest) ?? []).flatMap(({ patch }) => patch);
-  if (format === "json") return { kind: "injected", jobs, output: toJson(files.flatMap(manifestsOf), patchOf), notes };
+  if (format === "json") return { kind: "injected", jobs, output: toJson(manifests, patchOf), notes };
   const keep = format === undefined && files.every((file) => file.format === "json");
   const texts = files.map((file) => toText(file, patchOf, keep, notes));
   return { kind: "injected", jobs, output: join(texts, keep ? "json" : "yaml"), notes };
 }
 
 function notesOf(job: PlannedJob): string[] {
-  return job.warnings.map((warning) => `${describeJob(job)}: warning: ${warning}`);
+  return job.warnings.map((warning) => `${describeObject(job.manifest, job)}: warning: ${warning}`);
 }
 
 function refusalsOf(job: PlannedJob): string[] {
   if (job.plan.kind !== "refuse") return [];
-  const limits = groupLimits(job.plan.limits).flatMap(({ who, limits }) => [
+  const limits = groupLimits(job.plan.limits, job.kind).flatMap(({ who, limits }) => [
     `  ${who}`,
     ...limits.flatMap(({ limit, text, wayOut }) => [`    ${limit}: ${text}`, `      fix: ${wayOut}`]),
   ]);
   const waysOut = job.plan.waysOut.map((wayOut) => `  fix: ${wayOut}`);
-  return [
-    [`${describeJob(job)}: refused (${job.plan.reason}): ${refusalOf(job.plan)}`, ...limits, ...waysOut].join("\n"),
-  ];
+  const head = `${describeObject(job.manifest, job)}: refused (${job.plan.reason}): ${refusalOf(job.plan, job.kind)}`;
+  return [[head, ...limits, ...waysOut].join("\n")];
 }
 
 type PatchOf = (manifest: Manifest) => PlannedJob["patch"];

@@ -4,6 +4,7 @@ import { byLimit, wayOutOf, type MetLimit } from "../injection/met-limit.ts";
 import type { Strategy } from "../injection/names.ts";
 import type { Plan } from "../injection/plan.ts";
 import { showImage, showName } from "../injection/quote.ts";
+import type { FoundJob } from "./find-jobs.ts";
 
 /** A limit that one container meets, or the whole Job. */
 export interface ExplainedLimit {
@@ -47,11 +48,11 @@ export function explainLimit(met: MetLimit): ExplainedLimit {
  * Says each limit once, however many containers meet it. Limits that the same containers meet are
  * in one group.
  */
-export function groupLimits(limits: readonly MetLimit[]): LimitGroup[] {
+export function groupLimits(limits: readonly MetLimit[], kind: FoundJob["kind"]): LimitGroup[] {
   const groups = new Map<string, LimitText[]>();
   for (const [limit, group] of byLimit(limits)) {
     const { strategy, sentence } = LIMITS[limit];
-    const who = whoMeets(group);
+    const who = whoMeets(group, kind);
     groups.set(who, [
       ...(groups.get(who) ?? []),
       { limit: `${strategy}, ${limit}`, text: sentence, wayOut: wayOutOf(limit, group) },
@@ -63,16 +64,16 @@ export function groupLimits(limits: readonly MetLimit[]): LimitGroup[] {
 /** A Job can have hundreds of containers. */
 const MAX_SHOWN = 8;
 
-function whoMeets(limits: readonly MetLimit[]): string {
+function whoMeets(limits: readonly MetLimit[], kind: FoundJob["kind"]): string {
   const containers = limits.flatMap(({ container, image }) =>
     container === undefined ? [] : [image ? `${showName(container)} (${showImage(image)})` : showName(container)],
   );
-  if (containers.length === 0) return "the whole Job";
+  if (containers.length === 0) return `the whole ${kind === "Pod" ? "Pod" : "Job"}`;
   const more = containers.length > MAX_SHOWN ? [`${containers.length - MAX_SHOWN} more`] : [];
   return [...containers.slice(0, MAX_SHOWN), ...more].join(", ");
 }
 
 /** A refusal's headline. If it has limits, they're listed below it one by one. */
-export function refusalOf({ message, limits }: Extract<Plan, { kind: "refuse" }>): string {
-  return limits.length > 0 ? "Curfew can't stop this Job's sidecars" : message;
+export function refusalOf({ message, limits }: Extract<Plan, { kind: "refuse" }>, kind: FoundJob["kind"]): string {
+  return limits.length > 0 ? `Curfew can't stop this ${kind === "Pod" ? "Pod" : "Job"}'s sidecars` : message;
 }

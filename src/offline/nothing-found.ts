@@ -1,23 +1,24 @@
 /**
- * If there's no Job or CronJob: what there was instead, and why nothing is done. Most likely
+ * If there's no Job, CronJob or Pod: what there was instead, and why nothing is done. Most likely
  * somebody expected otherwise.
  */
 import { nearest } from "../injection/nearest.ts";
 import { ENABLED_KEY } from "../injection/names.ts";
 import { showName } from "../injection/quote.ts";
-import { findObjects, valueAt } from "./find-jobs.ts";
+import { findObjects, groupOf, isObject, valueAt } from "./find-objects.ts";
+import { showPath, showPlaces, type Path } from "./made-template.ts";
 import { manifestsOf, type ManifestFile } from "./manifests.ts";
+import { findPodMakers } from "./pod-makers.ts";
+import { reasonAgainst } from "./unsuited.ts";
 
 /** Characters. With the command's name in front, a line fits 120 columns. */
 const MAX_LENGTH = 104;
 
-const RUNS_FOR_EVER = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController"];
-
-/** What `files` hold, given that they hold no Job or CronJob: one to three lines. */
+/** What `files` hold, given that they hold no Job, CronJob or Pod: one to three lines. */
 export function nothingFound(files: readonly ManifestFile[]): string[] {
   const where = files.length === 1 ? (files[0]?.name ?? "") : `these ${files.length} files`;
   const values = files.flatMap(manifestsOf).flatMap(({ value }) => (value === null ? [] : [value]));
-  const head = `There's no Job or CronJob in ${where}`;
+  const head = `There's no Job, CronJob or Pod in ${where}`;
   if (values.length === 0) return [cut(`${head}: ${files.length === 1 ? "it's" : "they're"} empty.`)];
   const found = values.flatMap((value) => (Array.isArray(value) ? [value] : objectsIn(value)));
   const reasons = new Set(found.map(reasonFor).filter((reason) => reason !== undefined));
@@ -43,7 +44,7 @@ function describe(value: unknown): string {
   if (typeof value !== "object") return "plain text";
   const kind = valueAt(value, "kind");
   if (typeof kind !== "string") return "an object without a kind";
-  if (kind !== "Job" && kind !== "CronJob") return show(kind);
+  if (kind !== "Job" && kind !== "CronJob" && kind !== "Pod") return show(kind);
   const apiVersion = valueAt(value, "apiVersion");
   return typeof apiVersion === "string" ? `${kind} of ${show(apiVersion)}` : `${kind} without apiVersion`;
 }
@@ -60,34 +61,50 @@ function reasonFor(value: unknown): string | undefined {
 function reasonForObject(object: unknown): string | undefined {
   const kind = valueAt(object, "kind");
   if (typeof kind !== "string") return undefined;
+  const [maker] = findPodMakers(object);
+  if (maker) return `Curfew doesn't change a ${maker.noun}: the label goes in ${showPlaces(maker.labels)}.`;
   const label = valueAt(object, "metadata", "labels", ENABLED_KEY) === "true" ? "; its label has no effect" : "";
-  if (kind === "Job" || kind === "CronJob") return reasonForVersion(kind, valueAt(object, "apiVersion"));
-  const meant = nearest(kind.toLowerCase(), ["job", "cronjob"]);
-  if (meant !== undefined)
-    return `Kubernetes has no kind: ${show(kind)}. Did you mean ${meant === "job" ? "Job" : "CronJob"}?`;
-  if (RUNS_FOR_EVER.includes(kind)) return `A ${kind} runs forever, so it isn't for Curfew${label}.`;
-  if (kind === "Pod") return `Curfew patches Jobs, not Pods: put the Pod's spec into a Job's spec.template${label}.`;
-  return hasPodTemplate(object) || label !== ""
-    ? `Curfew patches the Jobs and CronJobs of batch/v1, not a ${show(kind)}${label}.`
-    : undefined;
+  if (kind === "Job" || kind === "CronJob" || kind === "Pod") return reasonForVersion(kind, object);
+  const meant = kind.toLowerCase() === "pod" ? "pod" : nearest(kind.toLowerCase(), ["job", "cronjob"]);
+  if (meant !== undefined) {
+    return `Kubernetes has no kind: ${show(kind)}. Did you mean ${{ job: "Job", cronjob: "CronJob", pod: "Pod" }[meant]}?`;
+  }
+  const against = reasonAgainst(object);
+  if (against !== undefined) return `${against}${label}.`;
+  const template = findPodTemplate(object);
+  return template === undefined
+    ? label === ""
+      ? undefined
+      : `Curfew patches Jobs, CronJobs and Pods, not a ${show(kind)}${label}.`
+    : `${show(kind)} isn't known: try the label in ${showPath([...template, "metadata", "labels"])}.`;
 }
 
-function reasonForVersion(kind: "Job" | "CronJob", apiVersion: unknown): string {
-  const right = `a ${kind} has apiVersion: batch/v1`;
+const API_VERSIONS = { Job: "batch/v1", CronJob: "batch/v1", Pod: "v1" } as const;
+
+function reasonForVersion(kind: keyof typeof API_VERSIONS, object: unknown): string {
+  const apiVersion = valueAt(object, "apiVersion");
+  const right = `a ${kind} has apiVersion: ${API_VERSIONS[kind]}`;
   if (typeof apiVersion !== "string") return `The apiVersion is missing: ${right}.`;
   if (apiVersion === "batch/v1beta1" || apiVersion === "batch/v2alpha1") {
     return `Kubernetes 1.25 and later have no apiVersion: ${apiVersion}; ${right}.`;
   }
-  const domain = apiVersion.split("/")[0] ?? "";
+  const domain = groupOf(object) ?? "";
   if (domain.includes(".")) return `This ${kind} belongs to ${show(domain)}; Curfew patches those of batch/v1.`;
   return `apiVersion: ${show(apiVersion)} has no ${kind}: ${right}.`;
 }
 
-/** For any kind, as somebody might think that its Pods end like a Job's. */
-function hasPodTemplate(object: unknown): boolean {
-  return ["template", "templates", "jobTemplate", "podTemplate"].some(
-    (key) => valueAt(object, "spec", key) !== undefined,
-  );
+/** Most projects have theirs this deep. */
+const MAX_DEPTH = 6;
+
+/** The path of the first PodTemplateSpec, wherever an unknown kind has it. */
+function findPodTemplate(value: unknown, path: Path = []): Path | undefined {
+  if (!isObject(value) || path.length > MAX_DEPTH) return undefined;
+  if (path.at(-1) === "template" && Array.isArray(valueAt(value, "spec", "containers"))) return path;
+  for (const [key, child] of Object.entries(value)) {
+    const found = findPodTemplate(child, [...path, Array.isArray(value) ? Number(key) : key]);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** Cut at a length that no real kind or apiVersion reaches. */

@@ -24,8 +24,8 @@ export function offlineCommand(name: string): Command {
   const command = new Command(name)
     .argument("[files...]", "files or directories, as with -f")
     .option("-f, --filename <path...>", "a manifest file, a directory of them, or - for standard input (the default)")
-    .option("--all", "treat Jobs without the label as labelled; any value but true still opts out")
-    .option("--fail-on-empty", "exit with 1 if there's no Job or CronJob");
+    .option("--all", "treat Jobs and Pods that don't opt in as labelled; any value but true still opts out")
+    .option("--fail-on-empty", "exit with 1 if there's nothing for Curfew in them");
   return addSettings(command, PLANNER_SETTINGS);
 }
 

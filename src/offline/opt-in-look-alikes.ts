@@ -1,8 +1,11 @@
-/** What people write when they mean the label. It enables nothing, so they get a warning. */
+/** What people write when they mean to opt in. It does nothing there, so they get a warning. */
 import { nearest } from "../injection/nearest.ts";
 import { ENABLED_KEY } from "../injection/names.ts";
 import { quote } from "../injection/quote.ts";
-import { valueAt, type FoundJob } from "./find-jobs.ts";
+import type { FoundJob } from "./find-jobs.ts";
+import { valueAt } from "./find-objects.ts";
+import { showPath, type Path } from "./made-template.ts";
+import type { PodMaker } from "./pod-makers.ts";
 
 export interface LookAlike {
   readonly key: string;
@@ -11,29 +14,48 @@ export interface LookAlike {
 }
 
 /**
- * The look-alikes of the label on a Job without it. The planner itself warns about the label on a
- * CronJob.
+ * The look-alikes on a Job, CronJob or Pod that hasn't opted in. The planner itself warns about the
+ * label on a CronJob.
  */
 export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
-  const job = kind === "Job" ? [] : ["spec", "jobTemplate"];
+  const job = kind === "CronJob" ? ["spec", "jobTemplate"] : [];
   const right = [...job, "metadata", "labels"];
-  const places = [
-    ...(kind === "CronJob" ? [["metadata", "labels"]] : []),
-    ...(kind === "CronJob" ? [["metadata", "annotations"]] : []),
-    right,
-    [...job, "metadata", "annotations"],
-    [...job, "spec", "template", "metadata", "labels"],
-    [...job, "spec", "template", "metadata", "annotations"],
+  const found = (place: Path, has: string = NOWHERE) => lookAlikesAt(object, place, { right, has });
+  if (kind === "Pod") return [...found(right), ...found(["metadata", "annotations"])];
+  const ofCronJob = kind === "CronJob" ? [...found(["metadata", "labels"]), ...found(["metadata", "annotations"])] : [];
+  const pod = [...job, "spec", "template", "metadata"];
+  return [
+    ...ofCronJob.filter(({ message }) => !message.startsWith(`The label "${ENABLED_KEY}" in metadata.labels`)),
+    ...found(right),
+    ...found([...job, "metadata", "annotations"]),
+    ...found([...pod, "labels"], "opts in this Job's Pods one by one, not the Job as a whole"),
+    ...found([...pod, "annotations"]),
   ];
-  return places.flatMap((place, index) =>
-    Object.entries(valueAt(object, ...place) ?? {})
-      .filter(([key, value]) => looksAlike(key, value))
-      .filter(([key]) => !(kind === "CronJob" && index === 0 && key === ENABLED_KEY))
-      .map(([key]) => {
-        const what = `The ${place.at(-1) === "labels" ? "label" : "annotation"} ${quote(key)} in ${place.join(".")}`;
-        return { key, message: `${what} has no effect: write ${ENABLED_KEY}: "true" in ${right.join(".")}.` };
-      }),
-  );
+}
+
+/** The look-alikes on an object whose controller makes Pods or Jobs. */
+export function makersLookAlikes({ object, labels }: PodMaker): LookAlike[] {
+  const [right] = labels;
+  if (right === undefined) return [];
+  const places = [
+    ["metadata", "labels"],
+    ["metadata", "annotations"],
+    ...labels.flatMap((path) => [path, [...path.slice(0, -1), "annotations"]]),
+  ];
+  return places.flatMap((place) => lookAlikesAt(object, place, { right, has: NOWHERE }));
+}
+
+const NOWHERE = "has no effect";
+
+function lookAlikesAt(object: unknown, place: Path, { right, has }: { right: Path; has: string }): LookAlike[] {
+  const isRight = showPath(place) === showPath(right);
+  return Object.entries(valueAt(object, ...place) ?? {})
+    .filter(([key, value]) => looksAlike(key, value) && !(isRight && key === ENABLED_KEY))
+    .map(([key]) => {
+      const what = `The ${place.at(-1) === "labels" ? "label" : "annotation"} ${quote(key)} in ${showPath(place)}`;
+      const effect = key === ENABLED_KEY ? has : NOWHERE;
+      return { key, message: `${what} ${effect}: write ${ENABLED_KEY}: "true" in ${showPath(right)}.` };
+    });
 }
 
 /** Curfew's domain as somebody might remember it, or no domain at all. */

@@ -187,7 +187,7 @@ describe("curfew inject", () => {
     const { status, stdout, stderr } = curfew(["inject"], { input: deployment });
     expect({ status, stdout }).toEqual({ status: 0, stdout: deployment });
     expect(stderr).toBe(
-      "curfew inject: There's no Job or CronJob in standard input, only Deployment.\n" +
+      "curfew inject: There's no Job, CronJob or Pod in standard input, only Deployment.\n" +
         "curfew inject: A Deployment runs forever, so it isn't for Curfew.\n",
     );
   });
@@ -252,11 +252,11 @@ describe("curfew explain", () => {
   });
 
   test("says if there is no Job: to people on standard output, to machines beside an empty list", () => {
-    const said = "There's no Job or CronJob in standard input, only Service.\n";
+    const said = "There's no Job, CronJob or Pod in standard input, only Service.\n";
     const input = "kind: Service\n";
     expect(curfew(["explain"], { input })).toMatchObject({ status: 0, stdout: said, stderr: "" });
     const { status, stdout, stderr } = curfew(["explain", "-o", "json"], { input });
     expect({ status, stderr }).toEqual({ status: 0, stderr: `curfew explain: ${said}` });
-    expect(JSON.parse(stdout)).toEqual({ schemaVersion: 1, jobs: [] });
+    expect(JSON.parse(stdout)).toEqual({ schemaVersion: 1, jobs: [], others: [] });
   });
 });

@@ -33,8 +33,9 @@ function explained(text: string, options: Parameters<typeof createPlanner>[0] & 
   if (!planned) throw new Error("there is no Job in this");
   const explanation = explain(planned);
   const hunks = diffManifest(planned.manifest, planned.patch);
+  const { isPreview, kind } = planned;
   const layOut = (width: number) =>
-    stripVTControlCharacters(explanationText(explanation, { hunks, width, isPreview: planned.isPreview }));
+    stripVTControlCharacters(explanationText(explanation, { hunks, width, isPreview, planned: kind, noun: kind }));
   return { explanation, layOut, text: layOut(120) };
 }
 
@@ -163,7 +164,7 @@ describe("for a Job without the label", () => {
   test("shows what would happen with the label, and says that the label is missing", () => {
     const { text, explanation } = explained(unlabelled);
     expect(text).toContain(`Job build  job.yaml, document 1
-  This Job isn't labelled. With the label:
+  This Job hasn't opted in. With the label:
   strategy: trap (auto; nothing rules it out)
 `);
     expect(text).toContain("  +  annotations:");
@@ -173,7 +174,7 @@ describe("for a Job without the label", () => {
   test("does so for a CronJob, too", () => {
     const body = unlabelled.slice(unlabelled.indexOf("spec:")).replaceAll(/^(?=.)/gm, "    ");
     const cronJob = `apiVersion: batch/v1\nkind: CronJob\nmetadata: { name: x }\nspec:\n  jobTemplate:\n${body}`;
-    expect(explained(cronJob).text).toContain("  This CronJob isn't labelled. With the label:\n  strategy: trap ");
+    expect(explained(cronJob).text).toContain("  This CronJob hasn't opted in. With the label:\n  strategy: trap ");
   });
 
   test("shows the plan as for a labelled one if all are treated as labelled", () => {

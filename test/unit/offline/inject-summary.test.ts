@@ -34,6 +34,27 @@ function run(documents: readonly string[], all = false) {
   return inject([parsed.file], createPlanner({ strategy: "trap" }), { all });
 }
 
+const pod = (restartPolicy: string, label = "true") =>
+  JSON.stringify({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "a", labels: { "curfew.sh/enabled": label } },
+    spec: {
+      restartPolicy,
+      containers: [
+        { name: "agent", image: "buildkite/agent:3" },
+        { name: "dind", image: "docker:27-dind" },
+      ],
+    },
+  });
+const NAMESPACE = JSON.stringify({
+  apiVersion: "v1",
+  kind: "Namespace",
+  metadata: { name: "ci", labels: { "curfew.sh/enabled": "true" } },
+});
+const inCi = (document: string) => document.replace('"name":"a"', '"name":"a","namespace":"ci"');
+const UNCLEAR = inCi(job(undefined, ["registry.example/a", "registry.example/b"]));
+
 const INJECTED = (() => {
   const result = run([LABELLED]);
   return result.kind === "injected" ? result.output : "";
@@ -44,20 +65,28 @@ test.each([
   ["all patched", [LABELLED, LABELLED, LABELLED], "3 Jobs patched"],
   ["a CronJob patched", [CRON_JOB], "1 CronJob patched"],
   ["both kinds", [CRON_JOB, LABELLED], "2 Jobs and CronJobs patched"],
+  ["all kinds", [pod("Never"), CRON_JOB, LABELLED], "3 Jobs, CronJobs and Pods patched"],
+  ["a Pod that runs forever", [pod("Always")], "the Pod isn't patched: it runs forever (restartPolicy: Always)"],
+  ["one that its Namespace opts in", [NAMESPACE, inCi(UNLABELLED)], "1 Job patched"],
+  [
+    "some that are unclear, but opted in by their Namespace",
+    [UNCLEAR, inCi(UNLABELLED), NAMESPACE],
+    "1 of 2 Jobs patched; 1 is left alone: see the warning",
+  ],
   [
     "some unlabelled",
     [LABELLED, UNLABELLED, UNLABELLED],
-    "1 of 3 Jobs patched; 2 aren't labelled (--all patches them, too)",
+    "1 of 3 Jobs patched; 2 haven't opted in (--all patches them, too)",
   ],
-  ["none labelled", [UNLABELLED, UNLABELLED], "none of 2 Jobs patched: 2 aren't labelled (--all patches them, too)"],
-  ["one unlabelled", [UNLABELLED], "the Job isn't patched: it isn't labelled (--all patches it, too)"],
-  ["one that the label opts out", [OPTED_OUT], "the Job isn't patched: it has a label other than true"],
+  ["none labelled", [UNLABELLED, UNLABELLED], "none of 2 Jobs patched: 2 haven't opted in (--all patches them, too)"],
+  ["one unlabelled", [UNLABELLED], "the Job isn't patched: it hasn't opted in (--all patches it, too)"],
+  ["one that the label opts out", [OPTED_OUT], "the Job isn't patched: it has opted out"],
   ["one injected already", [INJECTED], "the Job isn't patched: it is already injected"],
   ["one without sidecars", [SINGLE], "the Job isn't patched: it has no sidecars to stop"],
   [
     "all at once",
     [LABELLED, UNLABELLED, OPTED_OUT, INJECTED, SINGLE, SINGLE],
-    "1 of 6 Jobs patched; 1 isn't labelled (--all patches it, too), 1 has a label other than true, " +
+    "1 of 6 Jobs patched; 1 hasn't opted in (--all patches it, too), 1 has opted out, " +
       "1 is already injected, 2 have no sidecars to stop",
   ],
   ["the only Job refused", [REFUSED], "nothing was written: the Job was refused"],
@@ -67,7 +96,5 @@ test.each([
 });
 
 test("with --all, counts a Job without the label as patched, but not one that the label opts out", () => {
-  expect(injectSummary(run([UNLABELLED, OPTED_OUT], true).jobs)).toBe(
-    "1 of 2 Jobs patched; 1 has a label other than true",
-  );
+  expect(injectSummary(run([UNLABELLED, OPTED_OUT], true).jobs)).toBe("1 of 2 Jobs patched; 1 has opted out");
 });

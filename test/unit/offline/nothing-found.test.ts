@@ -20,7 +20,7 @@ test.each([
   [`${object("Service")}---\n${object("Secret")}---\n${object("Service")}`, "a.yaml, only Service (2), Secret."],
   [["A", "B", "C", "D", "E"].map((kind) => object(kind)).join("---\n"), "a.yaml, only A, B, C, D, and others."],
 ])("says what it found instead of Jobs: %j", (text, said) => {
-  expect(nothingFound([file(text)])[0]).toBe(`There's no Job or CronJob in ${said}`);
+  expect(nothingFound([file(text)])[0]).toBe(`There's no Job, CronJob or Pod in ${said}`);
 });
 
 test.each([
@@ -30,16 +30,35 @@ test.each([
     object("StatefulSet", "apps/v1", LABELLED),
     "A StatefulSet runs forever, so it isn't for Curfew; its label has no effect.",
   ],
-  ["Pod", object("Pod"), "Curfew patches Jobs, not Pods: put the Pod's spec into a Job's spec.template."],
   [
-    "what else has a Pod template",
+    "what makes Pods that can opt in",
     `${object("Workflow", "argoproj.io/v1alpha1")}spec: { templates: [] }`,
-    "Curfew patches the Jobs and CronJobs of batch/v1, not a Workflow.",
+    "Curfew doesn't change a Workflow: the label goes in spec.podMetadata.labels.",
+  ],
+  [
+    "what has several Pod templates",
+    `${object("JobSet", "jobset.x-k8s.io/v1alpha2")}spec: { replicatedJobs: [{ name: a }, { name: b }] }`,
+    "Curfew doesn't change a JobSet: the label goes in spec.replicatedJobs[].template.metadata.labels.",
+  ],
+  [
+    "Volcano's Job",
+    object("Job", "batch.volcano.sh/v1alpha1"),
+    "Curfew doesn't change a Volcano Job: the label goes in spec.tasks[0].template.metadata.labels.",
+  ],
+  [
+    "a Pod template in an unknown kind",
+    `${object("TrainJob", "example.com/v1")}spec: { workers: [{ template: { spec: { containers: [] } } }] }`,
+    "TrainJob isn't known: try the label in spec.workers[0].template.metadata.labels.",
+  ],
+  [
+    "what stops its sidecars itself",
+    object("TaskRun", "tekton.dev/v1"),
+    "Tekton stops the sidecars of a TaskRun itself, so it isn't for Curfew.",
   ],
   [
     "what else has the label",
     object("Widget", "example.com/v1", LABELLED),
-    "Curfew patches the Jobs and CronJobs of batch/v1, not a Widget; its label has no effect.",
+    "Curfew patches Jobs, CronJobs and Pods, not a Widget; its label has no effect.",
   ],
   ["kind: job", object("job", "batch/v1"), "Kubernetes has no kind: job. Did you mean Job?"],
   ["kind: Cronjob", object("Cronjob", "batch/v1"), "Kubernetes has no kind: Cronjob. Did you mean CronJob?"],
@@ -49,11 +68,13 @@ test.each([
     object("CronJob", "batch/v1beta1"),
     "Kubernetes 1.25 and later have no apiVersion: batch/v1beta1; a CronJob has apiVersion: batch/v1.",
   ],
+  ["kind: pod", object("pod"), "Kubernetes has no kind: pod. Did you mean Pod?"],
+  ["a Pod's wrong apiVersion", object("Pod", "v2"), "apiVersion: v2 has no Pod: a Pod has apiVersion: v1."],
   ["a wrong apiVersion", object("Job", "v1"), "apiVersion: v1 has no Job: a Job has apiVersion: batch/v1."],
   [
     "another project's Job",
-    object("Job", "batch.volcano.sh/v1alpha1"),
-    "This Job belongs to batch.volcano.sh; Curfew patches those of batch/v1.",
+    object("Job", "batch.example.com/v1"),
+    "This Job belongs to batch.example.com; Curfew patches those of batch/v1.",
   ],
   [
     "a JSON list",
@@ -65,11 +86,14 @@ test.each([
 });
 
 test("looks into Lists, and sums up several files", () => {
-  const list = { apiVersion: "v1", kind: "List", items: [{ kind: "Deployment" }, { kind: "Pod" }, { kind: "Pod" }] };
+  const items = [{ kind: "Deployment" }, { kind: "Secret" }, { kind: "Secret" }, { kind: "DaemonSet" }];
+  const list = { apiVersion: "v1", kind: "List", items };
   expect(nothingFound([file(JSON.stringify(list)), file("a: b")])).toEqual([
-    "There's no Job or CronJob in these 2 files, only Deployment, Pod (2), an object without a kind.",
+    expect.stringMatching(
+      /^There's no Job, CronJob or Pod in these 2 files, only Deployment, Secret \(2\), DaemonSet, /,
+    ),
     "A Deployment runs forever, so it isn't for Curfew.",
-    "Curfew patches Jobs, not Pods: put the Pod's spec into a Job's spec.template.",
+    "A DaemonSet runs forever, so it isn't for Curfew.",
   ]);
 });
 

@@ -15,6 +15,10 @@ function aJob(...args: Parameters<typeof job>): unknown {
   return { apiVersion: "batch/v1", kind: "Job", ...job(...args) };
 }
 
+function aPod(metadata: Partial<Metadata>): unknown {
+  return { apiVersion: "v1", kind: "Pod", metadata: { name: "a", ...metadata }, spec: POD_SPEC };
+}
+
 function aCronJob(metadata: Partial<Metadata>, jobTemplate: unknown): unknown {
   return { apiVersion: "batch/v1", kind: "CronJob", metadata: { name: "a", ...metadata }, spec: { jobTemplate } };
 }
@@ -49,14 +53,6 @@ describe.each(["leave", "preview"] as const)("a Job that hasn't opted in (%s) ge
   });
 
   test.each([
-    ["an annotation", aJob({ annotations: RIGHT_KEY }), "annotation", "metadata.annotations", "metadata.labels"],
-    [
-      "a label of the Pods",
-      aJob({}, { labels: RIGHT_KEY }),
-      "label",
-      "spec.template.metadata.labels",
-      "metadata.labels",
-    ],
     [
       "an annotation of the Pods",
       aJob({}, { annotations: RIGHT_KEY }),
@@ -72,15 +68,24 @@ describe.each(["leave", "preview"] as const)("a Job that hasn't opted in (%s) ge
       "spec.jobTemplate.metadata.labels",
     ],
     [
-      "a label of a CronJob's Pods",
-      aCronJob({}, job({}, { labels: RIGHT_KEY })),
-      "label",
-      "spec.jobTemplate.spec.template.metadata.labels",
-      "spec.jobTemplate.metadata.labels",
+      "an annotation of a Pod",
+      aPod({ annotations: RIGHT_KEY }),
+      "annotation",
+      "metadata.annotations",
+      "metadata.labels",
     ],
   ])("the right key in the wrong place: %s", (_, manifest, what, place, right) => {
     expect(warnings(manifest, { unlabelled })).toEqual([
       `The ${what} "curfew.sh/enabled" in ${place} has no effect: write curfew.sh/enabled: "true" in ${right}.`,
+    ]);
+  });
+
+  test.each([
+    ["a Job's", aJob({}, { labels: RIGHT_KEY }), ""],
+    ["a CronJob's", aCronJob({}, job({}, { labels: RIGHT_KEY })), "spec.jobTemplate."],
+  ])("the label on %s Pod template: it's for single Pods", (_, manifest, prefix) => {
+    expect(warnings(manifest, { unlabelled })).toEqual([
+      `The label "curfew.sh/enabled" in ${prefix}spec.template.metadata.labels opts in this Job's Pods one by one, not the Job as a whole: write curfew.sh/enabled: "true" in ${prefix}metadata.labels.`,
     ]);
   });
 
@@ -95,6 +100,8 @@ test.each([
   ["one that's set to false", aJob({ labels: { "curfew.sh/enable": "false" } })],
   ["somebody else's label", aJob({ labels: { "example.com/enabled": "true", app: "curfew", tier: "enabled" } })],
   ["a Job that has opted in", aJob({ labels: RIGHT_KEY }, { labels: RIGHT_KEY })],
+  ["a Job that has opted in by an annotation", aJob({ annotations: RIGHT_KEY })],
+  ["a CronJob whose Jobs have", aCronJob({}, job({ annotations: RIGHT_KEY }))],
   ["a Job that has opted out", aJob({ labels: { "curfew.sh/enabled": "false" }, annotations: { curfew: "true" } })],
   ["labels that aren't valid", aJob({ labels: ["curfew"] as never, annotations: { "curfew.sh/a": { toString: 1 } } })],
 ])("warns about no look-alike in %s", (_, manifest) => {
