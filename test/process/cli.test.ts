@@ -23,6 +23,17 @@ spec:
         - name: dind
           image: docker:27-dind
 `;
+const POD = `apiVersion: v1\nkind: Pod\n${JOB.slice(JOB.indexOf("metadata:"), JOB.indexOf("spec:"))}${JOB.slice(
+  JOB.indexOf("    spec:"),
+).replaceAll(/^ {4}/gm, "")}`;
+const WORKFLOW = `apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: { name: ci }
+spec:
+  templates:
+    - name: build
+      container: { image: golang, command: [go, build] }
+`;
 const REFUSED = JOB.replace("buildkite/agent:3", "registry.example/tool");
 
 let folder: string;
@@ -135,6 +146,18 @@ describe("curfew inject", () => {
     expect(stdout).toContain("curfew.sh/injected: trap");
   });
 
+  test("patches Pods, too, and says where the label goes on what it doesn't change", () => {
+    const { status, stdout, stderr } = curfew(["inject"], { input: `${POD}---\n${WORKFLOW}` });
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr:
+        "curfew inject: 1 Pod patched\n" +
+        "curfew inject: Workflow ci isn't changed: the label goes in spec.podMetadata.labels (more: curfew explain)\n",
+    });
+    expect(stdout).toContain("curfew.sh/injected: trap");
+    expect(stdout.endsWith(WORKFLOW)).toBe(true);
+  });
+
   test("keeps a byte order mark and Windows line endings", () => {
     const windows = `\uFEFF${JOB.replaceAll("\n", "\r\n")}`;
     const { status, stdout } = curfew(["inject"], { input: windows });
@@ -239,6 +262,15 @@ describe("curfew explain", () => {
         { document: 1, name: "build", labelled: true, outcome: "patch", strategy: "trap" },
         { document: 2, name: "build", labelled: true, outcome: "refuse", reason: "limits-met" },
       ],
+    });
+  });
+
+  test("prints JSON for objects of other kinds, and for what they make", () => {
+    const { status, stdout } = curfew(["explain", "--json", "--fail-on-empty"], { input: WORKFLOW });
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      jobs: [{ kind: "Workflow", name: "ci", template: "spec.templates[0] (build)", labelled: false, patch: [] }],
+      others: [{ kind: "Workflow", name: "ci", labels: [{ path: "spec.podMetadata.labels", labelled: false }] }],
     });
   });
 
