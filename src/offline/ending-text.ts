@@ -7,7 +7,8 @@ export function endingOf(strategy: "trap" | "native", containers: readonly Conta
   const named = (role: string) => containers.filter((container) => container.role === role);
   const mains = named("main");
   const sidecars = named("sidecar");
-  const when = `When ${listed(mains)} ${exits(mains.length)}, for any reason`;
+  const who = mains.length === 0 ? "the main containers have exited" : `${listed(mains)} ${exits(mains.length)}`;
+  const when = `When ${who}, for any reason`;
   const ignored = named("ignored");
   return [
     ...(strategy === "native"

@@ -31,6 +31,7 @@ export function explanationText(explanation: Explanation, { hunks, width, isPrev
     optedInBy,
     file,
     document,
+    message,
     containers,
     ending,
     changes,
@@ -60,7 +61,9 @@ export function explanationText(explanation: Explanation, { hunks, width, isPrev
     containers.length > 0 ? table(containers, width) : [],
     ending.flatMap((sentence) => fold(sentence, width)),
     changes.length > 0 ? fold(`Changes: ${changes.join("; ")}.`, width) : [],
-    warnings.flatMap((warning) => fold(`${styleText("yellow", "warning:")} ${warning}`, width)),
+    warnings
+      .map((warning) => warning.replace(`${message} `, "")) // the verdict has said that
+      .flatMap((warning) => fold(`${styleText("yellow", "warning:")} ${warning}`, width)),
     hunks.flatMap(diffLines),
   ];
   return blocks

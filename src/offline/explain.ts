@@ -75,7 +75,7 @@ export function explain(planned: PlannedJob): Explanation {
     limits: limits.map(explainLimit),
     ...(plan.kind === "refuse" ? { waysOut: plan.waysOut } : {}),
     containers: plan.containers.map(explainContainer),
-    ending: plan.kind === "patch" ? endingOf(plan.strategy, plan.containers) : [],
+    ending: endingOfPlan(plan),
     changes: plan.kind === "patch" || plan.kind === "leave" ? changesOf(planned, plan.patch) : [],
     warnings,
     patch,
@@ -110,6 +110,11 @@ function autosReason({ strategy, limits }: PatchPlan): string {
   if (limits.some(({ limit }) => LIMITS[limit].strategy === other && LIMITS[limit].severity === "hard"))
     return `${other} is ruled out`;
   return met.has(strategy) ? `${other} could do more harm` : `${other} has limits here, ${strategy} has none`;
+}
+
+function endingOfPlan(plan: PodPlan): string[] {
+  if (plan.kind === "patch") return endingOf(plan.strategy, plan.containers);
+  return plan.kind === "late" && plan.moved.length > 0 ? endingOf("native", plan.containers) : [];
 }
 
 function latesVerdict({ moved, left }: LatePlan): string {

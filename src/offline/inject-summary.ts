@@ -2,6 +2,7 @@
  * One line for standard error that says what `curfew inject` did, as its output doesn't show which
  * Jobs it skipped.
  */
+import { REFUSE_REASONS, type LeaveReason } from "../injection/reasons.ts";
 import type { PlannedJob } from "./plan-manifests.ts";
 
 type JobOutcome = "patched" | "refused" | keyof typeof PHRASES;
@@ -50,25 +51,21 @@ function phrase(outcome: keyof typeof PHRASES, count: number): string {
 function outcomeOf({ plan, says }: PlannedJob): JobOutcome {
   if (plan.kind === "patch" || plan.kind === "late") return "patched";
   if (plan.kind === "refuse") return "refused";
-  switch (plan.reason) {
-    case "not-enabled":
-      return says === undefined ? "unlabelled" : "opted out";
-    case "opted-out":
-      return "opted out";
-    case "already-injected":
-    case "no-late-containers":
-      return "injected already";
-    case "single-container":
-    case "no-sidecars":
-      return "without sidecars";
-    case "runs-forever":
-      return "running forever";
-    case "static-pod":
-      return "static";
-    default:
-      return "unclear"; // what would be refused, if its Namespace didn't opt it in
-  }
+  // Only its Namespace opted it in, and otherwise it would be refused.
+  if (Object.hasOwn(REFUSE_REASONS, plan.reason)) return "unclear";
+  return plan.reason === "not-enabled" && says !== undefined ? "opted out" : OUTCOMES[plan.reason as LeaveReason];
 }
+
+const OUTCOMES: Readonly<Record<LeaveReason, JobOutcome>> = {
+  "not-enabled": "unlabelled",
+  "opted-out": "opted out",
+  "already-injected": "injected already",
+  "no-late-containers": "injected already",
+  "single-container": "without sidecars",
+  "no-sidecars": "without sidecars",
+  "runs-forever": "running forever",
+  "static-pod": "static",
+};
 
 function nounOf(jobs: readonly PlannedJob[]): string {
   const kinds = (["Job", "CronJob", "Pod"] as const).filter((kind) => jobs.some((job) => job.kind === kind));

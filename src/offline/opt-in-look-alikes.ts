@@ -15,17 +15,17 @@ export interface LookAlike {
 
 /**
  * The look-alikes on a Job, CronJob or Pod that hasn't opted in. The planner itself warns about the
- * label on a CronJob.
+ * right key on a CronJob.
  */
 export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
   const job = kind === "CronJob" ? ["spec", "jobTemplate"] : [];
   const right = [...job, "metadata", "labels"];
   const found = (place: Path, has: string = NOWHERE) => lookAlikesAt(object, place, { right, has });
-  if (kind === "Pod") return [...found(right), ...found(["metadata", "annotations"])];
-  const ofCronJob = kind === "CronJob" ? [...found(["metadata", "labels"]), ...found(["metadata", "annotations"])] : [];
+  const own = [...found(["metadata", "labels"]), ...found(["metadata", "annotations"])];
+  if (kind === "Pod") return own;
   const pod = [...job, "spec", "template", "metadata"];
   return [
-    ...ofCronJob.filter(({ message }) => !message.startsWith(`The label "${ENABLED_KEY}" in metadata.labels`)),
+    ...(kind === "CronJob" ? own.filter(({ key }) => key !== ENABLED_KEY) : []),
     ...found(right),
     ...found([...job, "metadata", "annotations"]),
     ...found([...pod, "labels"], "opts in this Job's Pods one by one, not the Job as a whole"),

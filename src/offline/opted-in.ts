@@ -2,8 +2,8 @@
 import { ENABLED_KEY } from "../injection/names.ts";
 import { findObjects, groupOf, valueAt } from "./find-objects.ts";
 
-/** By the key on itself. `out`: it's there, with another value than "true". */
-export type OwnOptIn = "label" | "annotation" | "out";
+/** What it says by itself. `odd`: the value is neither "true" nor "false". */
+export type OwnOptIn = "label" | "annotation" | "out" | "odd";
 
 /**
  * What a Job or a Pod says about itself. Undefined: nothing. A Job's annotation counts like the
@@ -15,7 +15,8 @@ export function ownOptIn(kind: "Job" | "Pod", object: unknown): OwnOptIn | undef
     kind === "Job" ? (valueAt(object, "metadata", "annotations", ENABLED_KEY) ?? undefined) : undefined;
   if (label === "true") return "label";
   if (annotation === "true") return "annotation";
-  return label === undefined && annotation === undefined ? undefined : "out";
+  if ([label, annotation].some((value) => value === "false" || value === false)) return "out";
+  return label === undefined && annotation === undefined ? undefined : "odd";
 }
 
 /**

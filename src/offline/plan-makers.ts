@@ -46,7 +46,7 @@ function planTemplate({ maker, manifest, template }: Placed, planner: Planner, s
     pointer: "",
     says: ownOptIn(kind, object),
   };
-  const planned = planFound(found, planner, scope);
+  const planned = planFound(found, planner, scope, []); // its paths would be those in the made object
   const plan = late.length > 0 ? planWithLate(planner, object, planned.plan, late) : planned.plan;
   return {
     ...found,
@@ -63,5 +63,9 @@ function planWithLate(planner: Planner, pod: unknown, first: PodPlan, late: read
   if (first.kind === "refuse" || first.patch.length === 0) return first;
   const patched = applyPatch(pod, first.patch) as Readonly<Record<string, object>>;
   const containers = [...itemsAt(patched, "spec", "containers"), ...late];
-  return planner.planPod({ ...patched, spec: { ...(valueAt(patched, "spec") as object), containers } });
+  const plan = planner.planPod(
+    { ...patched, spec: { ...(valueAt(patched, "spec") as object), containers } },
+    "assumed",
+  );
+  return { ...plan, containers: [...first.containers, ...plan.containers] };
 }

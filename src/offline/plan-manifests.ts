@@ -1,10 +1,11 @@
 /** Plans every Job, CronJob and Pod in a manifest. The patches are for the whole manifest. */
+import { ENABLED_KEY } from "../injection/names.ts";
 import type { PatchOperation, PodPlan } from "../injection/plan.ts";
 import { quote } from "../injection/quote.ts";
-import type { PlanScope, Planner } from "../planner/planner.ts";
+import type { OptIn, Planner } from "../planner/planner.ts";
 import { findJobs, type FoundJob } from "./find-jobs.ts";
 import type { Manifest } from "./manifests.ts";
-import { optInLookAlikes } from "./opt-in-look-alikes.ts";
+import { optInLookAlikes, type LookAlike } from "./opt-in-look-alikes.ts";
 
 export interface PlannedJob extends FoundJob {
   readonly manifest: Manifest;
@@ -41,42 +42,47 @@ export function planManifest(manifest: Manifest, planner: Planner, scope: Scope 
   });
 }
 
-/** What's opted in, by whom, and what comes of it. */
+/** Whether it's opted in, and by what, and its plan. Look-alikes count only if it isn't. */
 export function planFound(
   found: FoundJob,
   planner: Planner,
   { unlabelled = "leave", namespaces = new Set() }: Scope,
+  lookAlikes: readonly LookAlike[] = optInLookAlikes(found),
 ): Pick<PlannedJob, "plan" | "optedInBy" | "isPreview" | "warnings"> {
   const { kind, says, namespace } = found;
-  const plan = (scope?: PlanScope) => PLAN[kind](planner, found.object, scope);
-  if (says !== undefined) {
-    const own = plan();
-    return { plan: own, optedInBy: says === "out" ? undefined : says, isPreview: false, warnings: own.warnings };
-  }
+  const plan = (optIn?: OptIn) => PLAN[kind](planner, found.object, optIn);
   const byNamespace = kind !== "Pod" && namespace !== undefined && namespaces.has(namespace);
-  if (byNamespace || unlabelled === "plan") {
-    const made = plan({ optIn: byNamespace ? "namespace" : "assumed" });
-    const optedInBy = byNamespace ? "namespace" : undefined;
-    return { plan: made, optedInBy, isPreview: false, warnings: made.warnings };
-  }
+  if (says === "label" || says === "annotation") return { ...as(plan()), optedInBy: says };
+  if (says === "out") return as(plan());
+  if (byNamespace) return { ...as(plan("namespace")), optedInBy: "namespace" };
+  if (says === "odd") return as(plan());
+  if (unlabelled === "plan") return as(plan("assumed"));
   const asItIs = plan();
-  const lookAlikes = optInLookAlikes(found);
   const messages = lookAlikes.map(({ message }) => message);
   if (unlabelled === "leave") {
-    return { plan: asItIs, optedInBy: undefined, isPreview: false, warnings: [...asItIs.warnings, ...messages] };
+    return { ...as(asItIs), warnings: [...asItIs.warnings, ...messages] };
   }
-  const preview = plan({ optIn: "assumed" });
-  // With the label, the planner would warn that it doesn't know an annotation that looks like it.
-  const isTold = (warning: string) => lookAlikes.some(({ key }) => warning.includes(quote(key)));
+  const preview = plan("assumed");
+  // With the label, the planner would warn about an annotation that looks like it, or is misplaced.
+  const told = [ENABLED_KEY, ...lookAlikes.map(({ key }) => key)].map((key) => quote(key));
+  const isTold = (warning: string) => told.some((key) => warning.includes(key));
   const others = preview.warnings.filter((warning) => !asItIs.warnings.includes(warning) && !isTold(warning));
   const warnings = [...asItIs.warnings, ...messages, ...others];
+  // The label would only add the marker, and most Pods in manifests run forever.
+  if (preview.kind === "leave" && preview.reason === "runs-forever") {
+    return { ...as({ ...preview, patch: [] }), warnings };
+  }
   return { plan: preview, optedInBy: undefined, isPreview: true, warnings };
 }
 
+function as(plan: PodPlan): Pick<PlannedJob, "plan" | "optedInBy" | "isPreview" | "warnings"> {
+  return { plan, optedInBy: undefined, isPreview: false, warnings: plan.warnings };
+}
+
 const PLAN = {
-  Job: ({ planJob }: Planner, object: unknown, scope?: PlanScope) => planJob(object, scope),
-  CronJob: ({ planCronJob }: Planner, object: unknown, scope?: PlanScope) => planCronJob(object, scope),
-  Pod: ({ planPod }: Planner, object: unknown, scope?: PlanScope) => planPod(object, scope),
+  Job: ({ planJob }: Planner, object: unknown, optIn?: OptIn) => planJob(object, optIn),
+  CronJob: ({ planCronJob }: Planner, object: unknown, optIn?: OptIn) => planCronJob(object, optIn),
+  Pod: ({ planPod }: Planner, object: unknown, optIn?: OptIn) => planPod(object, optIn),
 };
 
 /** `file.yaml, document 2, Job ci/build`: how messages name an object of a manifest. */

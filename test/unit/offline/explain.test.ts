@@ -25,11 +25,11 @@ const PROXY = "        - { name: proxy, image: 'gcr.io/cloud-sql-connectors/clou
 const TOOL = "        - { name: tool, image: registry.example/tool }\n";
 
 function explained(text: string, options: Parameters<typeof createPlanner>[0] & Scope = {}) {
-  const { unlabelled = "preview", ...settings } = options;
+  const { unlabelled = "preview", namespaces = new Set(), ...settings } = options;
   const parsed = parseManifests("job.yaml", text);
   if (parsed.kind !== "parsed") throw new Error(parsed.problems.join("\n"));
   const [manifest] = manifestsOf(parsed.file);
-  const [planned] = manifest ? planManifest(manifest, createPlanner(settings), { unlabelled }) : [];
+  const [planned] = manifest ? planManifest(manifest, createPlanner(settings), { unlabelled, namespaces }) : [];
   if (!planned) throw new Error("there is no Job in this");
   const explanation = explain(planned);
   const hunks = diffManifest(planned.manifest, planned.patch);
@@ -156,6 +156,22 @@ test("says that the other strategy would work if the one that the Job asks for c
 
 test("says why a Job is left alone", () => {
   expect(explained(job(AGENT)).text).toContain("  left alone: ");
+});
+
+test("says once why a Pod is left alone, and what to do", () => {
+  const pod = "apiVersion: v1\nkind: Pod\nmetadata: { name: web }\nspec: { containers: [{ name: web }] }\n";
+  expect(explained(pod).text).toBe(`Pod web  job.yaml, document 1
+  left alone: The Pod's restartPolicy is Always, so it runs until somebody deletes it.
+
+  warning: Curfew leaves it alone. If it's meant to end, set restartPolicy to Never or OnFailure.
+`);
+});
+
+test("says that a Job's Namespace opts it in", () => {
+  const unlabelled = job(AGENT + TOOL).replace(/ *labels:.*\n/, "  namespace: ci\n");
+  const { text, explanation } = explained(unlabelled, { namespaces: new Set(["ci"]) });
+  expect(text).toContain("  Opted in by its Namespace, ci:\n  left alone: Curfew can't tell ");
+  expect(explanation).toMatchObject({ labelled: false, optedInBy: "namespace", outcome: "leave" });
 });
 
 describe("for a Job without the label", () => {

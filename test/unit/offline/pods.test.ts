@@ -77,10 +77,18 @@ describe("a Pod without the label", () => {
   });
 });
 
-test.each([["Always"], [undefined]])("a Pod that runs forever is left alone: restartPolicy %s", (policy) => {
+test.each([["Always"], [undefined]])("a Pod that runs forever gets the marker only: restartPolicy %s", (policy) => {
   const forever = POD.replace("restartPolicy: Never", policy ? `restartPolicy: ${policy}` : "hostNetwork: false");
-  expect(planned(forever)).toMatchObject([{ plan: { kind: "leave", reason: "runs-forever", patch: [] } }]);
-  expect(injected(forever, "trap").output).toBe(forever);
+  expect(planned(forever)).toMatchObject([{ plan: { kind: "leave", reason: "runs-forever" } }]);
+  const { output, notes } = injected(forever, "trap");
+  const added = output.split("\n").filter((line) => !forever.includes(line));
+  expect(added.map((line) => line.trim())).toEqual(["annotations:", "curfew.sh/injected: none"]);
+  expect(notes).toEqual([expect.stringContaining("set restartPolicy to Never or OnFailure")]);
+});
+
+test("without the label, a Pod that runs forever gets one line, as most Pods do", () => {
+  const [job] = planned("apiVersion: v1\nkind: Pod\nspec: { containers: [{ name: web }] }\n");
+  expect(job).toMatchObject({ isPreview: false, patch: [], plan: { reason: "runs-forever" } });
 });
 
 test("the Pods in a List are found, too", () => {
