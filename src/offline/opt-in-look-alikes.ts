@@ -15,17 +15,18 @@ export interface LookAlike {
 
 /**
  * The look-alikes on a Job, CronJob or Pod that hasn't opted in. The planner itself warns about the
- * right key on a CronJob.
+ * label on a CronJob.
  */
 export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
   const job = kind === "CronJob" ? ["spec", "jobTemplate"] : [];
   const right = [...job, "metadata", "labels"];
   const found = (place: Path, has: string = NOWHERE) => lookAlikesAt(object, place, { right, has });
-  const own = [...found(["metadata", "labels"]), ...found(["metadata", "annotations"])];
-  if (kind === "Pod") return own;
+  const labels = found(["metadata", "labels"]);
+  const annotations = found(["metadata", "annotations"]);
+  if (kind === "Pod") return [...labels, ...annotations];
   const pod = [...job, "spec", "template", "metadata"];
   return [
-    ...(kind === "CronJob" ? own.filter(({ key }) => key !== ENABLED_KEY) : []),
+    ...(kind === "CronJob" ? [...labels.filter(({ key }) => key !== ENABLED_KEY), ...annotations] : []),
     ...found(right),
     ...found([...job, "metadata", "annotations"]),
     ...found([...pod, "labels"], "opts in this Job's Pods one by one, not the Job as a whole"),

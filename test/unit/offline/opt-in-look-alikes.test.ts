@@ -61,6 +61,13 @@ describe.each(["leave", "preview"] as const)("a Job that hasn't opted in (%s) ge
       "metadata.labels",
     ],
     [
+      "an annotation of a CronJob",
+      aCronJob({ annotations: RIGHT_KEY }, job({})),
+      "annotation",
+      "metadata.annotations",
+      "spec.jobTemplate.metadata.labels",
+    ],
+    [
       "an annotation of a Pod",
       aPod({ annotations: RIGHT_KEY }),
       "annotation",
@@ -82,9 +89,9 @@ describe.each(["leave", "preview"] as const)("a Job that hasn't opted in (%s) ge
     ]);
   });
 
-  test.each(["labels", "annotations"] as const)("the right key in a CronJob's own %s, once", (place) => {
-    const [warning, ...others] = warnings(aCronJob({ [place]: RIGHT_KEY }, job({})), { unlabelled });
-    expect(warning).toContain(`on a CronJob has no effect: put it in spec.jobTemplate.metadata.${place}`);
+  test("the label on the CronJob itself, once", () => {
+    const [warning, ...others] = warnings(aCronJob({ labels: RIGHT_KEY }, job({})), { unlabelled });
+    expect(warning).toContain("on a CronJob has no effect: put it in spec.jobTemplate.metadata.labels");
     expect(others).toEqual([]);
   });
 });
