@@ -3,22 +3,12 @@
  * each added in its own way.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { request, pathOf } from "../support/api.ts";
+import { accepted, create, pathOf, request } from "../support/api.ts";
 import { addInjectors, DAPR, INJECTORS, installDapr, type Injector } from "../support/injectors.ts";
-import {
-  createJob,
-  endOf,
-  getJob,
-  logsOf,
-  runJob,
-  statusOf,
-  untilEnded,
-  untilPod,
-  type EndedJob,
-  type Pod,
-} from "../support/jobs.ts";
+import { createJob, endOf, getJob, logsOf, runJob, statusOf, untilEnded, untilPod, type Pod } from "../support/jobs.ts";
 import { ENABLED, job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
+import { until } from "../support/until.ts";
 
 /** In somebody else's cluster, neither Dapr's image nor this process may be in reach. */
 const inOurCluster = process.env["CURFEW_TEST_CLUSTER"] !== undefined;
@@ -39,13 +29,12 @@ function asking(plain: JobToRun, ...asks: readonly Asks[]) {
 const annotated = (strategy: string) => ({ annotations: { "curfew.sh/strategy": strategy } });
 const initOf = (pod: Pod): string[] => (pod.spec.initContainers ?? []).map(({ name }) => name);
 
-/** That the Job ended as its main container did, and the container `name` by its own shutdown. */
-async function expectOrderlyEnd(ended: EndedJob, name: string, mainCode = 0): Promise<void> {
-  expect(ended.outcome).toBe(mainCode === 0 ? "Complete" : "Failed");
-  expect([endOf(ended.pod, "main").exitCode, endOf(ended.pod, name).exitCode]).toEqual([mainCode, 0]);
-  expect(statusOf(ended.pod, name)?.restartCount).toBe(0);
-  const namespace = (ended.pod.metadata as unknown as { namespace: string }).namespace;
-  expect(await logsOf(namespace, ended.pod, name)).toMatch(/received terminated\nstopped\n$/);
+/** That main ended with `mainCode`, and the container `name` by its own shutdown. */
+async function expectOrderlyEnd(pod: Pod, name: string, mainCode = 0): Promise<void> {
+  expect([endOf(pod, "main").exitCode, endOf(pod, name).exitCode]).toEqual([mainCode, 0]);
+  expect(statusOf(pod, name)?.restartCount).toBe(0);
+  const { namespace = "" } = pod.metadata as { readonly namespace?: string };
+  expect(await logsOf(namespace, pod, name)).toMatch(/received terminated\nstopped\n$/);
 }
 
 /** That the Job's main container has ended, and its Pod still runs, because of `name`. */
@@ -83,43 +72,65 @@ describe.runIf(inOurCluster)("a webhook that adds a container to a Job's Pods", 
     const main = script("main", NEEDS[key]);
 
     it.concurrent(
-      "keeps it from ending without Curfew; with Curfew it ends, and the container shuts down",
+      "keeps it from ending without Curfew; with it, the Job ends, and that container shuts down",
       async () => {
         await createJob(namespace, asking(job(`${key}-without`, [main], { labels: {} }), injector.asks));
-        const ended = await runJob(namespace, asking(job(`${key}-alone`, [main]), injector.asks));
-        await expectOrderlyEnd(ended, container);
-        expect(ended.pod.spec.containers.map(({ name }) => name)).toEqual(["main"]);
-        expect(initOf(ended.pod)).toEqual([initContainer, container].flat());
+        const { outcome, pod } = await runJob(namespace, asking(job(`${key}-alone`, [main]), injector.asks));
+        expect(outcome).toBe("Complete");
+        await expectOrderlyEnd(pod, container);
+        expect(pod.spec.containers.map(({ name }) => name)).toEqual(["main"]);
+        expect(initOf(pod)).toEqual([initContainer, container].flat());
         await expectHanging(`${key}-without`, container);
       },
     );
 
     it.concurrent.each(STRATEGIES)("lets it end beside a sidecar under %s, each in its own way", async (strategy) => {
       const own = job(`${key}-${strategy}`, [main, politeSidecar()], annotated(strategy));
-      const ended = await runJob(namespace, asking(own, injector.asks));
-      await expectOrderlyEnd(ended, container);
-      expect(await logsOf(namespace, ended.pod, "sidecar")).toContain("stopping\nstopped\n");
-      expect(initOf(ended.pod)).toEqual([strategy === "native" ? "sidecar" : [], initContainer, container].flat());
+      const { outcome, pod } = await runJob(namespace, asking(own, injector.asks));
+      expect(outcome).toBe("Complete");
+      await expectOrderlyEnd(pod, container);
+      expect(await logsOf(namespace, pod, "sidecar")).toContain("stopping\nstopped\n");
+      expect(initOf(pod)).toEqual([strategy === "native" ? "sidecar" : [], initContainer, container].flat());
     });
   });
 
   describe.concurrent("several such webhooks", () => {
     const all: readonly Injector[] = Object.values(INJECTORS);
+    const asks = all.map((injector) => injector.asks);
+    const needsAll = script("main", Object.values(NEEDS).join(" && "));
 
     it.concurrent.each(STRATEGIES)("let a Job end under %s", async (strategy) => {
-      const main = script("main", Object.values(NEEDS).join(" && "));
-      const own = job(`all-${strategy}`, [main, politeSidecar()], annotated(strategy));
-      const ended = await runJob(namespace, asking(own, ...all.map(({ asks }) => asks)));
-      for (const { container } of all) await expectOrderlyEnd(ended, container);
-      const init = initOf(ended.pod);
+      const own = job(`all-${strategy}`, [needsAll, politeSidecar()], annotated(strategy));
+      const { outcome, pod } = await runJob(namespace, asking(own, ...asks));
+      expect(outcome).toBe("Complete");
+      for (const { container } of all) await expectOrderlyEnd(pod, container);
       const added = all.map(({ container }) => container);
-      expect(init.slice(-added.length).toSorted()).toEqual(added.toSorted());
+      expect(initOf(pod).slice(-added.length).toSorted()).toEqual(added.toSorted());
     });
 
-    it("let a Job fail with its main container's exit code", async () => {
+    it.concurrent("let a Job fail with its main container's exit code", async () => {
       const own = job("all-fail", [script("main", "exit 7"), politeSidecar()]);
-      const ended = await runJob(namespace, asking(own, ...all.map(({ asks }) => asks)));
-      for (const { container } of all) await expectOrderlyEnd(ended, container, 7);
+      const { outcome, pod } = await runJob(namespace, asking(own, ...asks));
+      expect(outcome).toBe("Failed");
+      for (const { container } of all) await expectOrderlyEnd(pod, container, 7);
+    });
+
+    it.concurrent("let a Pod end that's opted in itself", async () => {
+      const { metadata, spec } = asking(job("all-pod", [needsAll]), ...asks).spec.template;
+      const labels = { ...ENABLED, ...metadata.labels };
+      const pod = { apiVersion: "v1", kind: "Pod", metadata: { ...metadata, name: "all-pod", labels }, spec };
+      accepted(await create(namespace, pod));
+      const read = () => request<Pod>("GET", pathOf("Pod", namespace, "all-pod"));
+      const ended = await until(
+        "the Pod ends",
+        async () => {
+          const { body } = await read();
+          return /^(Succeeded|Failed)$/.test(body.status.phase) && body;
+        },
+        200,
+      );
+      expect(ended.status.phase).toBe("Succeeded");
+      for (const { container } of all) await expectOrderlyEnd(ended, container);
     });
   });
 });
@@ -136,27 +147,32 @@ describe.runIf(inOurCluster)("a Job with Dapr's own injector", () => {
   describe.concurrent("", () => {
     it("never ends without Curfew, and ends with it: main's exit code counts, and daprd shuts down", async () => {
       await createJob(namespace, asking(job("dapr-without", [main], { labels: {} }), DAPR));
-      const ended = await runJob(namespace, asking(job("dapr-alone", [main]), DAPR));
-      await expectOrderlyEnd(ended, "daprd");
-      expect(initOf(ended.pod)).toEqual(["daprd"]);
+      const { outcome, pod } = await runJob(namespace, asking(job("dapr-alone", [main]), DAPR));
+      expect(outcome).toBe("Complete");
+      await expectOrderlyEnd(pod, "daprd");
+      expect(initOf(pod)).toEqual(["daprd"]);
       await expectHanging("dapr-without", "daprd");
     });
 
     it.each(STRATEGIES)("ends beside a sidecar of its own under %s", async (strategy) => {
       const own = job(`dapr-${strategy}`, [main, politeSidecar()], annotated(strategy));
-      const ended = await runJob(namespace, asking(own, DAPR));
-      await expectOrderlyEnd(ended, "daprd");
-      expect(await logsOf(namespace, ended.pod, "sidecar")).toContain("stopping\nstopped\n");
+      const { outcome, pod } = await runJob(namespace, asking(own, DAPR));
+      expect(outcome).toBe("Complete");
+      await expectOrderlyEnd(pod, "daprd");
+      expect(await logsOf(namespace, pod, "sidecar")).toContain("stopping\nstopped\n");
     });
 
     it("ends in a namespace that's opted in, without a label of its own", async () => {
       await createJob(optedIn, asking(job("dapr-opted-in", [main], { labels: {} }), DAPR));
-      await expectOrderlyEnd(await untilEnded(optedIn, "dapr-opted-in"), "daprd");
+      const { outcome, pod } = await untilEnded(optedIn, "dapr-opted-in");
+      expect(outcome).toBe("Complete");
+      await expectOrderlyEnd(pod, "daprd");
     });
 
     it("fails with its main container's exit code", async () => {
-      const ended = await runJob(namespace, asking(job("dapr-fails", [script("main", "exit 3")]), DAPR));
-      await expectOrderlyEnd(ended, "daprd", 3);
+      const { outcome, pod } = await runJob(namespace, asking(job("dapr-fails", [script("main", "exit 3")]), DAPR));
+      expect(outcome).toBe("Failed");
+      await expectOrderlyEnd(pod, "daprd", 3);
     });
   });
 });
