@@ -4,11 +4,14 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, inject, it } from "vitest";
-import { create } from "../support/api.ts";
+import { accepted, create, pathOf, request } from "../support/api.ts";
 import { isApiServerReady, signalControlPlane } from "../support/control-plane.ts";
 import { createJobs, describeLoad } from "../support/job-load.ts";
+import { createJob, podsOf } from "../support/jobs.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
+import { pod } from "../support/pods.ts";
+import { until } from "../support/until.ts";
 
 describe.each([
   [
@@ -51,21 +54,40 @@ describe.each([
 
 describe("while the admission server hangs", () => {
   const namespace = testNamespace("hangs");
+  const enabled = testNamespace("hangs-enabled", { "curfew.sh/enabled": "true" });
   const containers = [script("main", "true"), politeSidecar()];
+  const annotated = { labels: {}, annotations: { "curfew.sh/enabled": "true" } };
 
-  it("labelled Jobs are refused in time, all others are created, and afterwards all are", async () => {
+  it("what opts in itself is refused in time, all else is created, and afterwards all is", async () => {
     const pid = inject("admissionPid");
+    await createJob(namespace, job("planned", containers, { spec: { suspend: true } }));
     process.kill(pid, "SIGSTOP");
     try {
-      const optedIn = Array.from({ length: 4 }, (_, index) => create(namespace, job(`opted-in-${index}`, containers)));
-      const plain = Array.from({ length: 20 }, (_, index) =>
-        create(namespace, job(`plain-${index}`, containers, { labels: {} })),
+      const optedIn = [
+        { send: create(namespace, job("labelled", containers)), entry: "jobs-labelled-enabled" },
+        { send: create(namespace, job("annotated", containers, annotated)), entry: "jobs-annotated-enabled" },
+        { send: create(namespace, pod("labelled", containers)), entry: "pods-labelled-enabled" },
+      ];
+      const inNamespace = create(enabled, job("in-namespace", containers, { labels: {} }));
+      const resume = request(
+        "PATCH",
+        pathOf("Job", namespace, "planned"),
+        { spec: { suspend: false } },
+        "application/merge-patch+json",
       );
-      expect(new Set((await Promise.all(plain)).map(({ status }) => status))).toEqual(new Set([201]));
-      for (const { status, body } of await Promise.all(optedIn)) {
+      const plain = Array.from({ length: 10 }, (_, index) => [
+        create(namespace, job(`plain-${index}`, containers, { labels: {} })),
+        create(enabled, pod(`plain-${index}`, containers, { labels: {} })),
+      ]);
+      expect(new Set((await Promise.all(plain.flat())).map(({ status }) => status))).toEqual(new Set([201]));
+      for (const { send, entry } of optedIn) {
+        const { status, body } = await send;
         expect(status).toBe(500);
-        expect(body.message).toContain('failed calling webhook "jobs-labelled-enabled-need-curfew-running.curfew.sh"');
+        expect(body.message).toContain(`failed calling webhook "${entry}-need-curfew-running.curfew.sh"`);
       }
+      expect(JSON.stringify(accepted(await inNamespace))).not.toContain("curfew.sh/injected");
+      accepted(await resume);
+      await until("the planned Job has a Pod", async () => (await podsOf(namespace, "planned")).length > 0, 150);
     } finally {
       process.kill(pid, "SIGCONT");
     }

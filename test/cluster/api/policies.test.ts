@@ -7,9 +7,11 @@ import { create, pathOf, request } from "../support/api.ts";
 import { createJob, type Job } from "../support/jobs.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
+import { pod } from "../support/pods.ts";
 import { addWebhook, pauseWebhooks } from "../support/webhooks.ts";
 
 const namespace = testNamespace("policies");
+const enabledNamespace = testNamespace("policies-enabled", { "curfew.sh/enabled": "true" });
 const annotations = { "curfew.sh/main": "main" };
 const containers = [script("main", "true"), politeSidecar()];
 
@@ -49,6 +51,7 @@ const again = (job: Job): LooseJob => {
   const { labels = {}, annotations: ofTheJob = {} } = metadata;
   return { apiVersion: "batch/v1", kind: "Job", metadata: { name: "again", labels, annotations: ofTheJob }, spec };
 };
+/** One of the Job's Pods. */
 const podOf = ({ spec: { template } }: LooseJob) => ({
   apiVersion: "v1",
   kind: "Pod",
@@ -60,6 +63,13 @@ const podOf = ({ spec: { template } }: LooseJob) => ({
   spec: template.spec,
 });
 
+/** A Pod that opted in itself, and that Curfew planned as it planned this Job. */
+const ownPodOf = (job: LooseJob) => {
+  const { metadata, ...rest } = podOf(job);
+  const labels = { "curfew.sh/enabled": "true" };
+  return { ...rest, metadata: { ...metadata, name: "on-its-own", labels: labels as Record<string, string> } };
+};
+
 it("60 containers with 200 mounts each stay within the policies' cost budget", async () => {
   const volumes = Array.from({ length: 200 }, (_, at) => ({ name: `data-${at}`, emptyDir: {} }));
   const volumeMounts = volumes.map(({ name }) => ({ name, mountPath: `/data/podium/${name}` }));
@@ -69,9 +79,12 @@ it("60 containers with 200 mounts each stay within the policies' cost budget", a
   // A dry run, because etcd couldn't store it.
   const dryRun = await create(namespace, job("large", many, options), "?dryRun=All");
   expect(dryRun.body.message ?? "").toBe("");
-  const { status, body } = await create(namespace, podOf(again(dryRun.body as unknown as Job)), "?dryRun=All");
-  expect(body.message ?? "").toBe("");
-  expect(status).toBe(201);
+  const patched = again(dryRun.body as unknown as Job);
+  for (const planned of [podOf(patched), ownPodOf(patched)]) {
+    const { status, body } = await create(namespace, planned, "?dryRun=All");
+    expect(body.message ?? "").toBe("");
+    expect(status).toBe(201);
+  }
 });
 
 describe("without the webhook", () => {
@@ -93,6 +106,22 @@ describe("without the webhook", () => {
     const { status, body } = await create(namespace, job("unmarked", containers));
     expect(status).toBe(403);
     expect(body.message).toContain("Curfew's webhook hasn't seen it");
+  });
+
+  it("an annotated Job without it is refused, too", async () => {
+    const annotated = { labels: {}, annotations: { "curfew.sh/enabled": "true" } };
+    const { status, body } = await create(namespace, job("unmarked", containers, annotated));
+    expect(status).toBe(403);
+    expect(body.message).toContain("Curfew's webhook hasn't seen it");
+  });
+
+  it("a Job that only its namespace opts in is created as it is, and so is its Pod", async () => {
+    const inNamespace = job("in-namespace", containers, { labels: {} });
+    const created = await createJob(enabledNamespace, inNamespace);
+    expect(created.metadata.annotations ?? {}).not.toHaveProperty(["curfew.sh/injected"]);
+    expect((await create(enabledNamespace, podOf(again(created)), "?dryRun=All")).status).toBe(201);
+    // Unless it says so itself.
+    expect((await create(enabledNamespace, job("labelled", containers))).status).toBe(403);
   });
 
   it.each(["trap", "native", "none"])(
@@ -197,6 +226,103 @@ describe("without the webhook", () => {
     expect((await create(namespace, podOf(again(patched)), "?dryRun=All")).status).toBe(201);
     expect((await create(namespace, podOf(again(native)), "?dryRun=All")).status).toBe(201);
   });
+
+  it("the Pod of a patched Job is allowed with a container that nobody could move, even if it has the label", async () => {
+    for (const earlier of [patched, native]) {
+      const pod = podOf(again(earlier));
+      const labels = { ...pod.metadata.labels, "curfew.sh/enabled": "true", "curfew.sh/injected": "trap" };
+      const added = [...pod.spec.containers, politeSidecar("late")];
+      const late = { ...pod, metadata: { ...pod.metadata, labels }, spec: { ...pod.spec, containers: added } };
+      expect((await create(namespace, late, "?dryRun=All")).body.message ?? "").toBe("");
+    }
+  });
+
+  it("a Pod is refused if a late container was made native, and then lost its restartPolicy", async () => {
+    const pod = podOf(again(patched));
+    pod.metadata.annotations["curfew.sh/late-containers-moved"] = "late,gone";
+    const withLate = (more: object) => {
+      const initContainers = [...(pod.spec.initContainers ?? []), politeSidecar("late", 0, more)];
+      return { ...pod, spec: { ...pod.spec, initContainers } };
+    };
+    expect((await create(namespace, withLate({ restartPolicy: "Always" }), "?dryRun=All")).status).toBe(201);
+    const { status, body } = await create(namespace, withLate({}));
+    expect(status).toBe(403);
+    expect(body.message).toContain("forever for one to end: late. Another admission webhook drops it");
+  });
+
+  describe("a Pod that opts in itself", () => {
+    it("is refused without Curfew's marker, and the message says what to do", async () => {
+      for (const labels of [{}, { "curfew.sh/injected": "trap" }]) {
+        const unmarked = pod("unmarked", containers, { labels: { "curfew.sh/enabled": "true", ...labels } });
+        const { status, body } = await create(namespace, unmarked);
+        expect(status).toBe(403);
+        expect(body.message).toContain("the Pod has the label curfew.sh/enabled, but Curfew's webhook hasn't seen it");
+        expect(body.message).toContain("kubectl get pods -A -l app.kubernetes.io/part-of=curfew");
+      }
+    });
+
+    it.each(["trap", "native", "none"])("is refused if it only says %s", async (marker) => {
+      const { status, body } = await create(
+        namespace,
+        pod("claims", containers, { annotations: { "curfew.sh/injected": marker } }),
+      );
+      expect(status).toBe(403);
+      expect(body.message).toContain(
+        `says curfew.sh/injected: ${marker}, but Curfew has not planned its containers: main, sidecar.`,
+      );
+    });
+
+    it("is allowed as Curfew planned it, whatever its author writes around names", async () => {
+      for (const planned of [patched, native]) {
+        const own = ownPodOf(again(planned));
+        expect((await create(namespace, own, "?dryRun=All")).body.message ?? "").toBe("");
+        const names = own.metadata.annotations["curfew.sh/sidecars"] ?? "";
+        own.metadata.annotations["curfew.sh/sidecars"] = ` ${names.replaceAll(",", " , ")} `;
+        expect((await create(namespace, own, "?dryRun=All")).body.message ?? "").toBe("");
+      }
+    });
+
+    it("is refused with a container that Curfew hasn't planned, and allowed if Curfew left or ignores it", async () => {
+      const own = ownPodOf(again(patched));
+      own.spec.containers.push(politeSidecar("late"));
+      const { status, body } = await create(namespace, own);
+      expect(status).toBe(403);
+      expect(body.message).toContain("has not planned its containers: late.");
+      for (const annotation of ["curfew.sh/late-containers-left", "curfew.sh/ignore"]) {
+        const annotations = { ...own.metadata.annotations, [annotation]: "other-one, late" };
+        const said = { ...own, metadata: { ...own.metadata, annotations } };
+        expect((await create(namespace, said, "?dryRun=All")).body.message ?? "").toBe("");
+      }
+    });
+
+    it("is refused if somebody undid what Curfew did", async () => {
+      const own = ownPodOf(again(patched));
+      delete find(own.spec, "other")["command"];
+      const { status, body } = await create(namespace, own);
+      expect(status).toBe(403);
+      expect(body.message).toContain(": other. Another admission webhook");
+    });
+
+    it("is allowed if it runs forever, or is a static Pod that runs anyway", async () => {
+      const forever = pod("forever", containers, { spec: { restartPolicy: "Always" } });
+      const byDefault = pod("by-default", containers, { spec: { restartPolicy: undefined } });
+      const annotations = { "kubernetes.io/config.mirror": "x", "kubernetes.io/config.source": "file" };
+      const mirror = pod("mirror", containers, { annotations, spec: { nodeName: "nowhere" } });
+      for (const allowed of [forever, byDefault, mirror])
+        expect((await create(namespace, allowed, "?dryRun=All")).body.message ?? "").toBe("");
+    });
+  });
+
+  it.each(["patched", "native"] as const)(
+    "a Pod copied from a running Job (%s) is allowed as it is, and refused if only its record is copied",
+    async (from) => {
+      const copied = podOf(again({ patched, native }[from]));
+      expect((await create(namespace, copied, "?dryRun=All")).status).toBe(201);
+      const { status, body } = await create(namespace, { ...copied, spec: { restartPolicy: "Never", containers } });
+      expect(status).toBe(403);
+      expect(body.message).toContain("Or the annotation is in the manifest: remove it there.");
+    },
+  );
 
   it("other Jobs and Pods are allowed", async () => {
     expect((await create(namespace, job("plain", containers, { labels: {} }))).status).toBe(201);

@@ -1,12 +1,15 @@
 /**
- * A Job's template is immutable, and Curfew changes it. What happens when the manifest is applied
+ * A Job's template and most of a Pod's spec are immutable, and Curfew changes them. What happens when the manifest is applied
  * again, with the real kubectl.
  */
-import { describe, expect, it, vi } from "vitest";
-import { getJob, type Job } from "../support/jobs.ts";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { getJob, podsOf, type Job, type Pod } from "../support/jobs.ts";
 import { kubectl, kubectlOutput } from "../support/kubectl.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
+import { getPod, pod } from "../support/pods.ts";
+import { until } from "../support/until.ts";
+import { addWebhook } from "../support/webhooks.ts";
 
 const namespace = testNamespace("reapply");
 const inNamespace = ["-n", namespace, "-f", "-"];
@@ -180,6 +183,125 @@ describe.concurrent("a suspended Job", () => {
       }
     },
   );
+});
+
+/** Ways to send an unchanged manifest again. */
+const flagsOfApply = { "kubectl apply": [], "kubectl apply --server-side": ["--server-side"] };
+
+describe.concurrent.each(["trap", "native"])("a Pod under %s", (strategy) => {
+  const annotations = { "curfew.sh/main": "main", "curfew.sh/strategy": strategy };
+  const manifestOf = (name: string, argv: object) =>
+    pod(`${strategy}-${name}`, [{ name: "main", image: "busybox:1", ...argv }, politeSidecar()], { annotations });
+
+  for (const [apply, flags] of Object.entries(flagsOfApply)) {
+    it(`is unchanged by \`${apply}\` of the same manifest`, async () => {
+      for (const [form, argv] of [
+        ["command", argvForms.command],
+        ["both", argvForms["command and args"]],
+      ] as const) {
+        const manifest = manifestOf(`same-${form}${flags.join("")}`, argv);
+        await kubectlOutput(["apply", ...flags, ...inNamespace], JSON.stringify(manifest));
+        const before = await getPod(namespace, manifest.metadata.name);
+        expect(before.metadata.annotations).toMatchObject({ "curfew.sh/injected": strategy });
+        const { status, stderr } = await kubectl(["apply", ...flags, ...inNamespace], JSON.stringify(manifest));
+        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+        const after = await getPod(namespace, manifest.metadata.name);
+        expect(after.spec).toEqual(before.spec);
+        expect(after.metadata.annotations).toMatchObject({ "curfew.sh/injected": strategy });
+      }
+    });
+  }
+
+  it("is unchanged by `kubectl replace` of what `kubectl get` gave", async () => {
+    const manifest = manifestOf("replace", argvForms.command);
+    await kubectlOutput(["create", ...inNamespace], JSON.stringify(manifest));
+    const before = await getPod(namespace, manifest.metadata.name);
+    const { status, stderr } = await kubectl(["replace", ...inNamespace], JSON.stringify(before));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect((await getPod(namespace, manifest.metadata.name)).spec).toEqual(before.spec);
+  });
+
+  it("can be labelled and annotated by its manifest, and still refuses a changed command", async () => {
+    const manifest = manifestOf("changed", argvForms.command);
+    await kubectlOutput(["apply", ...inNamespace], JSON.stringify(manifest));
+    const before = await getPod(namespace, manifest.metadata.name);
+    const labelled = {
+      ...manifest,
+      metadata: {
+        ...manifest.metadata,
+        labels: { ...manifest.metadata.labels, team: "a" },
+        annotations: { ...manifest.metadata.annotations, note: "b" },
+      },
+    };
+    await kubectlOutput(["apply", ...inNamespace], JSON.stringify(labelled));
+    const after = await getPod(namespace, manifest.metadata.name);
+    expect(after.metadata).toMatchObject({
+      labels: { team: "a" },
+      annotations: { note: "b", "curfew.sh/injected": strategy },
+    });
+    expect(after.spec).toEqual(before.spec);
+    const changed = manifestOf("changed", { command: ["sh", "-c", "echo changed"] });
+    for (const flags of [[], ["--server-side", "--force-conflicts"]]) {
+      const { status, stderr } = await kubectl(["apply", ...flags, ...inNamespace], JSON.stringify(changed));
+      expect(status).toBe(1);
+      expect(stderr).toContain("pod updates may not change fields other than");
+    }
+  });
+});
+
+describe.concurrent("with a container that another webhook adds to Pods", () => {
+  let remove: () => Promise<void>;
+  beforeAll(async () => {
+    remove = await addWebhook("zz-adds", "pods", (object) => {
+      const { metadata, spec } = object as Pod & { metadata: { generateName?: string } };
+      const isOurs = (metadata.name || (metadata.generateName ?? "")).startsWith("late-");
+      const isThere = [...spec.containers, ...(spec.initContainers ?? [])].some(({ name }) => name === "late");
+      return !isOurs || isThere ? [] : [{ op: "add", path: "/spec/containers/0", value: politeSidecar("late") }];
+    });
+  });
+  afterAll(async () => {
+    await remove();
+  });
+  const roles = ({ spec }: Pod) => [spec.initContainers?.at(-1)?.name, ...spec.containers.map(({ name }) => name)];
+
+  for (const [apply, flags] of Object.entries(flagsOfApply)) {
+    for (const [strategy, names] of [
+      ["trap", ["late", "main", "sidecar"]],
+      ["native", ["late", "main"]],
+    ] as const) {
+      const annotations = { "curfew.sh/main": "main", "curfew.sh/strategy": strategy };
+      const containers = [script("main", "true"), politeSidecar()];
+      const slug = `late-${strategy}${flags.join("")}`;
+
+      it(`a Pod under ${strategy} is unchanged by \`${apply}\` of the same manifest`, async () => {
+        const manifest = JSON.stringify(pod(slug, containers, { annotations }));
+        await kubectlOutput(["apply", ...flags, ...inNamespace], manifest);
+        const before = await getPod(namespace, slug);
+        expect(roles(before)).toEqual(names);
+        const { status, stderr } = await kubectl(["apply", ...flags, ...inNamespace], manifest);
+        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+        expect((await getPod(namespace, slug)).spec).toEqual(before.spec);
+      });
+
+      it(`a Job under ${strategy} is unchanged by \`${apply}\` of the same manifest`, async () => {
+        const manifest = JSON.stringify(job(`${slug}-job`, containers, { annotations }));
+        await kubectlOutput(["apply", ...flags, ...inNamespace], manifest);
+        const [made] = await until(
+          "the Job has a Pod",
+          async () => {
+            const pods = await podsOf(namespace, `${slug}-job`);
+            return pods.length > 0 && pods;
+          },
+          150,
+        );
+        expect(made && roles(made)).toEqual(names);
+        const before = await stored(`${slug}-job`);
+        const { status, stderr } = await kubectl(["apply", ...flags, ...inNamespace], manifest);
+        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+        expect((await stored(`${slug}-job`)).spec).toEqual(before.spec);
+      });
+    }
+  }
 });
 
 describe("a Job that an earlier version of Curfew wrapped", () => {

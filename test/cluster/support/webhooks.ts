@@ -12,8 +12,14 @@ import { untilPatched } from "./until-patched.ts";
 
 const CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
+interface Webhook {
+  name: string;
+  clientConfig: { url?: string; caBundle?: string };
+  failurePolicy?: string;
+  rules: object[];
+}
 interface Configuration extends KubernetesObject {
-  webhooks: { name: string; clientConfig: { url?: string }; failurePolicy?: string; rules: object[] }[];
+  webhooks: Webhook[];
 }
 
 /** A JSON Patch for an object that is being created. */
@@ -108,20 +114,25 @@ export async function pauseWebhooks(): Promise<() => Promise<void>> {
   };
 }
 
-/** Points Curfew's webhooks to where nothing answers; resolves to a function that repairs them. */
-export async function breakWebhooks(): Promise<() => Promise<void>> {
+/**
+ * Points each of Curfew's webhooks to somewhere else; resolves to a function that puts them back.
+ * The API server may see either a moment later.
+ */
+export async function pointWebhooks(to: (webhook: Webhook) => Webhook["clientConfig"]): Promise<() => Promise<void>> {
   const configuration = accepted(await request<Configuration>("GET", `${CONFIGURATIONS}/curfew`));
-  const webhooks = configuration.webhooks.map((webhook) => ({
-    ...webhook,
-    clientConfig: { ...webhook.clientConfig, url: "https://127.0.0.1:9/mutate" },
-  }));
-  const point = async (to: object) => {
-    accepted(await request("PATCH", `${CONFIGURATIONS}/curfew`, { webhooks: to }, "application/merge-patch+json"));
+  const write = async (webhooks: object) => {
+    accepted(await request("PATCH", `${CONFIGURATIONS}/curfew`, { webhooks }, "application/merge-patch+json"));
   };
-  await point(webhooks);
-  await until("the webhook doesn't answer", async () => (await create("default", trial, "?dryRun=All")).status === 500);
+  await write(configuration.webhooks.map((webhook) => ({ ...webhook, clientConfig: to(webhook) })));
   return async () => {
-    await point(configuration.webhooks);
+    await write(configuration.webhooks);
     await untilPatched();
   };
+}
+
+/** Points Curfew's webhooks to where nothing answers; resolves to a function that repairs them. */
+export async function breakWebhooks(): Promise<() => Promise<void>> {
+  const repair = await pointWebhooks(({ clientConfig }) => ({ ...clientConfig, url: "https://127.0.0.1:9/mutate" }));
+  await until("the webhook doesn't answer", async () => (await create("default", trial, "?dryRun=All")).status === 500);
+  return repair;
 }
