@@ -71,7 +71,8 @@ describe.concurrent("a new Job", () => {
     ["yes", "true", [ANNOTATED_JOB], [ANNOTATED_JOB]],
     ["true", "", [LABELLED_JOB], [LABELLED_JOB]],
   ])("with label %j and annotation %j is reviewed once or not at all", async (label, annotation, ...expected) => {
-    const name = [label, annotation].map((value) => (value ?? "none").toLowerCase() || "empty").join("-");
+    const slugOf = (value = "none"): string => value.replace("True", "capital") || "empty";
+    const name = `${slugOf(label)}-${slugOf(annotation)}`;
     const manifest = job(name, containers, { labels: says(label), annotations: says(annotation) });
     expect([await callsToCreate(plain, manifest), await callsToCreate(enabled, manifest)]).toEqual(expected);
     expect(await callsToCreate(disabled, manifest)).toEqual(expected[0]);
