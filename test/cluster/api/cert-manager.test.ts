@@ -72,11 +72,14 @@ async function stored(): Promise<Sent[]> {
 const named = (kind: string, name: string): Sent | undefined =>
   own.find((object) => object.kind === kind && object.metadata.name === name);
 
-/** The Certificate that the webhook configuration's annotation names to the CA injector. */
+const configurations = (): KubernetesObject[] => objects.filter(({ kind }) => kind === "MutatingWebhookConfiguration");
+
+/** The Certificate that the webhook configurations' annotations name to the CA injector. */
 function injected(): Sent {
-  const configuration = objects.find(({ kind }) => kind === "MutatingWebhookConfiguration");
-  const annotations = configuration?.metadata["annotations"] as Record<string, string>;
-  const [where, name = ""] = annotations["cert-manager.io/inject-ca-from"]?.split("/") ?? [];
+  const references = configurations().map(
+    ({ metadata }) => (metadata["annotations"] as Record<string, string>)["cert-manager.io/inject-ca-from"],
+  );
+  const [where, name = ""] = new Set(references).size === 1 ? (references[0]?.split("/") ?? []) : [];
   const certificate = named("Certificate", name);
   if (where !== namespace || certificate === undefined)
     throw new Error(`there is no Certificate ${where ?? ""}/${name}`);
@@ -102,10 +105,11 @@ describe("manifests/cert-manager, in another namespace", () => {
   });
 
   it("has the CA of an existing Certificate injected, for exactly the names that the webhooks call", () => {
-    const configuration = objects.find(({ kind }) => kind === "MutatingWebhookConfiguration");
-    const webhooks = configuration?.["webhooks"] as {
-      clientConfig: { service: { name: string; namespace: string } };
-    }[];
+    const webhooks = configurations().flatMap(
+      (configuration) =>
+        configuration["webhooks"] as { clientConfig: { service: { name: string; namespace: string } } }[],
+    );
+    expect(configurations()).toHaveLength(2);
     const hosts = webhooks.map(({ clientConfig: { service } }) => `${service.name}.${service.namespace}.svc`);
     expect(injected().spec.dnsNames).toEqual([...new Set(hosts)]);
     expect(hosts[0]).toBe(`curfew-admission.${namespace}.svc`);

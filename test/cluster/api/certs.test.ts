@@ -3,8 +3,8 @@
  * are created.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { accepted, request } from "../support/api.ts";
-import { configurationPath, readCaBundles, secretPath } from "../support/certificate-watch.ts";
+import { accepted, request, type KubernetesObject } from "../support/api.ts";
+import { configurationPaths, readCaBundles, secretPath } from "../support/certificate-watch.ts";
 import { isApiServerReady, signalControlPlane } from "../support/control-plane.ts";
 import { LocalCerts, type RotationSeen } from "../support/local-certs.ts";
 
@@ -71,9 +71,11 @@ describe.concurrent("two curfew certs at once", () => {
 
 describe("curfew certs, when what it keeps is broken", () => {
   const wipeCaBundles = async (): Promise<void> => {
-    const bundles = await readCaBundles(one.configuration);
-    const wipe = bundles.map((_, index) => ({ op: "remove", path: `/webhooks/${index}/clientConfig/caBundle` }));
-    accepted(await request("PATCH", configurationPath(one.configuration), wipe, "application/json-patch+json"));
+    for (const path of configurationPaths(one.configuration)) {
+      const { webhooks } = accepted(await request<KubernetesObject & { webhooks: object[] }>("GET", path));
+      const wipe = webhooks.map((_, index) => ({ op: "remove", path: `/webhooks/${index}/clientConfig/caBundle` }));
+      accepted(await request("PATCH", path, wipe, "application/json-patch+json"));
+    }
   };
   const untilBack = async (options = {}): Promise<void> => {
     await expect.poll(() => readCaBundles(one.configuration), options).not.toContain("");

@@ -27,14 +27,16 @@ async function versions(): Promise<string[]> {
   });
 }
 
-async function caBundles(): Promise<string> {
-  return kubectlOutput([
-    "get",
-    "mutatingwebhookconfiguration",
-    configuration,
-    "-o",
-    "jsonpath={.webhooks[*].clientConfig.caBundle}",
-  ]);
+interface WebhookConfiguration extends KubernetesObject {
+  readonly webhooks: readonly { readonly name: string }[];
+}
+
+const webhookConfigurations = (): readonly WebhookConfiguration[] =>
+  objects.filter(({ kind }) => kind === "MutatingWebhookConfiguration") as WebhookConfiguration[];
+
+async function caBundles(name: string): Promise<string> {
+  const path = "jsonpath={.webhooks[*].clientConfig.caBundle}";
+  return kubectlOutput(["get", "mutatingwebhookconfiguration", name, "-o", path]);
 }
 
 /** Whether the ServiceAccount of `curfew certs` may do this. */
@@ -75,22 +77,15 @@ describe("applying the manifests again", () => {
     ["client-side", ["apply", "-f", "-"]],
     ["server-side", ["apply", "--server-side", "--force-conflicts", "-f", "-"]],
   ])("keeps a caBundle that somebody else has written: %s", async (_, command) => {
-    const webhooks = (objects.find(({ kind }) => kind === "MutatingWebhookConfiguration")?.["webhooks"] ?? []) as {
-      name: string;
-    }[];
     const authority = Buffer.from(createTestAuthority().ca).toString("base64");
-    const patch = { webhooks: webhooks.map(({ name }) => ({ name, clientConfig: { caBundle: authority } })) };
-    const written = await kubectl([
-      "patch",
-      "mutatingwebhookconfiguration",
-      configuration,
-      "--patch",
-      JSON.stringify(patch),
-    ]);
-    expect(written.status).toBe(0);
+    expect(webhookConfigurations()).toHaveLength(2);
+    for (const { metadata, webhooks } of webhookConfigurations()) {
+      const patch = { webhooks: webhooks.map(({ name }) => ({ name, clientConfig: { caBundle: authority } })) };
+      await kubectlOutput(["patch", "mutatingwebhookconfiguration", metadata.name, "--patch", JSON.stringify(patch)]);
+    }
     await kubectlOutput(command, asList(objects));
-    expect(webhooks).not.toEqual([]);
-    expect(await caBundles()).toBe(webhooks.map(() => authority).join(" "));
+    for (const { metadata, webhooks } of webhookConfigurations())
+      expect(await caBundles(metadata.name)).toBe(webhooks.map(() => authority).join(" "));
   });
 });
 
@@ -120,6 +115,7 @@ describe("RBAC", () => {
     ["get", `mutatingwebhookconfigurations.admissionregistration.k8s.io/${configuration}`],
     ["watch", `mutatingwebhookconfigurations.admissionregistration.k8s.io/${configuration}`],
     ["patch", `mutatingwebhookconfigurations.admissionregistration.k8s.io/${configuration}`],
+    ["patch", `mutatingwebhookconfigurations.admissionregistration.k8s.io/zz-${configuration}`],
   ])("lets curfew certs %s %s", async (...what) => {
     expect(await mayCerts(...what)).toBe(true);
   });

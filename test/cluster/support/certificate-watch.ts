@@ -12,7 +12,7 @@ export interface Where {
   readonly namespace: string;
   /** The name of the Secret that Pods mount. */
   readonly secret?: string;
-  /** The name of the MutatingWebhookConfiguration. */
+  /** The name of the first MutatingWebhookConfiguration. The other's is `zz-` and this. */
   readonly configuration: string;
   /**
    * The address of the webhook's Service. Undefined: it can't be reached from here, so no
@@ -108,9 +108,9 @@ const SECRET = "curfew-certificates";
 /** The API path of the Secret. */
 export const secretPath = (namespace: string, name = SECRET): string =>
   `/api/v1/namespaces/${namespace}/secrets/${name}`;
-/** The API path of the MutatingWebhookConfiguration. */
-export const configurationPath = (name: string): string =>
-  `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${name}`;
+/** The API paths of both MutatingWebhookConfigurations. */
+export const configurationPaths = (name: string): readonly string[] =>
+  [name, `zz-${name}`].map((each) => `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${each}`);
 
 /** The Secret's values, PEM. Undefined if there is no Secret. */
 export async function readSecret(
@@ -125,8 +125,12 @@ export async function readSecret(
 
 /** The caBundle of each webhook, PEM. Empty if it has none. */
 export async function readCaBundles(configuration: string): Promise<string[]> {
-  const { webhooks } = accepted(await request<Configuration>("GET", configurationPath(configuration)));
-  return webhooks.map(({ clientConfig }) => decode(clientConfig.caBundle ?? ""));
+  const answers = await Promise.all(
+    configurationPaths(configuration).map((path) => request<Configuration>("GET", path)),
+  );
+  return answers
+    .flatMap((answer) => accepted(answer).webhooks)
+    .map(({ clientConfig }) => decode(clientConfig.caBundle ?? ""));
 }
 
 const decode = (base64: string): string => Buffer.from(base64, "base64").toString();

@@ -44,6 +44,7 @@ export interface Issuer {
 export class LocalCerts {
   readonly namespace: string;
   readonly #issuer: Issuer | undefined;
+  /** The name of the first MutatingWebhookConfiguration. The other's is `zz-` and this. */
   readonly configuration: string;
   readonly #folder = mkdtempSync(path.join(tmpdir(), "curfew-certs-"));
   readonly #processes: { readonly subcommand: string; readonly child: ChildProcess }[] = [];
