@@ -141,7 +141,8 @@ describe("RBAC", () => {
   it("gives curfew certs exactly these rules", async () => {
     expect(await ownRules("curfew-certs")).toEqual([
       "endpointslices.discovery.k8s.io [] [] [list]",
-      `mutatingwebhookconfigurations.admissionregistration.k8s.io [] [${configuration} zz-${configuration}] [get watch patch]`,
+      `mutatingwebhookconfigurations.admissionregistration.k8s.io [] [${configuration}] [get watch patch]`,
+      `mutatingwebhookconfigurations.admissionregistration.k8s.io [] [zz-${configuration}] [get watch patch]`,
       "secrets [] [] [create]",
       "secrets [] [curfew-certificates] [get watch patch]",
     ]);
