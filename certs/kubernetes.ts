@@ -23,7 +23,8 @@ import { formatBundle, parseBundle, type Bundle } from "./x509.ts";
 export interface Names {
   readonly namespace: string;
   readonly secret: string;
-  readonly webhookConfigurations: readonly string[];
+  /** Called as its flag is, which has taken more than one only since. */
+  readonly webhookConfiguration: readonly string[];
 }
 
 /**
@@ -52,10 +53,10 @@ export class KubernetesCluster implements Cluster {
   }
 
   async observe(): Promise<Observed> {
-    const { namespace, secret: name, webhookConfigurations } = this.#names;
+    const { namespace, secret: name, webhookConfiguration } = this.#names;
     const [secret, ...configurations] = await Promise.all([
       unlessMissing(ask("read the Secret", this.#core.readNamespacedSecret({ namespace, name }))),
-      ...webhookConfigurations.map((name) => this.#configuration(name)),
+      ...webhookConfiguration.map((name) => this.#configuration(name)),
     ]);
     const existing = configurations.filter((one) => one !== undefined);
     return {

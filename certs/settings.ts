@@ -37,7 +37,7 @@ export const NAMES_SETTINGS = {
     fallback: "curfew-certificates",
     parse: parseText,
   },
-  webhookConfigurations: {
+  webhookConfiguration: {
     flag: "--webhook-configuration <names>",
     env: "CURFEW_CERTS_WEBHOOK_CONFIGURATION",
     help: "MutatingWebhookConfigurations to keep caBundles current in, separated by commas",

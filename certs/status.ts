@@ -51,7 +51,7 @@ export function describeStatus(
     leaf
       ? line(isValid(leaf, now), `serving certificate ${identify(leaf, now)}, for ${leaf.subjectAltName ?? "no name"}`)
       : line(false, "no serving certificate with its key in the Secret"),
-    ...names.webhookConfigurations.map((name) =>
+    ...names.webhookConfiguration.map((name) =>
       configurations.some((one) => one.name === name)
         ? line(
             webhooks.some(({ configuration }) => configuration === name),

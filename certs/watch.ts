@@ -33,7 +33,7 @@ export async function watchAll(config: KubeConfig, names: Names, options: WatchO
   const admission = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
   await Promise.all([
     watchOne(config, `/api/v1/namespaces/${names.namespace}/secrets`, names.secret, options),
-    ...names.webhookConfigurations.map((name) => watchOne(config, admission, name, options)),
+    ...names.webhookConfiguration.map((name) => watchOne(config, admission, name, options)),
   ]);
 }
 

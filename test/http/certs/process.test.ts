@@ -21,7 +21,7 @@ import { addressOf, listenWith, NOBODY } from "../../support/certs/serving-pod.t
 const NAMES = {
   namespace: "curfew-system",
   secret: "curfew-certificates",
-  webhookConfigurations: ["curfew", "zz-curfew"],
+  webhookConfiguration: ["curfew", "zz-curfew"],
 };
 
 /** Keys as long as real ones, since a TLS server refuses shorter ones. Made once, to save time. */
