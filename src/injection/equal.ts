@@ -27,3 +27,27 @@ function equalFrom(depth: number, one: unknown, other: unknown, except: string |
   }
   return true;
 }
+
+/**
+ * Whether `whole` has all that `part` has. Of a list of objects, each must be part of one in the
+ * other list, in any order. Other lists must be equal. `except` are top-level fields to ignore.
+ */
+export function includes(whole: unknown, part: unknown, ...except: readonly string[]): boolean {
+  return includesFrom(0, whole, part, except);
+}
+
+function includesFrom(depth: number, whole: unknown, part: unknown, except: readonly string[]): boolean {
+  if (part == null || whole === part) return true;
+  if (depth > MAX_DEPTH || typeof whole !== "object" || whole === null || typeof part !== "object") return false;
+  if (Array.isArray(part)) {
+    if (!Array.isArray(whole)) return false;
+    const ofObjects = part.every((item) => typeof item === "object" && item !== null);
+    return ofObjects && part.length > 0
+      ? part.every((item) => whole.some((candidate) => includesFrom(depth + 1, candidate, item, [])))
+      : equal(whole, part);
+  }
+  const all = whole as Readonly<Record<string, unknown>>;
+  return Object.entries(part).every(
+    ([key, value]) => except.includes(key) || includesFrom(depth + 1, all[key], value, []),
+  );
+}

@@ -5,7 +5,7 @@
  * planned again, so this works across versions of the wrapper.
  */
 import { isSetting } from "./annotations.ts";
-import { equal } from "./equal.ts";
+import { equal, includes } from "./equal.ts";
 import { asJob, IN_JOB, IN_POD, isNativeSidecar, type Container, type Job, type Places, type Volume } from "./job.ts";
 import { parseJob, parsePod } from "./parse-job.ts";
 import { areNamedRules } from "./native.ts";
@@ -43,7 +43,7 @@ export function planPodUpdate(oldPod: unknown, newPod: unknown): UpdatePlan {
 function restore(places: Places, before: Job, after: Job): UpdatePlan {
   const podSpec = `${places.template}/spec`;
   // Native sidecars that Curfew didn't make are the author's own.
-  const moved = wasMadeNative(before) ? restoreMoved(podSpec, before, after) : { patch: [], warnings: [] };
+  const moved = wasMadeNative(before) ? restoreMoved(places, before, after) : { patch: [], warnings: [] };
   return {
     patch: [
       ...restoreWrapped(podSpec, before, after),
@@ -93,7 +93,8 @@ function restoreWrapped(podSpec: string, before: Job, after: Job): readonly Patc
  * containers. A changed one goes to the same place. Then the API server judges the change, and
  * accepts what can change while a Job is suspended (KEP-5440: resources).
  */
-function restoreMoved(podSpec: string, before: Job, after: Job): UpdatePlan {
+function restoreMoved(places: Places, before: Job, after: Job): UpdatePlan {
+  const podSpec = `${places.template}/spec`;
   const oldSpec = before.spec.template.spec;
   const { containers, initContainers } = after.spec.template.spec;
   const stay = new Set(oldSpec.containers.map(({ name }) => name));
@@ -111,11 +112,17 @@ function restoreMoved(podSpec: string, before: Job, after: Job): UpdatePlan {
     const to = there === -1 ? Math.min(at, inits.length) : there;
     const path = `${podSpec}/initContainers/${to}`;
     if (!initContainers && inits.length === 0) patch.push(add(`${podSpec}/initContainers`, []));
-    if (equal(returned, old, "restartPolicy")) {
+    if (places.job === undefined && includes(old, returned, "restartPolicy", "image")) {
+      // A Pod's container has got more since it was created, such as its service account's token.
+      // Its image can change.
+      patch.push({ op: "remove", path: from });
+      if (there === -1) patch.push(add(path, { ...old, image: returned.image }));
+      else if (returned.image !== initContainers?.[there]?.image) patch.push(add(`${path}/image`, returned.image));
+    } else if (equal(returned, old, "restartPolicy")) {
       patch.push({ op: "remove", path: from });
       if (there === -1) patch.push(add(path, old));
     } else {
-      if (before.spec.suspend !== true) warnings.push(changedSidecar(returned));
+      if (before.spec.suspend !== true) warnings.push(changedSidecar(places, returned));
       if (there !== -1) patch.push({ op: "remove", path });
       patch.push({ op: "move", from, path }, add(`${path}/restartPolicy`, "Always"));
     }
@@ -182,10 +189,12 @@ function isRecorded(key: string, now: Readonly<Record<string, string>>): boolean
   return now[key] === undefined && (RECORD_ANNOTATIONS as readonly string[]).includes(key);
 }
 
-function changedSidecar({ name }: Container): string {
+function changedSidecar(places: Places, { name }: Container): string {
   return (
     `Curfew runs ${quote(name)} as a native sidecar (in initContainers), and the new manifest changes it. ` +
-    "A Job's template can't change unless the Job is suspended: delete the Job and create it again."
+    (places.job === undefined
+      ? "Of a Pod's containers only the image can change: delete the Pod and create it again."
+      : "A Job's template can't change unless the Job is suspended: delete the Job and create it again.")
   );
 }
 

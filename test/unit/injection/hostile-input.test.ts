@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { planCronJob } from "../../../src/injection/plan-cron-job.ts";
 import { planJob } from "../../../src/injection/plan-job.ts";
+import { planPod } from "../../../src/injection/plan-pod.ts";
 import { planUpdate } from "../../../src/injection/plan-update.ts";
 import { MAIN_SCRIPT, SIDECAR_SCRIPT } from "../../../src/injection/wrapper/scripts.generated.ts";
 import { arbitraryJob, type GeneratedJob } from "../../support/injection/arbitrary-job.ts";
@@ -68,6 +69,11 @@ law(
     expect(kinds).toContain(planCronJob(object, { optIn }).kind);
     const plan = planCronJob(cronJob, { optIn });
     if (plan.kind !== "refuse") applied(cronJob, plan.patch);
+    const pod = { metadata: { labels: { "curfew.sh/injected": "none" } }, spec: object };
+    for (const each of [object, pod]) {
+      const planned = planPod(each, { optIn });
+      if (planned.kind !== "refuse") applied(each, planned.patch);
+    }
   }),
 );
 
