@@ -76,7 +76,7 @@ export function explain(planned: PlannedJob): Explanation {
     ...(plan.kind === "refuse" ? { waysOut: plan.waysOut } : {}),
     containers: plan.containers.map(explainContainer),
     ending: endingOfPlan(plan),
-    changes: plan.kind === "patch" || plan.kind === "leave" ? changesOf(planned, plan.patch) : [],
+    changes: changesOfPlan(planned),
     warnings,
     patch,
   };
@@ -110,6 +110,12 @@ function autosReason({ strategy, limits }: PatchPlan): string {
   if (limits.some(({ limit }) => LIMITS[limit].strategy === other && LIMITS[limit].severity === "hard"))
     return `${other} is ruled out`;
   return met.has(strategy) ? `${other} could do more harm` : `${other} has limits here, ${strategy} has none`;
+}
+
+/** A template's late containers aren't in the Pod yet, so there's nothing to compare. */
+function changesOfPlan(planned: PlannedJob): string[] {
+  const { plan, patch } = planned;
+  return plan.kind === "refuse" || (plan.kind === "late" && patch.length === 0) ? [] : changesOf(planned, plan.patch);
 }
 
 function endingOfPlan(plan: PodPlan): string[] {

@@ -59,7 +59,9 @@ export function planFound(
   if (unlabelled === "plan") return as(plan("assumed"));
   const asItIs = plan();
   const messages = lookAlikes.map(({ message }) => message);
-  if (unlabelled === "leave") {
+  // A Pod of a Job that was planned is planned for what others added to it, without a label.
+  const isIn = asItIs.kind !== "leave" || asItIs.reason !== "not-enabled";
+  if (unlabelled === "leave" || isIn) {
     return { ...as(asItIs), warnings: [...asItIs.warnings, ...messages] };
   }
   const preview = plan("assumed");

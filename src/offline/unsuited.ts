@@ -21,7 +21,7 @@ export function reasonAgainst(object: unknown): string | undefined {
   if (typeof kind !== "string") return undefined;
   if (RUNS_FOR_EVER.includes(kind)) return `A ${kind} runs forever, so it isn't for Curfew`;
   return groupOf(object) === "tekton.dev" && TEKTONS.includes(kind)
-    ? `Tekton stops the sidecars of a ${kind} itself, so it isn't for Curfew`
+    ? `Tekton stops the sidecars of a ${kind} itself, so it doesn't need Curfew`
     : undefined;
 }
 

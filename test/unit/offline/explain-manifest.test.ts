@@ -130,7 +130,7 @@ describe("shows what the Pods would get:", () => {
       { kind: "Workflow", name: "ci", template: "spec.templates[2] (set)", patch: [] },
     ]);
     expect(jobs[0]?.containers).toMatchObject([
-      { name: "wait", argv: ["argoexec", "wait"] },
+      { name: "wait", role: "main", argv: ["argoexec", "wait"] },
       { name: "main", role: "main", argv: ["/var/run/argo/argoexec", "emissary", "--", "go", "build"] },
       { name: "dind", role: "sidecar" },
     ]);

@@ -53,7 +53,7 @@ test.each([
   [
     "what stops its sidecars itself",
     object("TaskRun", "tekton.dev/v1"),
-    "Tekton stops the sidecars of a TaskRun itself, so it isn't for Curfew.",
+    "Tekton stops the sidecars of a TaskRun itself, so it doesn't need Curfew.",
   ],
   [
     "what else has the label",

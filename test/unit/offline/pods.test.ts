@@ -91,6 +91,26 @@ test("without the label, a Pod that runs forever gets one line, as most Pods do"
   expect(job).toMatchObject({ isPreview: false, patch: [], plan: { reason: "runs-forever" } });
 });
 
+describe("containers that were added after a Pod was planned", () => {
+  const later = (text: string) => `${text}    - name: agent\n      image: registry.example/agent\n`;
+
+  test("become native sidecars", () => {
+    const { output } = injected(POD.replace(/ *# keeps[^]*/, ""), "trap"); // one container
+    const [job] = planned(later(output));
+    expect(job).toMatchObject({ plan: { kind: "late", moved: ["agent"] } });
+    expect(injected(later(output), "trap").output).toContain("curfew.sh/late-containers-moved: agent");
+  });
+
+  test("count in a Job's Pod, too, though it has no label of its own", () => {
+    const ofJob = POD.replace('labels: { curfew.sh/enabled: "true" }', "labels: { curfew.sh/injected: none }").replace(
+      "  name: worker",
+      '  name: worker\n  annotations: { curfew.sh/injected: none, curfew.sh/main: "base,dind" }',
+    );
+    expect(planned(ofJob)).toMatchObject([{ isPreview: false, plan: { reason: "no-late-containers" } }]);
+    expect(planned(later(ofJob))).toMatchObject([{ isPreview: false, plan: { kind: "late", moved: ["agent"] } }]);
+  });
+});
+
 test("the Pods in a List are found, too", () => {
   const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: [parse(POD)] });
   expect(planned(list)).toMatchObject([{ kind: "Pod", pointer: "/items/0" }]);
