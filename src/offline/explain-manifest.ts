@@ -50,8 +50,8 @@ export function explainManifest(
       text: () => makerText(explanation, { noun: maker.noun, snippet: missingLabels(maker), width }),
     };
   });
-  const unsuited = findObjects(manifest.value).flatMap((object) => {
-    const found = findUnsuited(object);
+  const unsuited = findObjects(manifest.value).flatMap(({ value }) => {
+    const found = findUnsuited(value);
     return found ? [explainUnsuited(found, manifest)] : [];
   });
   const all = [...jobs, ...makers.flatMap(({ templates }) => templates)];

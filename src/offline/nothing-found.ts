@@ -9,7 +9,7 @@ import { findObjects, groupOf, isObject, valueAt } from "./find-objects.ts";
 import { showPath, showPlaces, type Path } from "./made-template.ts";
 import { manifestsOf, type ManifestFile } from "./manifests.ts";
 import { findPodMakers } from "./pod-makers.ts";
-import { reasonAgainst } from "./unsuited.ts";
+import { findUnsuited, reasonAgainst } from "./unsuited.ts";
 
 /** Characters. With the command's name in front, a line fits 120 columns. */
 const MAX_LENGTH = 104;
@@ -70,7 +70,7 @@ function reasonForObject(object: unknown): string | undefined {
     return `Kubernetes has no kind: ${show(kind)}. Did you mean ${{ job: "Job", cronjob: "CronJob", pod: "Pod" }[meant]}?`;
   }
   const against = reasonAgainst(object);
-  if (against !== undefined) return `${against}${label}.`;
+  if (against !== undefined) return `${against}${findUnsuited(object) ? ": remove its label" : ""}.`;
   const template = findPodTemplate(object);
   return template === undefined
     ? label === ""

@@ -1,6 +1,6 @@
 /** Kinds that run Pods, but aren't for Curfew, and why. */
 import { ENABLED_KEY } from "../injection/names.ts";
-import { groupOf, nameOf, valueAt, type FoundObject, type ObjectName } from "./find-objects.ts";
+import { groupOf, nameOf, valueAt, type ObjectName } from "./find-objects.ts";
 import { showPath, type Path } from "./made-template.ts";
 
 export interface Unsuited extends ObjectName {
@@ -31,12 +31,17 @@ const PLACES: readonly Path[] = [
 ];
 
 /** Undefined: it's suited, or it isn't labelled, and then nobody expects anything of Curfew. */
-export function findUnsuited({ value }: FoundObject): Unsuited | undefined {
-  const reason = reasonAgainst(value);
-  const labelled = PLACES.filter((path) => valueAt(value, ...path, ENABLED_KEY) === "true").map(showPath);
+export function findUnsuited(object: unknown): Unsuited | undefined {
+  const reason = reasonAgainst(object);
+  const labelled = PLACES.filter((path) => valueAt(object, ...path, ENABLED_KEY) === "true").map(showPath);
   if (reason === undefined || labelled.length === 0) return undefined;
   const harm =
     labelled.length > 1 || labelled[0] !== "metadata.labels" ? ", or its Pods can't start without Curfew" : "";
   const message = `${reason}: remove ${ENABLED_KEY} from ${labelled.join(" and ")}${harm}.`;
-  return { kind: String(value["kind"]), apiVersion: value["apiVersion"], ...nameOf(value), message };
+  return {
+    kind: String(valueAt(object, "kind")),
+    apiVersion: valueAt(object, "apiVersion"),
+    ...nameOf(object),
+    message,
+  };
 }

@@ -12,8 +12,8 @@ export function untouched(manifests: readonly Manifest[]): string[] {
   const makers = manifests.flatMap(({ value }) => findPodMakers(value));
   const groups = Map.groupBy(makers.filter(isUnlabelled), ({ noun, labels }) => `${noun} ${showPlaces(labels)}`);
   const unsuited = manifests.flatMap((manifest) =>
-    findObjects(manifest.value).flatMap((object) => {
-      const found = findUnsuited(object);
+    findObjects(manifest.value).flatMap(({ value }) => {
+      const found = findUnsuited(value);
       return found ? [`${describeObject(manifest, found)}: warning: ${found.message}`] : [];
     }),
   );

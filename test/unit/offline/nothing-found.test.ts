@@ -28,7 +28,7 @@ test.each([
   [
     "a labelled StatefulSet",
     object("StatefulSet", "apps/v1", LABELLED),
-    "A StatefulSet runs forever, so it isn't for Curfew; its label has no effect.",
+    "A StatefulSet runs forever, so it isn't for Curfew: remove its label.",
   ],
   [
     "what makes Pods that can opt in",
