@@ -39,7 +39,7 @@ export function unlessPodOptsIn(pod: unknown, { optIn = "own" }: OptIn): LeavePl
 }
 
 const CONTRADICTION =
-  `${ENABLED_KEY} is "true" as one and "false" as the other of the Job's label and annotation. ` +
+  `The Job's label and annotation ${ENABLED_KEY} contradict each other: one is "true", the other one "false". ` +
   "Remove one of them, or give both the same value.";
 
 function decide(
@@ -77,8 +77,8 @@ export function leaveInsteadOfRefusing(plan: Plan, { optIn }: OptIn): Plan {
   if (plan.kind !== "refuse" || optIn !== "namespace") return plan;
   const { reason, message, containers } = plan;
   const warning =
-    `Curfew leaves this Job as it is, though its namespace opts it in. ${message} ` +
-    `Or set ${ENABLED_KEY}: "false" on the Job, and Curfew says no more.`;
+    `The namespace opts in this Job, but Curfew leaves it as it is. ${message} ` +
+    `To end this warning, set ${ENABLED_KEY}: "false" on the Job.`;
   return { kind: "leave", reason, message, warnings: [warning, ...plan.warnings], containers, patch: [] };
 }
 

@@ -1,8 +1,8 @@
 /**
- * A Job's template and a Pod's containers are immutable. Once it's patched, applying the same manifest again would fail, as
- * the manifest doesn't hold what was injected. So if an update sends what the original manifest
- * had, Curfew puts back what the old object has. The API server judges everything else. Nothing is
- * planned again, so this works across versions of the wrapper.
+ * A Job's template and a Pod's containers are immutable. Once they're patched, applying the same
+ * manifest again would fail, as the manifest doesn't hold what was injected. So if an update sends
+ * what the original manifest had, Curfew puts back what the old object has. The API server judges
+ * everything else. Nothing is planned again, so this works across versions of the wrapper.
  */
 import { isSetting } from "./annotations.ts";
 import { equal, includes } from "./equal.ts";

@@ -2,7 +2,7 @@
  * What a Job's author reads if roles can't be found: which containers are in doubt, and the
  * annotations to paste.
  */
-import { ENABLED_KEY, IGNORE_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION } from "./names.ts";
+import { IGNORE_ANNOTATION, MAIN_ANNOTATION, SIDECARS_ANNOTATION } from "./names.ts";
 import { listQuoted, quote } from "./quote.ts";
 import { ROLE_SOURCES, type RoleAssignment } from "./role.ts";
 
@@ -24,13 +24,11 @@ export function rolesAreUnclear(assignments: Assignments): string {
     isPatched
       ? `Curfew patched this Job, and then something else added containers. Curfew can't tell ${doubt}`
       : `Curfew can't tell ${doubt}`,
-    `Add one of these annotations next to the label ${ENABLED_KEY}.`,
+    "Add one of these annotations to the Job's metadata.",
     `${ending}: ${main}.`,
     // The last of several in doubt is more often the sidecar than the first.
     `If ${several ? "one" : "it"} runs until it's stopped${several ? ", name it, as in" : ":"} ${sidecars}.`,
-    ...(known.length === 0
-      ? ["A Job whose containers all end by themselves doesn't need Curfew: then remove the label."]
-      : []),
+    ...(known.length === 0 ? ["A Job whose containers all end by themselves needn't opt in."] : []),
   ].join(" ");
 }
 

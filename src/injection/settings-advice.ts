@@ -1,23 +1,24 @@
 /** Warnings about annotations that are valid, but don't do what their author might think. */
 import { isCurfewAnnotation } from "./annotations.ts";
 import { gracePeriodOf } from "./job.ts";
-import { ENABLED_KEY, GRACE_PERIOD_PREFIX, INJECTED_KEY, SHELL_PREFIX } from "./names.ts";
+import { GRACE_PERIOD_PREFIX, INJECTED_KEY, SHELL_PREFIX } from "./names.ts";
 import { quote, showName } from "./quote.ts";
 import { RECORD_ANNOTATIONS } from "./record.ts";
 import type { Survey } from "./survey.ts";
 
 /**
- * Warns about annotations in the wrong place. Curfew reads those next to its label: not those of
- * the Pod template or of a CronJob. `annotations` can be of any shape.
+ * Warns about annotations in the wrong place. Curfew reads the Job's: not those of the Pod template
+ * or of a CronJob. `annotations` can be of any shape.
  */
 export function misplacedAnnotations(annotations: unknown, bearer: "Pod template" | "CronJob"): readonly string[] {
   if (typeof annotations !== "object" || annotations === null) return [];
+  const right = bearer === "CronJob" ? "spec.jobTemplate.metadata" : "the Job's metadata";
   // An earlier pass wrote what's next to the marker.
   const recorded: readonly string[] = INJECTED_KEY in annotations ? RECORD_ANNOTATIONS : [];
   return Object.keys(annotations)
     .filter((key) => isCurfewAnnotation(key) && !recorded.includes(key))
     .slice(0, 3)
-    .map((key) => `${quote(key)} has no effect on the ${bearer}: put it next to the label ${ENABLED_KEY}.`);
+    .map((key) => `${quote(key)} has no effect on the ${bearer}: put it in ${right}.`);
 }
 
 /** Warns about settings that have no effect on their container, or less than they say. */

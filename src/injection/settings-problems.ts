@@ -27,7 +27,7 @@ export interface SettingsProblems {
 const MAX_SHOWN = 6;
 
 /** Somebody may name a mesh's proxy, which isn't there yet when the Job is created. */
-const OTHERS_ARE_LATE = "Leave out those that another webhook adds to the Pods: Curfew finds them by itself.";
+const OTHERS_ARE_LATE = "Don't name those that other webhooks add to the Pods: Curfew finds them by itself.";
 
 /**
  * Everything that's wrong with a Job's annotations, as one message. Undefined: nothing is wrong.
