@@ -85,7 +85,7 @@ it("if another webhook may have added the label after Curfew's turn, the refusal
   try {
     const { status, body } = await create(namespace, job("labelled-late", containers, { labels: {} }));
     expect(status).toBe(403);
-    expect(body.message).toContain("Or another webhook added that after Curfew's turn: rename its configuration");
+    expect(body.message).toContain("Or another webhook added it after Curfew's turn: rename its configuration");
   } finally {
     await remove();
   }
