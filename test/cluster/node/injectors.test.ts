@@ -5,7 +5,18 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { accepted, create, pathOf, request } from "../support/api.ts";
 import { addInjectors, DAPR, INJECTORS, installDapr, type Injector } from "../support/injectors.ts";
-import { createJob, endOf, getJob, logsOf, runJob, statusOf, untilEnded, untilPod, type Pod } from "../support/jobs.ts";
+import {
+  createJob,
+  endOf,
+  getJob,
+  logsOf,
+  outputOf,
+  runJob,
+  statusOf,
+  untilEnded,
+  untilPod,
+  type Pod,
+} from "../support/jobs.ts";
 import { ENABLED, job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
 import { until } from "../support/until.ts";
@@ -89,7 +100,7 @@ describe.runIf(inOurCluster)("a webhook that adds a container to a Job's Pods", 
       const { outcome, pod } = await runJob(namespace, asking(own, injector.asks));
       expect(outcome).toBe("Complete");
       await expectOrderlyEnd(pod, container);
-      expect(await logsOf(namespace, pod, "sidecar")).toContain("stopping\nstopped\n");
+      expect(await outputOf(namespace, pod, "sidecar")).toContain("stopping\nstopped\n");
       expect(initOf(pod)).toEqual([strategy === "native" ? "sidecar" : [], initContainer, container].flat());
     });
   });
@@ -144,35 +155,36 @@ describe.runIf(inOurCluster)("a Job with Dapr's own injector", () => {
 
   const main = script("main", "until wget -qO- http://127.0.0.1:3500/v1.0/healthz; do sleep 0.2; done");
 
-  describe.concurrent("", () => {
-    it("never ends without Curfew, and ends with it: main's exit code counts, and daprd shuts down", async () => {
+  it.concurrent(
+    "never ends without Curfew, and ends with it: main's exit code counts, and daprd shuts down",
+    async () => {
       await createJob(namespace, asking(job("dapr-without", [main], { labels: {} }), DAPR));
       const { outcome, pod } = await runJob(namespace, asking(job("dapr-alone", [main]), DAPR));
       expect(outcome).toBe("Complete");
       await expectOrderlyEnd(pod, "daprd");
       expect(initOf(pod)).toEqual(["daprd"]);
       await expectHanging("dapr-without", "daprd");
-    });
+    },
+  );
 
-    it.each(STRATEGIES)("ends beside a sidecar of its own under %s", async (strategy) => {
-      const own = job(`dapr-${strategy}`, [main, politeSidecar()], annotated(strategy));
-      const { outcome, pod } = await runJob(namespace, asking(own, DAPR));
-      expect(outcome).toBe("Complete");
-      await expectOrderlyEnd(pod, "daprd");
-      expect(await logsOf(namespace, pod, "sidecar")).toContain("stopping\nstopped\n");
-    });
+  it.concurrent.each(STRATEGIES)("ends beside a sidecar of its own under %s", async (strategy) => {
+    const own = job(`dapr-${strategy}`, [main, politeSidecar()], annotated(strategy));
+    const { outcome, pod } = await runJob(namespace, asking(own, DAPR));
+    expect(outcome).toBe("Complete");
+    await expectOrderlyEnd(pod, "daprd");
+    expect(await outputOf(namespace, pod, "sidecar")).toContain("stopping\nstopped\n");
+  });
 
-    it("ends in a namespace that's opted in, without a label of its own", async () => {
-      await createJob(optedIn, asking(job("dapr-opted-in", [main], { labels: {} }), DAPR));
-      const { outcome, pod } = await untilEnded(optedIn, "dapr-opted-in");
-      expect(outcome).toBe("Complete");
-      await expectOrderlyEnd(pod, "daprd");
-    });
+  it.concurrent("ends in a namespace that's opted in, without a label of its own", async () => {
+    await createJob(optedIn, asking(job("dapr-opted-in", [main], { labels: {} }), DAPR));
+    const { outcome, pod } = await untilEnded(optedIn, "dapr-opted-in");
+    expect(outcome).toBe("Complete");
+    await expectOrderlyEnd(pod, "daprd");
+  });
 
-    it("fails with its main container's exit code", async () => {
-      const { outcome, pod } = await runJob(namespace, asking(job("dapr-fails", [script("main", "exit 3")]), DAPR));
-      expect(outcome).toBe("Failed");
-      await expectOrderlyEnd(pod, "daprd", 3);
-    });
+  it.concurrent("fails with its main container's exit code", async () => {
+    const { outcome, pod } = await runJob(namespace, asking(job("dapr-fails", [script("main", "exit 3")]), DAPR));
+    expect(outcome).toBe("Failed");
+    await expectOrderlyEnd(pod, "daprd", 3);
   });
 });
