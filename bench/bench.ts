@@ -11,11 +11,15 @@ import { dispatch } from "./dispatch.ts";
 import { runPrograms } from "./lib/programs.ts";
 import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
 import { memory } from "./memory.ts";
+import { optIn } from "./opt-in.ts";
 import { scaling } from "./scaling.ts";
 import { start } from "./start.ts";
 import { wrappers } from "./wrappers.ts";
 
-const BENCHES: Readonly<Record<string, Bench>> = { admission, scaling, memory, start, dispatch, wrappers, cluster };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  ...{ admission, scaling, memory, start, dispatch, wrappers, cluster },
+  "opt-in": optIn,
+};
 const USAGE = `npm run bench [-- NAME… OPTIONS]
 
   --short         for CI: fewer and shorter rounds, loose targets

@@ -2,10 +2,10 @@
  * On a real cluster: from main's exit to the sidecar's, and what the webhook adds to creating a
  * Job.
  */
-import { accepted, request } from "../test/cluster/support/api.ts";
-import { until } from "../test/cluster/support/until.ts";
+import { request } from "../test/cluster/support/api.ts";
 import { benchInCluster, clusterMissing, CONTAINERD_SOCKET } from "./lib/in-cluster.ts";
 import { BARE_LABEL, measureJobCreation } from "./lib/job-creation.ts";
+import { createNamespace } from "./lib/namespace.ts";
 import type { Bench } from "./lib/result.ts";
 import { reviewWithJobOf } from "./lib/review.ts";
 import { withReviewServers } from "./lib/review-servers.ts";
@@ -24,7 +24,8 @@ export const cluster: Bench = {
         : [{ what: "main's exit to the sidecar's, a Job's creation", skipped: missing }];
     }
     const { short, note } = options;
-    const namespace = await createNamespace();
+    const namespace = `bench-${process.pid}`;
+    await createNamespace(namespace);
     const undo: (() => Promise<unknown>)[] = [() => request("DELETE", `/api/v1/namespaces/${namespace}`)];
     try {
       return await withReviewServers(async ({ ca, startCurfew, startBare, answerTo }) => {
@@ -46,13 +47,3 @@ export const cluster: Bench = {
     }
   },
 };
-
-async function createNamespace(): Promise<string> {
-  const name = `bench-${process.pid}`;
-  accepted(await request("POST", "/api/v1/namespaces", { metadata: { name } }));
-  // The token controller makes it. A Pod that's created before that is refused.
-  await until("the default ServiceAccount is there", async () => {
-    return (await request("GET", `/api/v1/namespaces/${name}/serviceaccounts/default`)).status === 200;
-  });
-  return name;
-}

@@ -20,7 +20,7 @@ export interface SkippedRow {
 
 export interface MeasuredRow {
   readonly what: string;
-  readonly unit: "req/s" | "ms" | "MiB" | "Jobs/s" | "Jobs" | "times";
+  readonly unit: "req/s" | "ms" | "MiB" | "Jobs/s" | "Jobs" | "calls" | "times";
   readonly curfew: Figure;
   readonly baseline?: { readonly what: string; readonly figure: Figure };
   /**
