@@ -120,7 +120,13 @@ describe("docs/metrics.md has the values of", () => {
     "other-kind": true,
     "other-operation": true,
   });
-  const kinds = listed<ReviewRequest["kind"] | "unknown">({ Job: true, CronJob: true, Pod: true, other: true, unknown: true });
+  const kinds = listed<ReviewRequest["kind"] | "unknown">({
+    Job: true,
+    CronJob: true,
+    Pod: true,
+    other: true,
+    unknown: true,
+  });
   const steps = listed<Step["kind"]>({
     "create-authority": true,
     publish: true,
