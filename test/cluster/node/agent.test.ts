@@ -73,7 +73,7 @@ function exampleJob(queue: string): Example {
   return { ...example, metadata: Object.assign(example.metadata, { namespace }) };
 }
 
-describe("the example", () => {
+describe.concurrent("the example", () => {
   beforeAll(() => {
     const token = `--from-literal=token=${buildkite.agentToken}`;
     return kubectlOutput(["create", "secret", "generic", "buildkite-agent", "-n", namespace, token]);

@@ -44,7 +44,7 @@ describe.concurrent("a sidecar that waits for something main does doesn't keep m
   });
 });
 
-it("a helper that runs once and ends isn't started again, even if it counts as a sidecar", async () => {
+it.concurrent("a helper that runs once and ends isn't started again, even if it counts as a sidecar", async () => {
   const helper = script("seed", "echo seeding", { lifecycle: preStop });
   const options = {
     annotations: { "curfew.sh/main": "main" },
@@ -77,12 +77,15 @@ describe.concurrent("a sidecar that fails", () => {
   });
 });
 
-it("a sidecar that has a preStop hook and does none of the above becomes native, and its hook runs", async () => {
-  const hook = { preStop: { exec: { command: ["sh", "-c", "echo hooked >/proc/1/fd/1"] } } };
-  const ended = await runJob(
-    namespace,
-    job("pre-stop", [script("main", "true"), politeSidecar("sidecar", 0, { lifecycle: hook })]),
-  );
-  expect([ended.outcome, strategyOf(ended)]).toEqual(["Complete", "native"]);
-  expect(await logsOf(namespace, ended.pod, "sidecar")).toContain("hooked\n");
-});
+it.concurrent(
+  "a sidecar that has a preStop hook and does none of the above becomes native, and its hook runs",
+  async () => {
+    const hook = { preStop: { exec: { command: ["sh", "-c", "echo hooked >/proc/1/fd/1"] } } };
+    const ended = await runJob(
+      namespace,
+      job("pre-stop", [script("main", "true"), politeSidecar("sidecar", 0, { lifecycle: hook })]),
+    );
+    expect([ended.outcome, strategyOf(ended)]).toEqual(["Complete", "native"]);
+    expect(await logsOf(namespace, ended.pod, "sidecar")).toContain("hooked\n");
+  },
+);
