@@ -28,26 +28,39 @@ function equalFrom(depth: number, one: unknown, other: unknown, except: string |
   return true;
 }
 
+/** The fields that name an item of a list (k8s.io/api/core/v1, patchMergeKey). */
+const MERGE_KEYS = ["name", "mountPath", "devicePath", "containerPort", "resourceName"] as const;
+
 /**
- * Whether `whole` has all that `part` has. Of a list of objects, each must be part of one in the
- * other list, in any order. Other lists must be equal. `except` are top-level fields to ignore.
+ * Whether `whole` has all that `part` has. Of a list of objects, each must be part of the one with
+ * the same name. Other lists must be equal. `except` are top-level fields to ignore.
  */
-export function includes(whole: unknown, part: unknown, ...except: readonly string[]): boolean {
+export function includes(whole: unknown, part: unknown, except: ReadonlySet<string> = NONE): boolean {
   return includesFrom(0, whole, part, except);
 }
 
-function includesFrom(depth: number, whole: unknown, part: unknown, except: readonly string[]): boolean {
+const NONE: ReadonlySet<string> = new Set();
+
+function includesFrom(depth: number, whole: unknown, part: unknown, except: ReadonlySet<string>): boolean {
   if (part == null || whole === part) return true;
   if (depth > MAX_DEPTH || typeof whole !== "object" || whole === null || typeof part !== "object") return false;
-  if (Array.isArray(part)) {
-    if (!Array.isArray(whole)) return false;
-    const ofObjects = part.every((item) => typeof item === "object" && item !== null);
-    return ofObjects && part.length > 0
-      ? part.every((item) => whole.some((candidate) => includesFrom(depth + 1, candidate, item, [])))
-      : equal(whole, part);
-  }
+  if (Array.isArray(part)) return Array.isArray(whole) && includesItems(depth, whole, part);
   const all = whole as Readonly<Record<string, unknown>>;
   return Object.entries(part).every(
-    ([key, value]) => except.includes(key) || includesFrom(depth + 1, all[key], value, []),
+    ([key, value]) => except.has(key) || includesFrom(depth + 1, all[key], value, NONE),
   );
+}
+
+function includesItems(depth: number, whole: readonly unknown[], part: readonly unknown[]): boolean {
+  const byKey = new Map(whole.map((item) => [keyOf(item), item]));
+  if (part.some((item) => keyOf(item) === undefined)) return equal(whole, part);
+  return part.every((item) => includesFrom(depth + 1, byKey.get(keyOf(item)), item, NONE));
+}
+
+/** By the last field, as the `name` of a volumeMount is that of its volume. */
+function keyOf(item: unknown): unknown {
+  if (typeof item !== "object" || item === null) return undefined;
+  const fields = item as Readonly<Record<string, unknown>>;
+  const field = MERGE_KEYS.findLast((key) => fields[key] !== undefined);
+  return field && fields[field];
 }

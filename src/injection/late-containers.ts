@@ -5,6 +5,7 @@
  * kubelet stops it when the main containers have ended.
  */
 import { IN_POD, type Container, type PodSpec, type PodTemplate } from "./job.ts";
+import { equal } from "./equal.ts";
 import { imageLookup } from "./images/image-lookup.ts";
 import { leave } from "./leave-or-refuse.ts";
 import { metLimit, sentencesOf, type MetLimit } from "./met-limit.ts";
@@ -14,16 +15,19 @@ import { mark } from "./patch.ts";
 import type { ContainerPlan, LatePlan, LeavePlan, PlanOptions } from "./plan.ts";
 import type { LeaveReason } from "./reasons.ts";
 import type { PodRecord } from "./record.ts";
+import { endedByOthers } from "./roles.ts";
 
 /** A late container, its place in `containers`, and what keeps it there. */
 interface LateContainer {
   readonly container: Container;
   readonly index: number;
   /**
-   * It's among the init containers already. A webhook that looks only at `containers` added it
-   * again, and the API server would refuse two of the same name.
+   * Curfew moved it, and a webhook that looks only at `containers` added it again. The API server
+   * would refuse two of the same name.
    */
   readonly isBack: boolean;
+  /** It ends by itself, or has the name of somebody else's init container. */
+  readonly mustStay: boolean;
   readonly limits: readonly MetLimit[];
 }
 
@@ -42,8 +46,11 @@ export function planLate(
   const late = findLate(spec, record);
   if (late.length === 0) return leave(otherwise, []);
   const isOff = metadata?.annotations?.[LATE_CONTAINERS_ANNOTATION] === "ignore";
-  const judged = late.map((each) => ({ ...each, limits: isOff ? [] : lateLimits(pod, each, record, options) }));
-  const movable = judged.filter(({ limits, isBack }) => isBack || (!isOff && limits.length === 0));
+  const limitsOf = lateLimits(pod, record, options);
+  const judged = late.map((each) => ({ ...each, limits: isOff ? [] : limitsOf(each) }));
+  const movable = judged.filter(
+    ({ limits, isBack, mustStay }) => isBack || (!isOff && !mustStay && limits.length === 0),
+  );
   const stay = judged.filter((each) => !movable.includes(each));
   const moved = [...new Set([...record.moved, ...movable.map(({ container }) => container.name)])];
   const left = stay.map(({ container }) => container.name);
@@ -74,11 +81,13 @@ function findLate(
   { containers, initContainers }: PodSpec,
   { mains, sidecars, ignored, moved }: PodRecord,
 ): readonly Omit<LateContainer, "limits">[] {
-  const inits = new Set(initContainers?.map(({ name }) => name));
+  const inits = new Map(initContainers?.map((init) => [init.name, init]));
   return containers
     .map((container, index) => {
       const { name } = container;
-      return { container, index, isBack: inits.has(name) && (moved.has(name) || sidecars.has(name)) };
+      const init = inits.get(name);
+      const isOurs = init && (moved.has(name) || (sidecars.has(name) && equal(container, init, "restartPolicy")));
+      return { container, index, isBack: isOurs === true, mustStay: init !== undefined || endedByOthers(container) };
     })
     .filter(
       ({ container: { name }, isBack }) => isBack || !(mains.has(name) || sidecars.has(name) || ignored.has(name)),
@@ -88,19 +97,22 @@ function findLate(
 /** What keeps a late container from being a native sidecar. These limits never rule out a Pod. */
 function lateLimits(
   { spec }: PodTemplate,
-  { container, index, isBack }: Omit<LateContainer, "limits">,
   { mains }: PodRecord,
   { nativeSidecars = true, knownImages }: PlanOptions,
-): readonly MetLimit[] {
-  if (isBack) return [];
-  if (!nativeSidecars) return [metLimit("old-nodes", container)];
-  const known = imageLookup(knownImages)(container.image ?? "");
+): (late: Omit<LateContainer, "limits">) => readonly MetLimit[] {
+  const lookUp = imageLookup(knownImages);
   const places = spec.containers.flatMap(({ name }, at) => (mains.has(name) ? [{ index: at }] : []));
-  const limits: MetLimit[] = [];
-  if (hasOwnRestarts(container)) limits.push(metLimit("own-restart-policy", container));
-  if (birthDependencies(spec).has(container.name)) limits.push(metLimit("birth-deps", container));
-  if (holdsMainBack(places, { container, index, known })) limits.push(metLimit("holds-main-back", container));
-  return limits;
+  const awaited = birthDependencies(spec);
+  return ({ container, index, isBack, mustStay }) => {
+    if (isBack || mustStay) return [];
+    if (!nativeSidecars) return [metLimit("old-nodes", container)];
+    const known = lookUp(container.image ?? "");
+    const limits: MetLimit[] = [];
+    if (hasOwnRestarts(container)) limits.push(metLimit("own-restart-policy", container));
+    if (awaited.has(container.name)) limits.push(metLimit("birth-deps", container));
+    if (holdsMainBack(places, { container, index, known })) limits.push(metLimit("holds-main-back", container));
+    return limits;
+  };
 }
 
 function containerPlan(container: Container, movable: readonly LateContainer[]): ContainerPlan {

@@ -49,7 +49,8 @@ function decide(
 ): LeavePlan | undefined {
   if (says.includes(true)) return undefined;
   if (says.includes(false)) return leave("opted-out", []);
-  return optIn === "namespace" ? undefined : leave("not-enabled", odd);
+  // An odd value in a namespace that opts in is more likely meant to opt out.
+  return optIn === "namespace" && odd.length === 0 ? undefined : leave("not-enabled", odd);
 }
 
 /** Undefined: it says nothing that Curfew knows. */
@@ -61,7 +62,9 @@ function meaningOf(value: unknown): boolean | undefined {
 
 function oddValue(what: "label" | "annotation", value: unknown): readonly string[] {
   if (value == null || meaningOf(value) !== undefined) return [];
-  return [`The ${what} ${ENABLED_KEY} is ${describe(value)}, so it has no effect: it must be "true", in quotes.`];
+  return [
+    `The ${what} ${ENABLED_KEY} is ${describe(value)}, so it has no effect: it must be "true" or "false", in quotes.`,
+  ];
 }
 
 function describe(value: unknown): string {
@@ -71,14 +74,14 @@ function describe(value: unknown): string {
 
 /**
  * A namespace's opt-in is a best effort: a Job that would be refused may be fine as it is, so it's
- * left alone, with the refusal as a warning.
+ * left alone, with the refusal as a warning. `place` is the path to the Job's metadata.
  */
-export function leaveInsteadOfRefusing(plan: Plan, { optIn }: OptIn): Plan {
+export function leaveInsteadOfRefusing(plan: Plan, { optIn }: OptIn, place: string): Plan {
   if (plan.kind !== "refuse" || optIn !== "namespace") return plan;
   const { reason, message, containers } = plan;
   const warning =
     `The namespace opts in this Job, but Curfew leaves it as it is. ${message} ` +
-    `To end this warning, set ${ENABLED_KEY}: "false" on the Job.`;
+    `To end this warning, set ${ENABLED_KEY}: "false" in ${place}.labels.`;
   return { kind: "leave", reason, message, warnings: [warning, ...plan.warnings], containers, patch: [] };
 }
 

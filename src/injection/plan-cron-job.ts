@@ -13,24 +13,29 @@ import { misplacedAnnotations } from "./settings-advice.ts";
  * refused.
  */
 export function planCronJob(cronJob: unknown, options: PlanOptions = {}): Plan {
-  return leaveInsteadOfRefusing(planOptedIn(cronJob, options), options);
+  return leaveInsteadOfRefusing(planOptedIn(cronJob, options), options, "spec.jobTemplate.metadata");
 }
 
 function planOptedIn(cronJob: unknown, options: PlanOptions): Plan {
   const template = (cronJob as { spec?: { jobTemplate?: unknown } | null } | null | undefined)?.spec?.jobTemplate;
   const decided = unlessJobOptsIn(template, options);
-  if (decided) return { ...decided, warnings: [...decided.warnings, ...misplacedLabel(cronJob)] };
+  if (decided) return { ...decided, warnings: [...decided.warnings, ...misplacedOptIn(cronJob)] };
   const parsed = parseCronJob(cronJob);
   if ("problem" in parsed) return refuseMalformed("CronJob", parsed.problem);
   const { metadata } = cronJob as { readonly metadata?: Metadata | null };
   const plan = planWorkload(IN_CRON_JOB, parsed.jobTemplate, namesOf(metadata ?? {}), options);
-  return { ...plan, warnings: [...plan.warnings, ...misplacedAnnotations(metadata?.annotations, "CronJob")] };
+  const misplaced = [...misplacedOptIn(cronJob), ...misplacedAnnotations(metadata?.annotations, "CronJob")];
+  return { ...plan, warnings: [...plan.warnings, ...misplaced] };
 }
 
-/** A warning about the label in the place where people put it first. */
-function misplacedLabel(cronJob: unknown): string[] {
-  const { metadata } = cronJob as { readonly metadata?: { readonly labels?: Record<string, unknown> | null } | null };
-  return metadata?.labels?.[ENABLED_KEY] === "true"
-    ? [`The label ${ENABLED_KEY} on a CronJob has no effect: put it in spec.jobTemplate.metadata.labels.`]
-    : [];
+/** Warnings about the label or annotation in the place where people put it first. */
+function misplacedOptIn(cronJob: unknown): string[] {
+  const { metadata } = cronJob as {
+    readonly metadata?: Partial<Record<"labels" | "annotations", Readonly<Record<string, unknown>> | null>> | null;
+  };
+  return (["label", "annotation"] as const)
+    .filter((what) => ["true", "false"].includes(String(metadata?.[`${what}s`]?.[ENABLED_KEY])))
+    .map(
+      (what) => `The ${what} ${ENABLED_KEY} on a CronJob has no effect: put it in spec.jobTemplate.metadata.${what}s.`,
+    );
 }

@@ -10,7 +10,7 @@ import { planWorkload } from "./plan-workload.ts";
  * message says where it's wrong.
  */
 export function planJob(job: unknown, options: PlanOptions = {}): Plan {
-  return leaveInsteadOfRefusing(planOptedIn(job, options), options);
+  return leaveInsteadOfRefusing(planOptedIn(job, options), options, "metadata");
 }
 
 function planOptedIn(job: unknown, options: PlanOptions): Plan {

@@ -1,6 +1,6 @@
 /** Plans a Pod: one that's opted in itself, or one of a Job that was planned already. */
 import { findEarlierPass } from "./earlier-pass.ts";
-import { asJob, IN_POD, podNamesOf, type PodTemplate } from "./job.ts";
+import { asJob, IN_POD, isNativeSidecar, podNamesOf, type Container, type PodTemplate } from "./job.ts";
 import { planLate } from "./late-containers.ts";
 import { leave } from "./leave-or-refuse.ts";
 import { INJECTED_KEY } from "./names.ts";
@@ -9,7 +9,8 @@ import { parsePod } from "./parse-job.ts";
 import type { Plan, PlanOptions, PodPlan } from "./plan.ts";
 import { planWorkload } from "./plan-workload.ts";
 import { LEAVE_REASONS } from "./reasons.ts";
-import { podRecord, recordPatch, type PodRecord } from "./record.ts";
+import { podRecord, type PodRecord } from "./record.ts";
+import { ARGV0 } from "./wrapper/wrapper.ts";
 
 /** kubelet writes it on the copy of a static Pod (kubernetes/kubernetes, pkg/kubelet/types/pod_update.go). */
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
@@ -39,8 +40,7 @@ function planOptedIn(pod: PodTemplate, options: PlanOptions): PodPlan {
   if (metadata?.annotations?.[MIRROR_ANNOTATION] !== undefined) return leave("static-pod", []);
   // Kubernetes' default for a Pod is Always. Jobs have none, as they don't accept Always.
   if ((spec.restartPolicy ?? "Always") === "Always") {
-    const marker = recordPatch(IN_POD, asJob(pod), { done: "none" });
-    return leave("runs-forever", [`${LEAVE_REASONS["runs-forever"]} ${HOW_TO_END}`], marker);
+    return leave("runs-forever", [`${LEAVE_REASONS["runs-forever"]} ${HOW_TO_END}`]);
   }
   const record = podRecord(metadata);
   if (record && isAsRecorded(pod, record)) return planLate(pod, record, options, "already-injected");
@@ -67,10 +67,19 @@ function isAsRecorded(pod: PodTemplate, record: PodRecord): boolean {
   const earlier = findEarlierPass(asJob(pod));
   if ("brokenWrapper" in earlier) return false;
   const done = pod.metadata?.annotations?.[INJECTED_KEY];
-  if (done === "native") return earlier.native?.isStripped === false;
-  if (done === "none") return record.sidecars.size === 0;
-  const wrapped = new Set(pod.spec.containers.flatMap(({ name }, at) => (earlier.unwrapped[at] ? [name] : [])));
-  return [...record.mains, ...record.sidecars].every((name) => wrapped.has(name));
+  const native = new Set((pod.spec.initContainers ?? []).filter(isNativeSidecar).map(({ name }) => name));
+  const sidecars = [...record.sidecars];
+  if (done !== "trap") return sidecars.every((name) => native.has(name));
+  const wrapped = new Set(pod.spec.containers.filter(isWrapped).map(({ name }) => name));
+  return (
+    [...record.mains].every((name) => wrapped.has(name)) &&
+    sidecars.every((name) => wrapped.has(name) || native.has(name))
+  );
+}
+
+/** Some webhooks put a program before the wrapper, such as `vault-env`. */
+function isWrapped({ command, args }: Container): boolean {
+  return [...(command ?? []), ...(args ?? [])].includes(ARGV0);
 }
 
 /**

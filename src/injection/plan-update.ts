@@ -112,9 +112,7 @@ function restoreMoved(places: Places, before: Job, after: Job): UpdatePlan {
     const to = there === -1 ? Math.min(at, inits.length) : there;
     const path = `${podSpec}/initContainers/${to}`;
     if (!initContainers && inits.length === 0) patch.push(add(`${podSpec}/initContainers`, []));
-    if (places.job === undefined && includes(old, returned, "restartPolicy", "image")) {
-      // A Pod's container has got more since it was created, such as its service account's token.
-      // Its image can change.
+    if (places.job === undefined && onlyImageChanges(old, returned)) {
       patch.push({ op: "remove", path: from });
       if (there === -1) patch.push(add(path, { ...old, image: returned.image }));
       else if (returned.image !== initContainers?.[there]?.image) patch.push(add(`${path}/image`, returned.image));
@@ -129,6 +127,18 @@ function restoreMoved(places: Places, before: Job, after: Job): UpdatePlan {
     if (there === -1) inits.splice(to, 0, old.name);
   }
   return { patch, warnings };
+}
+
+/** Fields to which the API server's plugins and other webhooks add when a Pod is created. */
+const ADDED_TO: ReadonlySet<string> = new Set(["env", "envFrom", "resources", "restartPolicy", "volumeMounts"]);
+/** What can change on a running Pod, and what follows from it by default. */
+const OF_THE_IMAGE: ReadonlySet<string> = new Set(["image", "imagePullPolicy", "restartPolicy"]);
+
+/** Whether a Pod's container is what it was, but for its image, which can change. */
+function onlyImageChanges(old: Container, now: Container): boolean {
+  const fields = Object.entries(old) as readonly (readonly [keyof Container, unknown])[];
+  const gone = fields.filter(([field, value]) => value != null && now[field] == null);
+  return gone.every(([field]) => ADDED_TO.has(field)) && includes(old, now, OF_THE_IMAGE);
 }
 
 function restoreFailurePolicy(before: Job, after: Job): readonly PatchOperation[] {

@@ -26,8 +26,7 @@ export interface RecordedRoles {
 /** What a plan has to record. */
 export interface Findings {
   readonly done: "trap" | "native" | "none";
-  /** Absent: no role was looked for. */
-  readonly roles?: RecordedRoles;
+  readonly roles: RecordedRoles;
   readonly lateContainers?: "ignore" | undefined;
 }
 
@@ -52,6 +51,9 @@ export function recordPatch(places: Places, job: Job, findings: Findings): reado
     const own = pick(metadata?.annotations ?? {}, ROLE_ANNOTATIONS);
     return mark(`${places.template}/metadata`, metadata, { annotations: { ...annotations, ...own } });
   }
+  // Somebody may have put settings there, which the Pods' pass would take for the record. An empty
+  // value can be put back when the manifest is applied again, but a removed one couldn't be.
+  for (const key of RECORD_ANNOTATIONS) if (metadata?.annotations?.[key] !== undefined) annotations[key] ??= "";
   return [
     ...mark(`${places.job}/metadata`, job.metadata, { annotations: marker }),
     ...mark(`${places.template}/metadata`, metadata, { labels: marker, annotations }),
@@ -65,9 +67,9 @@ export function pick(from: Readonly<Record<string, string>>, keys: readonly stri
 
 function recordOf({ done, roles, lateContainers }: Findings): Record<string, string> {
   const record: Record<string, string> = { [INJECTED_KEY]: done };
-  if (roles && roles.mains.length > 0) record[MAIN_ANNOTATION] = roles.mains.join(",");
-  if (roles && roles.sidecars.length > 0) record[SIDECARS_ANNOTATION] = roles.sidecars.join(",");
-  if (roles && roles.ignored.length > 0) record[IGNORE_ANNOTATION] = roles.ignored.join(",");
+  if (roles.mains.length > 0) record[MAIN_ANNOTATION] = roles.mains.join(",");
+  if (roles.sidecars.length > 0) record[SIDECARS_ANNOTATION] = roles.sidecars.join(",");
+  if (roles.ignored.length > 0) record[IGNORE_ANNOTATION] = roles.ignored.join(",");
   if (lateContainers) record[LATE_CONTAINERS_ANNOTATION] = lateContainers;
   return record;
 }

@@ -3,6 +3,7 @@
  * which it doesn't touch (ignored).
  */
 import type { JobSettings } from "./annotations.ts";
+import { basename } from "./argv.ts";
 import { sidecarEvidence } from "./evidence.ts";
 import type { Container } from "./job.ts";
 import type { KnownImage } from "./images/known-images.ts";
@@ -68,11 +69,23 @@ export function assignRoles(clues: RoleClues, settings: JobSettings): Roles {
 }
 
 /**
- * Containers that must run on after main, until whoever added them is done with them. Airflow reads
- * a task's result from the first one, and then ends it (apache/airflow, providers/cncf/kubernetes,
+ * Whether a container must run on after main, until whoever added it is done with it. Airflow reads
+ * a task's result from this one, and then ends it (apache/airflow, providers/cncf/kubernetes,
  * utils/xcom_sidecar.py and PodManager.extract_xcom).
  */
-const ENDED_BY_OTHERS: ReadonlySet<string> = new Set(["airflow-xcom-sidecar"]);
+export function endedByOthers({ name }: Container): boolean {
+  return name === "airflow-xcom-sidecar";
+}
+
+/**
+ * Whether Argo's or Tekton's executor runs the container. It then ends by itself, or Argo ends it:
+ * whatever its name and image say, they aren't evidence (argoproj/argo-workflows,
+ * cmd/argoexec/commands/emissary.go; tektoncd/pipeline, pkg/pod/entrypoint.go).
+ */
+function hasExecutor({ command }: Container): boolean {
+  const [program = "", subcommand] = command ?? [];
+  return program === "/tekton/bin/entrypoint" || (basename(program) === "argoexec" && subcommand === "emissary");
+}
 
 function assign(
   { unwrapped, earlier, known, defaultContainer, names }: RoleClues,
@@ -84,15 +97,16 @@ function assign(
   if (ignored.includes(name)) return { container, role: "ignored", source: "ignore-annotation" };
   if (mains?.includes(name)) return { container, role: "main", source: "main-annotation" };
   if (sidecars?.includes(name)) return { container, role: "sidecar", source: "sidecars-annotation" };
+  if (endedByOthers(container)) return { container, role: "ignored", source: "ends-by-itself" };
   if (mains) return { container, role: "sidecar", source: "not-in-main" };
   if (sidecars) return { container, role: "main", source: "not-in-sidecars" };
   const original = unwrapped[index];
   if (original) return { container, role: original.role, source: "wrapped" };
   if (earlier?.mains.has(name)) return { container, role: "main", source: "recorded" };
   if (earlier?.sidecars.has(name)) return { container, role: "sidecar", source: "recorded" };
-  if (ENDED_BY_OTHERS.has(name)) return { container, role: "ignored", source: "ends-by-itself" };
   if (name === defaultContainer) return { container, role: "main", source: "default-container" };
   if (known[index]?.role === "main") return { container, role: "main", source: "main-image" };
+  if (hasExecutor(container)) return { container, role: "main", source: "ends-by-itself" };
   const evidence = sidecarEvidence(container, known[index], names);
   if (evidence !== undefined) return { container, role: "sidecar", source: evidence };
   return { container, role: "unclear", source: "no-evidence" };

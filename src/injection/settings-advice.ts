@@ -1,13 +1,13 @@
 /** Warnings about annotations that are valid, but don't do what their author might think. */
 import { isCurfewAnnotation } from "./annotations.ts";
 import { gracePeriodOf } from "./job.ts";
-import { GRACE_PERIOD_PREFIX, INJECTED_KEY, SHELL_PREFIX } from "./names.ts";
+import { ENABLED_KEY, GRACE_PERIOD_PREFIX, INJECTED_KEY, SHELL_PREFIX } from "./names.ts";
 import { quote, showName } from "./quote.ts";
 import { RECORD_ANNOTATIONS } from "./record.ts";
 import type { Survey } from "./survey.ts";
 
 /**
- * Warns about annotations in the wrong place. Curfew reads the Job's: not those of the Pod template
+ * Warns about settings in the wrong place. Curfew reads the Job's: not those of the Pod template
  * or of a CronJob. `annotations` can be of any shape.
  */
 export function misplacedAnnotations(annotations: unknown, bearer: "Pod template" | "CronJob"): readonly string[] {
@@ -16,7 +16,7 @@ export function misplacedAnnotations(annotations: unknown, bearer: "Pod template
   // An earlier pass wrote what's next to the marker.
   const recorded: readonly string[] = INJECTED_KEY in annotations ? RECORD_ANNOTATIONS : [];
   return Object.keys(annotations)
-    .filter((key) => isCurfewAnnotation(key) && !recorded.includes(key))
+    .filter((key) => isCurfewAnnotation(key) && key !== ENABLED_KEY && !recorded.includes(key))
     .slice(0, 3)
     .map((key) => `${quote(key)} has no effect on the ${bearer}: put it in ${right}.`);
 }

@@ -15,6 +15,7 @@ import {
 } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import type { RefuseReason } from "./reasons.ts";
+import { endedByOthers } from "./roles.ts";
 import { listQuoted, quote } from "./quote.ts";
 import type { Unwrapped } from "./wrapper/wrapper.ts";
 
@@ -112,7 +113,9 @@ function inBoth(one: string, first: readonly string[], other: string, second: re
 function unnamedContainers({ mains, sidecars, ignored }: JobSettings, job: Job): string[] {
   if (!mains || !sidecars) return [];
   const named = new Set([...mains, ...sidecars, ...ignored]);
-  const left = job.spec.template.spec.containers.map(({ name }) => name).filter((name) => !named.has(name));
+  const left = job.spec.template.spec.containers
+    .filter((container) => !named.has(container.name) && !endedByOthers(container))
+    .map(({ name }) => name);
   if (left.length === 0) return [];
   return [
     `${MAIN_ANNOTATION} and ${SIDECARS_ANNOTATION} are both set, and neither names ${listQuoted(left)}. ` +

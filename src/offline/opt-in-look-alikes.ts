@@ -15,7 +15,7 @@ export interface LookAlike {
 
 /**
  * The look-alikes on a Job, CronJob or Pod that hasn't opted in. The planner itself warns about the
- * label on a CronJob.
+ * right key on a CronJob.
  */
 export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
   const job = kind === "CronJob" ? ["spec", "jobTemplate"] : [];
@@ -26,7 +26,7 @@ export function optInLookAlikes({ kind, object }: FoundJob): LookAlike[] {
   if (kind === "Pod") return [...labels, ...annotations];
   const pod = [...job, "spec", "template", "metadata"];
   return [
-    ...(kind === "CronJob" ? [...labels.filter(({ key }) => key !== ENABLED_KEY), ...annotations] : []),
+    ...(kind === "CronJob" ? [...labels, ...annotations].filter(({ key }) => key !== ENABLED_KEY) : []),
     ...found(right),
     ...found([...job, "metadata", "annotations"]),
     ...found([...pod, "labels"], "opts in this Job's Pods one by one, not the Job as a whole"),

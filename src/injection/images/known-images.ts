@@ -218,7 +218,7 @@ export const KNOWN_IMAGES: readonly KnownImage[] = [
   { image: "datadoghq/agent", shell: sh, role: "sidecar" },
   // argoproj/argo-workflows, Dockerfile: ENTRYPOINT ["argoexec"], distroless. Argo's container wait
   // ends by itself, after main
-  { image: "argoproj/argoexec", entrypoint: ["argoexec"], shell: false, role: "main" },
+  { image: "argoexec", entrypoint: ["argoexec"], shell: false, role: "main" },
   // Daemons for which many people build their own image: only the role is known
   ...ROLE_BY_NAME,
   ...BASES.join(" ")

@@ -24,7 +24,8 @@ import type { Argv } from "../argv.ts";
 import type { Container } from "../job.ts";
 
 const CONTRACT_VERSION = "1";
-const ARGV0 = "curfew";
+/** The name that the shell gives the script, by which a wrapper is recognised. */
+export const ARGV0 = "curfew";
 
 export interface Wrapped {
   readonly command: readonly string[];

@@ -186,3 +186,134 @@ law(
     expect(patched.spec).toEqual(template.spec);
   }),
 );
+
+const AIRFLOW_XCOM = { name: "airflow-xcom-sidecar", image: "alpine", command: ["sh", "-c", "sleep 1"] };
+const SHELL = ["sh", "-c", "work"];
+
+test.each<[string, Record<string, string>]>([
+  ["main", { "curfew.sh/main": "base" }],
+  ["sidecars", { "curfew.sh/sidecars": "proxy" }],
+  ["both", { "curfew.sh/main": "base", "curfew.sh/sidecars": "proxy" }],
+])("Airflow's container for results is never stopped, if annotations name %s", (_, annotations) => {
+  const containers = [
+    { name: "base", image: "alpine", command: SHELL },
+    AIRFLOW_XCOM,
+    { name: "proxy", image: "alpine", command: SHELL },
+  ];
+  const pod = {
+    metadata: { labels: { "curfew.sh/enabled": "true" }, annotations },
+    spec: { restartPolicy: "Never", containers },
+  };
+  const plan = planPod(pod);
+  const roles = plan.containers.map(({ name, role }) => [name, role]);
+  expect(roles).toEqual([
+    ["base", "main"],
+    ["airflow-xcom-sidecar", "ignored"],
+    ["proxy", "sidecar"],
+  ]);
+});
+
+test.each<[string, string[]]>([
+  ["Tekton", ["/tekton/bin/entrypoint", "-entrypoint", "envoy"]],
+  ["Argo", ["/var/run/argo/argoexec", "emissary", "--", "envoy"]],
+])("a container that %s's executor runs isn't a sidecar, whatever its name and image", (_, command) => {
+  const names = ["step-build", "report-sidecar", "docker-dind"];
+  const containers = names.map((name) => ({ name, image: "envoyproxy/envoy:v1.30.0", command }));
+  const pod = {
+    metadata: { labels: { "curfew.sh/enabled": "true" } },
+    spec: { restartPolicy: "Never", containers },
+  };
+  const plan = planPod(pod);
+  expect(plan).toMatchObject({ kind: "leave", reason: "no-sidecars" });
+  expect(plan.containers.map(({ role, roleSource }) => [role, roleSource])).toEqual(
+    names.map(() => ["main", "ends-by-itself"]),
+  );
+});
+
+describe("a Pod isn't refused for what other webhooks did after Curfew", () => {
+  const late = { name: "istio-proxy", image: "example/mesh" };
+  const admittedWith = (annotations: Record<string, string>, spec: object): TestPod =>
+    admitted({ metadata: { labels: { "curfew.sh/enabled": "true" }, annotations }, spec } as unknown as TestPod);
+  const app = { name: "app", image: "alpine", command: SHELL };
+  const native = { name: "px", image: "alpine", restartPolicy: "Always" };
+
+  test.each<[string, Record<string, string>, object]>([
+    [
+      "an author's own native sidecar",
+      { "curfew.sh/sidecars": "px" },
+      { restartPolicy: "Never", containers: [app], initContainers: [native] },
+    ],
+    [
+      "another one beside it",
+      { "curfew.sh/sidecars": "px, helper" },
+      {
+        restartPolicy: "Never",
+        containers: [app, { name: "helper", image: "alpine", command: SHELL }],
+        initContainers: [native],
+      },
+    ],
+  ])("with %s", (_, annotations, spec) => {
+    const pod = admittedWith(annotations, spec);
+    pod.spec.containers.push(late);
+    expect(planPod(pod)).toMatchObject({ kind: "late", moved: ["istio-proxy"] });
+  });
+
+  test("with a program before the wrapper", () => {
+    const logs = { name: "logs-sidecar", image: "alpine", command: SHELL };
+    const pod = admittedWith({}, { restartPolicy: "Never", containers: [app, logs] });
+    for (const container of pod.spec.containers) {
+      const { command, args } = container as unknown as { command: string[]; args: string[] };
+      Object.assign(container, { command: ["/vault/vault-env"], args: [...command, ...args] });
+    }
+    expect(planPod(pod)).toMatchObject({ kind: "leave", reason: "already-injected", patch: [] });
+    pod.spec.containers.push(late);
+    expect(planPod(pod)).toMatchObject({ kind: "late", moved: ["istio-proxy"] });
+  });
+});
+
+describe("a late container with the name of an init container", () => {
+  const podWithInit = (init: object, container: object, sidecars?: string) => ({
+    metadata: {
+      labels: { "curfew.sh/injected": sidecars ? "native" : "none" },
+      annotations: {
+        "curfew.sh/injected": sidecars ? "native" : "none",
+        "curfew.sh/main": "app",
+        ...(sidecars ? { "curfew.sh/sidecars": sidecars } : {}),
+      },
+    },
+    spec: { restartPolicy: "Never", initContainers: [init], containers: [{ name: "app" }, container] },
+  });
+
+  test.each<[string, object]>([
+    ["isn't Curfew's to drop", podWithInit({ name: "setup" }, { name: "setup" })],
+    [
+      "and of a sidecar isn't dropped if it differs",
+      podWithInit(
+        { name: "vault-agent", image: "own", restartPolicy: "Always" },
+        { name: "vault-agent", image: "theirs" },
+        "vault-agent",
+      ),
+    ],
+  ])("%s: the API server says that there are two", (_, pod) => {
+    const plan = planPod(pod);
+    const { spec } = applied(pod, plan.kind === "refuse" ? [] : plan.patch) as TestPod;
+    expect(spec.containers).toHaveLength(2);
+  });
+
+  test("is dropped if it's the same sidecar again", () => {
+    const pod = podWithInit({ name: "px", image: "i", restartPolicy: "Always" }, { name: "px", image: "i" }, "px");
+    const plan = planPod(pod);
+    const { spec } = applied(pod, plan.kind === "refuse" ? [] : plan.patch) as TestPod;
+    expect(spec.containers).toEqual([{ name: "app" }]);
+  });
+});
+
+test("a change to a native sidecar that only drops a field isn't hidden from the API server", () => {
+  const manifest = podWith("native");
+  Object.assign(manifest.spec.containers[1] ?? {}, { args: ["--debug"] });
+  const stored = admitted(manifest);
+  const again = applyAgain(stored, podWith("native")) as TestPod;
+  expect(planPodUpdate(stored, again).warnings).toEqual([
+    expect.stringContaining("delete the Pod and create it again"),
+  ]);
+});

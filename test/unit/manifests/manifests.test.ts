@@ -188,7 +188,7 @@ describe("the webhooks and policies", () => {
       ...webhooks.map(({ namespaceSelector }) => namespaceSelector),
       ...policies.map(({ matchConstraints }) => matchConstraints.namespaceSelector),
     ];
-    expect(selectors).toHaveLength(12);
+    expect(selectors).toHaveLength(13);
     for (const { matchLabels, matchExpressions = [] } of selectors) {
       expect(matchLabels).toBeUndefined();
       expect(matchExpressions.filter(({ key }) => key !== ENABLED_KEY)).toEqual([
@@ -206,7 +206,7 @@ describe("the webhooks and policies", () => {
       .map(({ spec }) => spec as { policyName: string; matchResources?: { objectSelector?: Selector } })
       .filter(({ policyName }) => policyName === "curfew-pods");
     const selectors = [...ofPods, ...bindings.map(({ matchResources }) => matchResources ?? {})];
-    expect(selectors).toHaveLength(5);
+    expect(selectors).toHaveLength(6);
     for (const { objectSelector } of selectors) {
       const operators = objectSelector?.matchExpressions?.map(({ operator }) => operator) ?? [];
       expect(operators.some((operator) => operator === "In" || operator === "Exists")).toBe(true);
@@ -217,8 +217,10 @@ describe("the webhooks and policies", () => {
     const created = webhooks.filter(
       ({ rules }) => rules[0]?.operations.includes("CREATE") && !rules[0].resources.includes("cronjobs"),
     );
-    expect(created).toHaveLength(6);
-    expect(new Set(created.map(({ reinvocationPolicy }) => reinvocationPolicy))).toEqual(new Set(["IfNeeded"]));
+    const never = created.filter(({ reinvocationPolicy }) => reinvocationPolicy !== "IfNeeded");
+    expect(created).toHaveLength(7);
+    // It patches nothing.
+    expect(namesOf(never)).toEqual(["pods-labelled-enabled-that-run-forever"]);
   });
 
   test("come after every webhook that adds containers to Pods, where Curfew looks for these", () => {

@@ -132,7 +132,8 @@ describe("shows what the Pods would get:", () => {
     expect(jobs[0]?.containers).toMatchObject([
       { name: "wait", role: "main", argv: ["argoexec", "wait"] },
       { name: "main", role: "main", argv: ["/var/run/argo/argoexec", "emissary", "--", "go", "build"] },
-      { name: "dind", role: "sidecar" },
+      // Argo ends its own sidecars.
+      { name: "dind", role: "main", roleSource: "ends-by-itself" },
     ]);
   });
 

@@ -61,13 +61,6 @@ describe.each(["leave", "preview"] as const)("a Job that hasn't opted in (%s) ge
       "metadata.labels",
     ],
     [
-      "an annotation of a CronJob",
-      aCronJob({ annotations: RIGHT_KEY }, job({})),
-      "annotation",
-      "metadata.annotations",
-      "spec.jobTemplate.metadata.labels",
-    ],
-    [
       "an annotation of a Pod",
       aPod({ annotations: RIGHT_KEY }),
       "annotation",
@@ -89,9 +82,9 @@ describe.each(["leave", "preview"] as const)("a Job that hasn't opted in (%s) ge
     ]);
   });
 
-  test("the label on the CronJob itself, once", () => {
-    const [warning, ...others] = warnings(aCronJob({ labels: RIGHT_KEY }, job({})), { unlabelled });
-    expect(warning).toContain("on a CronJob has no effect: put it in spec.jobTemplate.metadata.labels");
+  test.each(["label", "annotation"])("the %s on the CronJob itself, once", (what) => {
+    const [warning, ...others] = warnings(aCronJob({ [`${what}s`]: RIGHT_KEY }, job({})), { unlabelled });
+    expect(warning).toContain(`on a CronJob has no effect: put it in spec.jobTemplate.metadata.${what}s`);
     expect(others).toEqual([]);
   });
 });

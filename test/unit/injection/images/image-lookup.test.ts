@@ -46,7 +46,7 @@ describe("an image reference finds its row", () => {
     ["cr.l5d.io/linkerd/proxy:edge-25.4.4", "linkerd/proxy"],
     ["hashicorp/consul-dataplane:1.6.0-ubi", "consul-dataplane:*ubi*"],
     ["public.ecr.aws/datadog/agent:7", "datadog/agent"],
-    ["quay.io/argoproj/argoexec:v3.7.3", "argoproj/argoexec"],
+    ["quay.io/argoproj/argoexec:v3.7.3", "argoexec"],
     ["node", "library/node"],
     ["docker.io/node:24", "library/node"],
     ["mirror.gcr.io/library/node:24", "library/node"],
