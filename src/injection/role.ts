@@ -22,6 +22,7 @@ export const ROLE_SOURCES = {
   ...(Object.fromEntries(Object.entries(EVIDENCE).map(([id, { because }]) => [id, because])) as {
     readonly [id in EvidenceId]: string;
   }),
+  "completed-later": "another webhook completes it in the Pod",
   "added-later": "another webhook added it to the Pod",
   "only-one-left": "it's the only one left",
   "no-evidence": "nothing shows what it is",

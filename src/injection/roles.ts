@@ -94,6 +94,8 @@ function assign(
   index: number,
 ): RoleAssignment {
   const { name } = container;
+  // Istio's own way to customize its proxy. What it becomes is late (istio.io, Customizing injection).
+  if (container.image === "auto") return { container, role: "ignored", source: "completed-later" };
   if (ignored.includes(name)) return { container, role: "ignored", source: "ignore-annotation" };
   if (mains?.includes(name)) return { container, role: "main", source: "main-annotation" };
   if (sidecars?.includes(name)) return { container, role: "sidecar", source: "sidecars-annotation" };

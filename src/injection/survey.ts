@@ -99,7 +99,7 @@ function containerNames(surveyed: readonly SurveyedContainer[]): readonly string
 
 /** The names of the containers, by role. */
 export function rolesOf({ containers, mains, sidecars }: Survey): RecordedRoles {
-  const ignored = containers.filter(({ role }) => role === "ignored");
+  const ignored = containers.filter(({ role, roleSource }) => role === "ignored" && roleSource !== "completed-later");
   return { mains: containerNames(mains), sidecars: containerNames(sidecars), ignored: containerNames(ignored) };
 }
 
