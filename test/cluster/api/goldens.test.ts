@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { ENABLED_KEY } from "../../../src/injection/names.ts";
 import { documentsOf, SITUATIONS } from "../../support/injection/goldens.ts";
 import { create, type Answer } from "../support/api.ts";
 import type { Job } from "../support/jobs.ts";
@@ -27,7 +28,7 @@ const situations = SITUATIONS.filter(({ options }) => options === undefined)
     return { name, input, golden, patched };
   })
   .filter(({ input }) => input.kind === "Job")
-  .filter(({ golden }) => !["leave: not-enabled", "refuse: malformed"].includes(golden.outcome));
+  .filter(({ golden }) => !["leave: not-enabled", "leave: opted-out", "refuse: malformed"].includes(golden.outcome));
 
 /** What the API server would store for a Job, without what differs each time. */
 async function stored(
@@ -37,7 +38,8 @@ async function stored(
   const metadata = { ...job.metadata, ...change };
   const { status, body } = (await create(namespace, { ...job, metadata }, "?dryRun=All")) as unknown as Answer<Job>;
   if (status >= 300) return { status, message: body.message, job: undefined };
-  const text = JSON.stringify({ annotations: body.metadata.annotations, template: body.spec.template });
+  const annotations = { ...body.metadata.annotations, [ENABLED_KEY]: undefined };
+  const text = JSON.stringify({ annotations, template: body.spec.template });
   const { uid, name } = body.metadata;
   return {
     status,
@@ -56,9 +58,11 @@ describe("through a real API server", () => {
       expect(answer.message).toContain(shortened ?? golden.message);
     } else {
       expect(answer).toMatchObject({ status: 201 });
-      // Without the label, nobody patches it.
-      const labels = { ...input.metadata.labels, "curfew.sh/enabled": "false" };
-      expect(answer.job).toEqual((await stored(patched ?? input, { labels })).job);
+      // Nobody patches what opts out.
+      const optedOut = { [ENABLED_KEY]: "false" };
+      const labels = { ...input.metadata.labels, ...optedOut };
+      const annotations = { ...(patched ?? input).metadata.annotations, ...optedOut };
+      expect(answer.job).toEqual((await stored(patched ?? input, { labels, annotations })).job);
     }
   });
 });
