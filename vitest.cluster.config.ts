@@ -40,7 +40,7 @@ export default defineConfig({
           include: ["test/cluster/node/**/*.test.ts"],
           exclude: [FAULTS],
           // Jobs wait more than they work.
-          maxWorkers: 3,
+          maxWorkers: 2,
           maxConcurrency: 30,
           sequence: { groupOrder: 1 },
         },
