@@ -35,9 +35,7 @@ export function findUnsuited(object: unknown): Unsuited | undefined {
   const reason = reasonAgainst(object);
   const labelled = PLACES.filter((path) => valueAt(object, ...path, ENABLED_KEY) === "true").map(showPath);
   if (reason === undefined || labelled.length === 0) return undefined;
-  const harm =
-    labelled.length > 1 || labelled[0] !== "metadata.labels" ? ", or its Pods can't start without Curfew" : "";
-  const message = `${reason}: remove ${ENABLED_KEY} from ${labelled.join(" and ")}${harm}.`;
+  const message = `${reason}: remove ${ENABLED_KEY} from ${labelled.join(" and ")}.`;
   return {
     kind: String(valueAt(object, "kind")),
     apiVersion: valueAt(object, "apiVersion"),

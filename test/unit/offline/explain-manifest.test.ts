@@ -200,7 +200,7 @@ spec:
       {
         kind: "Deployment",
         message:
-          "A Deployment runs forever, so it isn't for Curfew: remove curfew.sh/enabled from spec.template.metadata.labels, or its Pods can't start without Curfew.",
+          "A Deployment runs forever, so it isn't for Curfew: remove curfew.sh/enabled from spec.template.metadata.labels.",
         labels: [],
       },
     ]);
