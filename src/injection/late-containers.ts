@@ -17,7 +17,7 @@ import type { LeaveReason } from "./reasons.ts";
 import type { PodRecord } from "./record.ts";
 import { endedByOthers } from "./roles.ts";
 
-/** A late container, its place in `containers`, and what keeps it there. */
+/** A late container, and its place in `containers`. */
 interface LateContainer {
   readonly container: Container;
   readonly index: number;
@@ -28,7 +28,6 @@ interface LateContainer {
   readonly isBack: boolean;
   /** It ends by itself, or has the name of somebody else's init container. */
   readonly mustStay: boolean;
-  readonly limits: readonly MetLimit[];
 }
 
 /**
@@ -47,23 +46,23 @@ export function planLate(
   if (late.length === 0) return leave(otherwise, []);
   const isOff = metadata?.annotations?.[LATE_CONTAINERS_ANNOTATION] === "ignore";
   const limitsOf = lateLimits(pod, record, options);
-  const judged = late.map((each) => ({ ...each, limits: isOff ? [] : limitsOf(each) }));
-  const movable = judged.filter(
-    ({ limits, isBack, mustStay }) => isBack || (!isOff && !mustStay && limits.length === 0),
-  );
-  const stay = judged.filter((each) => !movable.includes(each));
-  const moved = [...new Set([...record.moved, ...movable.map(({ container }) => container.name)])];
-  const left = stay.map(({ container }) => container.name);
-  const limits = stay.flatMap((each) => each.limits);
+  const judged = late.map((each) => {
+    const limits = isOff || each.isBack || each.mustStay ? [] : limitsOf(each);
+    return { ...each, limits, moves: each.isBack || !(isOff || each.mustStay || limits.length > 0) };
+  });
+  const moving = judged.filter(({ moves }) => moves);
+  const moved = [...new Set([...record.moved, ...moving.map(({ container }) => container.name)])];
+  const left = judged.filter(({ moves }) => !moves).map(({ container }) => container.name);
+  const limits = judged.flatMap((each) => each.limits);
   return {
     kind: "late",
     moved,
     left,
     limits,
     warnings: sentencesOf(limits).map((sentence) => `${LEFT_AS_IT_IS} ${sentence}`),
-    containers: judged.map(({ container }) => containerPlan(container, movable)),
+    containers: judged.map(({ container, moves }) => containerPlan(container, moves ? "sidecar" : "ignored")),
     patch: [
-      ...(movable.length > 0 ? moveToInitContainers(`${IN_POD.template}/spec`, spec, movable) : []),
+      ...(moving.length > 0 ? moveToInitContainers(`${IN_POD.template}/spec`, spec, moving) : []),
       ...mark(`${IN_POD.template}/metadata`, metadata, {
         annotations: {
           ...(moved.length > 0 ? { [LATE_MOVED_ANNOTATION]: moved.join(",") } : {}),
@@ -80,7 +79,7 @@ const LEFT_AS_IT_IS =
 function findLate(
   { containers, initContainers }: PodSpec,
   { mains, sidecars, ignored, moved }: PodRecord,
-): readonly Omit<LateContainer, "limits">[] {
+): readonly LateContainer[] {
   const inits = new Map(initContainers?.map((init) => [init.name, init]));
   return containers
     .map((container, index) => {
@@ -99,24 +98,21 @@ function lateLimits(
   { spec }: PodTemplate,
   { mains }: PodRecord,
   { nativeSidecars = true, knownImages }: PlanOptions,
-): (late: Omit<LateContainer, "limits">) => readonly MetLimit[] {
+): (late: LateContainer) => readonly MetLimit[] {
   const lookUp = imageLookup(knownImages);
-  const places = spec.containers.flatMap(({ name }, at) => (mains.has(name) ? [{ index: at }] : []));
+  const mainsAt = spec.containers.flatMap(({ name }, index) => (mains.has(name) ? [{ index }] : []));
   const awaited = birthDependencies(spec);
-  return ({ container, index, isBack, mustStay }) => {
-    if (isBack || mustStay) return [];
+  return ({ container, index }) => {
     if (!nativeSidecars) return [metLimit("old-nodes", container)];
     const known = lookUp(container.image ?? "");
     const limits: MetLimit[] = [];
     if (hasOwnRestarts(container)) limits.push(metLimit("own-restart-policy", container));
     if (awaited.has(container.name)) limits.push(metLimit("birth-deps", container));
-    if (holdsMainBack(places, { container, index, known })) limits.push(metLimit("holds-main-back", container));
+    if (holdsMainBack(mainsAt, { container, index, known })) limits.push(metLimit("holds-main-back", container));
     return limits;
   };
 }
 
-function containerPlan(container: Container, movable: readonly LateContainer[]): ContainerPlan {
-  const role = movable.some((each) => each.container === container) ? "sidecar" : "ignored";
-  const { name, image } = container;
+function containerPlan({ name, image }: Container, role: ContainerPlan["role"]): ContainerPlan {
   return { name, image: image ?? "", role, roleSource: "added-later", argv: [], argvSource: "unknown" };
 }

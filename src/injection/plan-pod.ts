@@ -89,11 +89,10 @@ function isWrapped({ command, args }: Container): boolean {
 function inPodsWords<P extends Plan>(plan: P): P {
   const reword = (text: string): string =>
     text.replace(/"(?:[^"\\]|\\.)*"|\bJob/g, (found) => (found === "Job" ? "Pod" : found));
-  const waysOut = "waysOut" in plan ? { waysOut: plan.waysOut.map(reword) } : {};
   return {
     ...plan,
-    message: "message" in plan ? reword(plan.message) : "",
     warnings: plan.warnings.map(reword),
-    ...waysOut,
+    ...("message" in plan ? { message: reword(plan.message) } : {}),
+    ...("waysOut" in plan ? { waysOut: plan.waysOut.map(reword) } : {}),
   };
 }

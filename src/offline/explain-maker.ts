@@ -6,7 +6,7 @@ import { named, showPath, type Path } from "./made-template.ts";
 import type { Manifest } from "./manifests.ts";
 import { makersLookAlikes } from "./opt-in-look-alikes.ts";
 import { renderYaml } from "./render-yaml.ts";
-import { fold } from "./text-layout.ts";
+import { fold, joinBlocks } from "./text-layout.ts";
 import type { PodMaker } from "./pod-makers.ts";
 import type { Unsuited } from "./unsuited.ts";
 
@@ -64,20 +64,13 @@ export function makerText(explanation: MakerExplanation, { noun, snippet, width 
     ...(there.length > 0 ? fold(`The label is in ${there.join(" and ")}.`, width) : []),
     ...(snippet === "" ? [] : fold(there.length > 0 ? "To opt in the others:" : "To opt them in:", width)),
   ];
+  const lines = snippet === "" ? [] : snippet.trimEnd().split("\n");
   const blocks = [
     head,
-    snippet.trimEnd() === ""
-      ? []
-      : snippet
-          .trimEnd()
-          .split("\n")
-          .map((line) => `    ${line}`),
+    lines.map((line) => `    ${line}`),
     warnings.flatMap((warning) => fold(`${styleText("yellow", "warning:")} ${warning}`, width)),
   ];
-  return blocks
-    .filter((lines) => lines.length > 0)
-    .map((lines) => `${lines.join("\n")}\n`)
-    .join("\n");
+  return joinBlocks(blocks);
 }
 
 /** The labels that are missing, as YAML to paste. Items of lists have their names, if they have any. */

@@ -7,7 +7,7 @@ import { showName } from "../injection/quote.ts";
 import type { Hunk } from "./diff.ts";
 import type { ExplainedContainer, Explanation } from "./explain.ts";
 import { groupLimits, type ExplainedLimit } from "./limits-text.ts";
-import { fold } from "./text-layout.ts";
+import { fold, joinBlocks } from "./text-layout.ts";
 
 export interface Layout {
   readonly hunks: readonly Hunk[];
@@ -66,10 +66,7 @@ export function explanationText(explanation: Explanation, { hunks, width, isPrev
       .flatMap((warning) => fold(`${styleText("yellow", "warning:")} ${warning}`, width)),
     hunks.flatMap(diffLines),
   ];
-  return blocks
-    .filter((lines) => lines.length > 0)
-    .map((lines) => `${lines.join("\n")}\n`)
-    .join("\n");
+  return joinBlocks(blocks);
 }
 
 /** The limits of the strategy that the Job gets aren't here, as the warnings already say them. */

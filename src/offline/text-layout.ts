@@ -17,6 +17,14 @@ export function fold(text: string, width: number, indent = 2): string[] {
   return [...lines, line].map((each) => " ".repeat(indent) + each);
 }
 
+/** Blocks of lines as text, with an empty line between them. Empty blocks are left out. */
+export function joinBlocks(blocks: readonly (readonly string[])[]): string {
+  return blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => `${lines.join("\n")}\n`)
+    .join("\n");
+}
+
 function visibleLength(text: string): number {
   return stripVTControlCharacters(text).length;
 }
