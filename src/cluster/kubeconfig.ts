@@ -1,0 +1,90 @@
+/** Finds a person's kubeconfig, or the Pod's own credentials, as kubectl does. */
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
+import { messageOf } from "../process/errors.ts";
+
+export interface KubeconfigSource {
+  /** `--kubeconfig` */
+  readonly file?: string | undefined;
+  /** `--context` */
+  readonly context?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A `problem` is a whole sentence: where, why, and what to do next. */
+export type Loaded = { readonly config: KubeConfig } | { readonly problem: string };
+
+/**
+ * Loads the one context to use. The order is kubectl's: `--kubeconfig`, KUBECONFIG, ~/.kube/config,
+ * and without any of these the ServiceAccount of the Pod that it runs in.
+ * https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+ */
+export function loadKubeconfig({ file, context, env }: KubeconfigSource): Loaded {
+  const listed = env["KUBECONFIG"]?.split(delimiter).filter((path) => path !== "") ?? [];
+  const known = listed.length > 0 ? listed : [join(env["HOME"] ?? homedir(), ".kube", "config")];
+  // kubectl, too, passes over files of KUBECONFIG that aren't there, but not over --kubeconfig's.
+  const files = file === undefined ? known.filter((path) => existsSync(path)) : [file];
+  if (files.length === 0) return context === undefined && isInPod(env) ? inPod() : { problem: nowhere(known) };
+  const merged = merge(files);
+  return "problem" in merged ? merged : choose(merged.config, context, files.join(" and "));
+}
+
+function isInPod(env: KubeconfigSource["env"]): boolean {
+  return Boolean(env["KUBERNETES_SERVICE_HOST"]);
+}
+
+function inPod(): Loaded {
+  const config = new KubeConfig();
+  config.loadFromCluster();
+  return { config };
+}
+
+function nowhere(known: readonly string[]): string {
+  return `no cluster is known here: there's no ${known.join(", no ")}. Set KUBECONFIG, or give --kubeconfig FILE`;
+}
+
+/** The first file that has a name wins. (client-node's own merge fails if two files share one.) */
+function merge(files: readonly string[]): Loaded {
+  const config = new KubeConfig();
+  const parts: KubeConfig[] = [];
+  for (const file of files) {
+    const part = new KubeConfig();
+    try {
+      part.loadFromFile(file);
+    } catch (error) {
+      return { problem: `${file} isn't a kubeconfig that can be read: ${messageOf(error)}. Try: kubectl config view` };
+    }
+    parts.push(part);
+  }
+  config.loadFromOptions({
+    clusters: firstOfEach(parts.flatMap((part) => part.clusters)),
+    users: firstOfEach(parts.flatMap((part) => part.users)),
+    contexts: firstOfEach(parts.flatMap((part) => part.contexts)),
+    currentContext: parts.find((part) => part.currentContext)?.currentContext,
+  });
+  return { config };
+}
+
+function firstOfEach<T extends { readonly name: string }>(named: readonly T[]): T[] {
+  return named.filter(({ name }, index) => named.findIndex((other) => other.name === name) === index);
+}
+
+function choose(config: KubeConfig, wanted: string | undefined, where: string): Loaded {
+  const name = wanted ?? config.currentContext;
+  const names = config.contexts.map((each) => each.name).join(", ") || "none";
+  if (!name) return { problem: `${where} sets no current context. Give --context NAME; there are: ${names}` };
+  const context = config.getContextObject(name);
+  if (!context) return { problem: `the context ${JSON.stringify(name)} isn't in ${where}. There are: ${names}` };
+  const cluster = config.getCluster(context.cluster);
+  if (!cluster || !URL.canParse(cluster.server))
+    return {
+      problem: `${where} has no cluster ${JSON.stringify(context.cluster)} with a server's URL, which the context ${JSON.stringify(name)} names`,
+    };
+  const { protocol } = new URL(cluster.server);
+  const usable = { ...cluster, skipTLSVerify: cluster.skipTLSVerify || protocol === "http:" }; // client-node insists
+  const { users, contexts } = config;
+  config.loadFromOptions({ clusters: [usable], users, contexts, currentContext: name });
+  return { config };
+}
