@@ -61,5 +61,5 @@ export function createViewMetrics(registry: Registry, views: readonly View[]): v
 function adviceFor({ code }: KubeRefusedError, namespace: string): string {
   return code === 401
     ? "the API server doesn't know the dispatcher's token, so check its ServiceAccount"
-    : `check that the namespace ${namespace} exists, and that it has the Role and the RoleBinding of manifests/dispatch/role.yaml`;
+    : `check that the namespace ${namespace} exists, and that it has the Role and the RoleBinding curfew-dispatch`;
 }

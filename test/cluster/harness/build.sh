@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds Kubernetes, etcd, containerd 2, buildkite-agent, cert-manager, Kueue and Dapr's injector from
-# their published Go modules into a cache by version.
+# Builds Kubernetes, etcd, containerd 2, buildkite-agent, cert-manager, Kueue, Dapr's injector, Helm 3
+# and 4, kubeconform and actionlint from their published Go modules into a cache by version.
 # usage: build.sh          25 minutes cold on two cores, nothing to do when up to date
 # If a component's folder exists, it's complete: it's built elsewhere and moved into place in one
 # step.
@@ -98,6 +98,32 @@ dapr_injector() {
   go build -mod=mod -ldflags "-s -w" -o "$out/dapr-injector"
 }
 
+# helm MAJOR VERSION. Without a cluster, Helm 3 renders for the version that these variables name, as
+# its Makefile does; Helm 4 takes it from its own modules.
+helm() {
+  local from=helm.sh/helm/v$1 minor=${KUBERNETES_VERSION#1.} package flags="-s -w"
+  go mod init curfew.test/helm
+  go get "$from@v$2"
+  for package in chartutil lint/rules; do
+    flags+=" -X $from/pkg/$package.k8sVersionMajor=1 -X $from/pkg/$package.k8sVersionMinor=${minor%%.*}"
+  done
+  go build -mod=mod -ldflags "$flags -X $from/internal/version.version=v$2" -o "$out/helm" "$from/cmd/helm"
+}
+helm_3() { helm 3 "$HELM_3_VERSION"; }
+helm_4() { helm 4 "$HELM_4_VERSION"; }
+
+kubeconform() {
+  go mod init curfew.test/kubeconform
+  go get "github.com/yannh/kubeconform@v$KUBECONFORM_VERSION"
+  go build -mod=mod -ldflags "-s -w" -o "$out/kubeconform" github.com/yannh/kubeconform/cmd/kubeconform
+}
+
+actionlint() {
+  go mod init curfew.test/actionlint
+  go get "github.com/rhysd/actionlint@v$ACTIONLINT_VERSION"
+  go build -mod=mod -ldflags "-s -w" -o "$out/actionlint" github.com/rhysd/actionlint/cmd/actionlint
+}
+
 build "etcd-$ETCD_VERSION" "$etcd_bin" etcd
 build "kubernetes-$KUBERNETES_VERSION" "$kubernetes_bin" kubernetes
 build "containerd-$CONTAINERD_VERSION" "$containerd_bin" containerd
@@ -105,3 +131,7 @@ build "buildkite-agent-$BUILDKITE_AGENT_VERSION" "$agent_bin" buildkite_agent
 build "cert-manager-$CERT_MANAGER_VERSION" "$cert_manager_bin" cert_manager
 build "kueue-$KUEUE_VERSION" "$kueue_bin" kueue
 build "dapr-injector-$DAPR_VERSION" "$dapr_bin" dapr_injector
+build "helm-$HELM_4_VERSION" "$helm_4_bin" helm_4
+build "helm-$HELM_3_VERSION" "$helm_3_bin" helm_3
+build "kubeconform-$KUBECONFORM_VERSION" "$kubeconform_bin" kubeconform
+build "actionlint-$ACTIONLINT_VERSION" "$actionlint_bin" actionlint

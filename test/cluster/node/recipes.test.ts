@@ -49,7 +49,7 @@ interface Container {
  * finds the fake.
  */
 async function template(patch: string): Promise<Template> {
-  const shipped = path.join(root, "manifests/dispatch/job.yaml");
+  const shipped = path.join(root, "manifests/dispatch/server/job.yaml");
   const patchFile = path.join(root, "examples/buildkite", patch);
   const text = await kubectlOutput(["patch", "--local", "-f", shipped, "--patch-file", patchFile, "-o", "yaml"]);
   const patched = parse(text) as Template;

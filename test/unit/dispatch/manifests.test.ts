@@ -8,7 +8,7 @@ import { createPlanner } from "../../../src/planner/planner.ts";
 import { testConfig } from "../../support/dispatch/config.ts";
 
 const read = (name: string): string =>
-  readFileSync(join(import.meta.dirname, "../../../manifests/dispatch", name), "utf8");
+  readFileSync(join(import.meta.dirname, "../../../manifests/dispatch/server", name), "utf8");
 
 test("the manifests contain the default template, for operators to change", () => {
   expect(parse(read("job.yaml"))).toEqual({ apiVersion: "batch/v1", kind: "Job", ...DEFAULT_TEMPLATE });

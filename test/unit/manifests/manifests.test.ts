@@ -36,6 +36,11 @@ const resources = [...texts]
       (document) => ({ file, ...(document.toJS() as Omit<Resource, "file">) }) as Resource,
     ),
   );
+interface Kustomization {
+  readonly resources?: readonly string[];
+  readonly images?: readonly object[];
+  readonly labels?: readonly object[];
+}
 const ofKind = (kind: string): Resource[] => resources.filter((resource) => resource.kind === kind);
 
 /** Files that a configMapGenerator reads. They're configuration, not resources. */
@@ -75,12 +80,37 @@ describe("the manifests", () => {
     expect(unlisted).toEqual([]);
   });
 
-  test.each(ofKind("Kustomization").filter(({ file }) => !file.startsWith("base")))(
+  const kustomizations = ofKind("Kustomization") as readonly (Resource & Kustomization)[];
+
+  test.each(kustomizations.filter(({ images }) => images !== undefined))(
     "run exactly this version ($file)",
     ({ images }) => {
-      expect(images).toContainEqual({ name: "curfew", newTag: packageJson.version });
+      expect(images).toEqual([{ name: "curfew", newTag: packageJson.version }]);
     },
   );
+
+  test.each(kustomizations.filter(({ resources: own = [] }) => own.some((entry) => entry.endsWith(".yaml"))))(
+    "give every object the labels that tools look for ($file)",
+    ({ labels = [] }) => {
+      expect(labels).toEqual([
+        {
+          includeTemplates: true,
+          pairs: {
+            "app.kubernetes.io/name": "curfew",
+            "app.kubernetes.io/instance": "curfew",
+            "app.kubernetes.io/version": packageJson.version,
+            "app.kubernetes.io/component": expect.any(String) as string,
+            "app.kubernetes.io/part-of": "curfew",
+            "app.kubernetes.io/managed-by": "kustomize",
+          },
+        },
+      ]);
+    },
+  );
+
+  test("have no labels in a component, which would label everything in the kustomization that uses it", () => {
+    expect(ofKind("Component").filter(({ labels }) => labels !== undefined)).toEqual([]);
+  });
 
   test("never have caBundle as a field, so applying them again can't wipe it", () => {
     expect([...texts].filter(([, text]) => /^\s*caBundle:/m.test(text))).toEqual([]);
@@ -192,7 +222,7 @@ describe("the webhooks and policies", () => {
     for (const { matchLabels, matchExpressions = [] } of selectors) {
       expect(matchLabels).toBeUndefined();
       expect(matchExpressions.filter(({ key }) => key !== ENABLED_KEY)).toEqual([
-        { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["kube-system"] },
+        { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["kube-system", "curfew-system"] },
         { key: "curfew.sh/excluded", operator: "DoesNotExist" },
       ]);
     }

@@ -1,5 +1,5 @@
 /**
- * Compares the alerts and the dashboard of manifests/components/monitoring with the metrics that
+ * Compares the alerts and the dashboard of manifests/monitoring with the metrics that
  * the code has.
  */
 import { spawnSync } from "node:child_process";
@@ -31,8 +31,8 @@ interface Panel {
 
 const root = join(import.meta.dirname, "../../..");
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
-const { spec } = parse(read("manifests/components/monitoring/prometheus-rule.yaml")) as { spec: Groups };
-const dashboard = JSON.parse(read("manifests/components/monitoring/dashboard.json")) as { panels: readonly Panel[] };
+const { spec } = parse(read("manifests/monitoring/prometheus-rule.yaml")) as { spec: Groups };
+const dashboard = JSON.parse(read("manifests/monitoring/dashboard.json")) as { panels: readonly Panel[] };
 const rules = spec.groups.flatMap((group) => group.rules);
 const expressions = [
   ...rules.map(({ alert, expr }) => ({ where: alert, expr })),
