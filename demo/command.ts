@@ -1,4 +1,7 @@
+import { constants as files } from "node:fs";
+import { access, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
+import { dirname } from "node:path";
 import { Command } from "commander";
 import { runDemo } from "./demo.ts";
 
@@ -13,17 +16,27 @@ export function demoCommand(): Command {
         "same again with main killed, and once from a Buildkite webhook. It takes ten seconds, needs Linux but " +
         "no cluster and no root, and leaves nothing behind.",
     )
+    .option("--svg <file>", "also write the chart there, as an SVG for light and dark pages")
     .action(run);
 }
 
 /** In a narrower terminal, lines wrap, and can't be drawn over. */
 const MIN_COLUMNS = 80;
 
-async function run(): Promise<void> {
+async function run({ svg }: { readonly svg?: string }): Promise<void> {
   if (process.platform !== "linux") {
     console.error("curfew demo: it needs Linux, as the wrappers read /proc. On other systems, run it in a container.");
     process.exitCode = 2;
     return;
+  }
+  if (svg !== undefined) {
+    try {
+      await access(dirname(svg), files.W_OK);
+    } catch (cause) {
+      console.error(`curfew demo: can't write ${svg}: ${cause instanceof Error ? cause.message : String(cause)}`);
+      process.exitCode = 2;
+      return;
+    }
   }
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -38,7 +51,8 @@ async function run(): Promise<void> {
     live: stdout.isTTY && stdout.columns >= MIN_COLUMNS && process.env["TERM"] !== "dumb",
     columns: stdout.columns || 120,
   };
-  const asPromised = await runDemo(screen, abort.signal);
+  const draw = svg === undefined ? undefined : (text: string) => writeFile(svg, text);
+  const asPromised = await runDemo(screen, abort.signal, draw);
   if (asPromised || abort.signal.aborted) return;
   console.error("curfew demo: this isn't what the demo should show. Please report it, with your system and shell.");
   process.exitCode = 1;

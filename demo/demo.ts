@@ -6,6 +6,7 @@ import { styleText } from "node:util";
 import { isolation } from "../sim/pods/container.ts";
 import type { Build } from "./build.ts";
 import { startCluster } from "./cluster.ts";
+import { picture, type Section } from "./picture.ts";
 import { startRun, type Ending, type Run, type Variant } from "./run.ts";
 import { duration, outcome, timeline } from "./timeline.ts";
 
@@ -26,10 +27,15 @@ export interface Screen {
 }
 
 /**
- * Runs the demo, or stops when `signal` aborts. It leaves no process and no file behind. Resolves
- * with whether all runs ended as the demo claims.
+ * Runs the demo, or stops when `signal` aborts. It leaves no process and no file behind. Once all
+ * runs have ended, `draw` gets the chart as an SVG. Resolves with whether they ended as the demo
+ * claims.
  */
-export async function runDemo(screen: Screen, signal: AbortSignal): Promise<boolean> {
+export async function runDemo(
+  screen: Screen,
+  signal: AbortSignal,
+  draw?: (svg: string) => Promise<void>,
+): Promise<boolean> {
   const cluster = await startCluster();
   const runs: Run[] = [];
   try {
@@ -40,7 +46,10 @@ export async function runDemo(screen: Screen, signal: AbortSignal): Promise<bool
     runs.push(await startRun(cluster, "build", "exit"));
     screen.write(introduction(ms));
     await watch(runs, screen, signal);
-    if (!signal.aborted) screen.write(summary(runs));
+    if (!signal.aborted) {
+      screen.write(summary(runs));
+      await draw?.(picture(sectionsOf(runs)));
+    }
     return runs.every(asPromised);
   } finally {
     for (const run of runs) run.remove();
@@ -63,20 +72,13 @@ A seventh Job comes from a signed Buildkite webhook, through Curfew's dispatcher
 async function watch(runs: readonly Run[], screen: Screen, signal: AbortSignal): Promise<void> {
   // The longest line is the hack's: two thirds of the bar, then 65 columns of words.
   const bar = Math.max(Math.floor(Math.min((screen.columns - 65) / 0.65, 48) / 8) * 8, 24);
-  const section = (title: string, shown: readonly Run[]): string[] => [
-    "",
-    styleText("bold", title),
-    ...timeline(shown, bar),
-  ];
-  const frame = (): string[] => [
-    ...ENDINGS.flatMap((ending) =>
-      section(
-        TITLES[ending],
-        runs.filter((run) => run.ending === ending && !run.build),
-      ),
-    ),
-    ...runs.flatMap((run) => (run.build ? [...section(BUILD_TITLE, [run]), "", `  ${storyOf(run.build)}`] : [])),
-  ];
+  const frame = (): string[] =>
+    sectionsOf(runs).flatMap(({ title, runs: shown, story }) => [
+      "",
+      styleText("bold", title),
+      ...timeline(shown, bar),
+      ...(story === undefined ? [] : ["", `  ${story}`]),
+    ]);
   let drawn = 0;
   const draw = (): void => {
     const lines = frame();
@@ -89,6 +91,17 @@ async function watch(runs: readonly Run[], screen: Screen, signal: AbortSignal):
   await Promise.race([Promise.all(runs.map(({ finished }) => finished)), aborted(signal)]);
   clearInterval(timer);
   draw();
+}
+
+/** The runs as they're shown. */
+function sectionsOf(runs: readonly Run[]): readonly Section[] {
+  return [
+    ...ENDINGS.map((ending) => ({
+      title: TITLES[ending],
+      runs: runs.filter((run) => run.ending === ending && !run.build),
+    })),
+    ...runs.flatMap((run) => (run.build ? [{ title: BUILD_TITLE, runs: [run], story: storyOf(run.build) }] : [])),
+  ];
 }
 
 /** What has happened to the Buildkite job so far. */

@@ -2,7 +2,7 @@
 import { styleText } from "node:util";
 import { CUT_OFF_MS, type Lane, type Run, type Variant } from "./run.ts";
 
-const LABELS: Readonly<Record<Variant, readonly [string, string]>> = {
+export const LABELS: Readonly<Record<Variant, readonly [string, string]>> = {
   plain: ["plain", ""],
   hack: ["the hack", "of 2020"],
   curfew: ["Curfew", ""],
@@ -32,19 +32,32 @@ function lanes(run: Run, bar: number): string[] {
     const term = lane.termAt ?? end;
     const colour = lane.container === "agent" ? "blue" : "yellow";
     const drawn = styleText(colour, "█".repeat(cells(0, term)) + "▒".repeat(Math.max(cells(term, end), 0)));
-    return `${styleText("bold", label)}${drawn} ${lane.end ? note(run, lane) : ""}`;
+    const caption = captionOf(run, lane);
+    return `${styleText("bold", label)}${drawn} ${caption ? styled(caption) : ""}`;
   });
 }
 
-function note(run: Run, { container, end, termAt, stopped }: Lane): string {
-  if (container === "agent") return run.ending === "kill" ? styleText("red", "SIGKILL") : `exit ${end?.code ?? ""}`;
-  if (run.cutOffAt() !== undefined) return styleText("red", "▶ hangs, cut off");
+function styled({ text, tone }: Caption): string {
+  return tone === "plain" ? text : styleText(TONES[tone], text);
+}
+
+/** What's said next to a lane, and whether that's as it should be. Undefined: it hasn't ended yet. */
+export interface Caption {
+  readonly text: string;
+  readonly tone: "plain" | "good" | "poor" | "bad";
+}
+
+const TONES = { good: "green", poor: "yellow", bad: "red" } as const;
+
+export function captionOf(run: Run, { container, end, termAt, stopped }: Lane): Caption | undefined {
+  if (!end) return undefined;
+  if (container === "agent")
+    return run.ending === "kill" ? { text: "SIGKILL", tone: "bad" } : { text: `exit ${end.code}`, tone: "plain" };
+  if (run.cutOffAt() !== undefined) return { text: "▶ hangs, cut off", tone: "bad" };
   const after = (at: number): string => duration(at - (run.mainEndedAt() ?? at));
-  if (termAt === undefined) return styleText("yellow", `killed without a shutdown, ${after(end?.at ?? 0)} after agent`);
-  return styleText(
-    "green",
-    `TERM ${after(termAt)} after agent; ${stopped ? "shut down" : "killed"}, exit ${end?.code ?? ""}`,
-  );
+  if (termAt === undefined) return { text: `killed without a shutdown, ${after(end.at)} after agent`, tone: "poor" };
+  const how = stopped ? "shut down" : "killed";
+  return { text: `TERM ${after(termAt)} after agent; ${how}, exit ${end.code}`, tone: "good" };
 }
 
 /** The result of a run, for the table at the end. */
