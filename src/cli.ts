@@ -10,7 +10,8 @@
 import { constants } from "node:os";
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
-import { EXIT_USAGE } from "./process/settings.ts";
+import { asTyped, PROGRAM } from "./process/program.ts";
+import { EXIT_USAGE, reportUsage } from "./process/settings.ts";
 
 interface Subcommand {
   readonly summary: string;
@@ -44,10 +45,14 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     load: async () => (await import("./offline/explain-command.ts")).explainCommand(),
   },
   demo: {
-    summary: "run a Job with a sidecar as local processes, with and without Curfew",
+    summary: "run a Job with a sidecar as local processes",
     load: async () => (await import("../demo/command.ts")).demoCommand(),
   },
 };
+
+/** The headings of the two groups of subcommands. */
+const IN_CLUSTER = "Processes in the cluster:";
+const FOR_PEOPLE = "For people:";
 
 const HELP = `
 Exit codes:
@@ -55,31 +60,83 @@ Exit codes:
   1  a Job was refused, or something failed unexpectedly
   2  the command line, the configuration or an input file is wrong
 
-More about a command: curfew help COMMAND. For a first look: curfew demo`;
+More about a command: curfew help COMMAND
+For a first look: curfew demo`;
 
 /**
  * Runs the command line `args` (without the interpreter and the script). Never rejects: outcomes
  * end up in `process.exitCode`.
  */
 async function run(args: readonly string[]): Promise<void> {
-  const program = new Command("curfew")
-    .description("Lets Kubernetes Jobs with sidecars end.")
-    .version(packageJson.version, "-V, --version")
-    .addHelpText("after", HELP)
-    .configureHelp({ subcommandTerm: (command) => command.name() })
-    .exitOverride();
-  const wanted = args[0] === "help" ? args[1] : args[0];
-  heedLostReaders(SUBCOMMANDS[wanted ?? ""]?.serves ?? false);
+  const words = withoutHelp(args);
+  const wanted = words[0] ?? "";
+  heedLostReaders(SUBCOMMANDS[wanted]?.serves ?? false);
   try {
-    for (const [name, { summary, load }] of Object.entries(SUBCOMMANDS)) {
-      const command = name === wanted ? await load() : new Command(name);
-      for (const each of [command, ...command.commands]) each.copyInheritedSettings(program);
-      program.addCommand(command.name(name).summary(summary));
-    }
-    await program.parseAsync(args, { from: "user" });
+    const program = await buildProgram(wanted);
+    const { command, unknown } = findCommand(program, words);
+    if (unknown === undefined) await program.parseAsync(words, { from: "user" });
+    else reportUsage(command, [await noSuchCommand(command, unknown)]);
   } catch (error) {
     process.exitCode = exitCodeOf(error);
   }
+}
+
+/** `help inject` as `inject --help`, and `help` alone as `--help`. */
+function withoutHelp(args: readonly string[]): readonly string[] {
+  return args[0] === "help" ? [...args.slice(1), "--help"] : args;
+}
+
+/** The program with all its subcommands, of which only `wanted` has more than a name. */
+async function buildProgram(wanted: string): Promise<Command> {
+  const program = new Command(PROGRAM)
+    .description("Lets Kubernetes Jobs with sidecars end.")
+    .version(packageJson.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand(false) // see withoutHelp
+    .addHelpText("after", HELP)
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .configureOutput({
+      writeOut: (text) => process.stdout.write(asTyped(text)),
+      writeErr: (text) => process.stderr.write(asTyped(text)),
+      outputError: (text, write) => {
+        write(text.replace(/^error:/, `${PROGRAM}:`));
+      },
+    })
+    .exitOverride();
+  for (const [name, { summary, serves, load }] of Object.entries(SUBCOMMANDS)) {
+    const command = name === wanted ? await load() : new Command(name);
+    for (const each of [command, ...command.commands]) each.copyInheritedSettings(program);
+    program.addCommand(
+      command
+        .name(name)
+        .summary(summary)
+        .helpGroup(serves ? IN_CLUSTER : FOR_PEOPLE),
+    );
+  }
+  return program;
+}
+
+/**
+ * The command that `words` name, before their first option. `unknown` is the next word, if it can
+ * only be meant as a subcommand, and there's none.
+ */
+function findCommand(program: Command, words: readonly string[]): { command: Command; unknown?: string } {
+  let command = program;
+  for (const word of words) {
+    const next = command.commands.find((each) => each.name() === word);
+    const isEnd = word.startsWith("-") || command.commands.length === 0;
+    if (!next) return isEnd || command.registeredArguments.length > 0 ? { command } : { command, unknown: word };
+    command = next;
+  }
+  return { command };
+}
+
+async function noSuchCommand(command: Command, unknown: string): Promise<string> {
+  const { nearest } = await import("./injection/nearest.ts");
+  const names = command.commands.map((each) => each.name());
+  const meant = nearest(unknown, names);
+  const hint = meant === undefined ? `There are: ${names.join(", ")}.` : `Did you mean ${meant}?`;
+  return `There's no command ${JSON.stringify(unknown)}. ${hint}`;
 }
 
 /** What a shell reports for a program that SIGPIPE killed, and what kubectl exits with. */
@@ -112,7 +169,7 @@ function heedLostReaders(serves: boolean): void {
  */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-  let prefix = "curfew: ";
+  let prefix = `${PROGRAM}: `;
   for (let cause = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
     console.error(prefix + (cause instanceof Error ? cause.message : JSON.stringify(cause)));
     prefix = "  because: ";

@@ -1,5 +1,6 @@
 /** What `curfew inject` says about objects of other kinds: it never changes them. */
 import { ENABLED_KEY } from "../injection/names.ts";
+import { PROGRAM } from "../process/program.ts";
 import { findObjects, valueAt } from "./find-objects.ts";
 import { showPlaces } from "./made-template.ts";
 import type { Manifest } from "./manifests.ts";
@@ -29,5 +30,5 @@ function lineFor(makers: readonly PodMaker[]): string {
   if (!first) return "";
   const { noun, name, labels } = first;
   const which = makers.length === 1 ? `${noun} ${name} isn't changed` : `${makers.length} ${noun}s aren't changed`;
-  return `${which}: the label goes in ${showPlaces(labels)} (more: curfew explain)`;
+  return `${which}: the label goes in ${showPlaces(labels)} (more: ${PROGRAM} explain)`;
 }
