@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { runWithSettings } from "../src/process/settings.ts";
 import { runCerts } from "./run.ts";
 import { CERTS_SETTINGS, checkDelays, NAMES_SETTINGS } from "./settings.ts";
-import { showStatus } from "./status.ts";
+import { showStatus } from "./show-status.ts";
 
 export function certsCommand(): Command {
   const command = new Command("certs").description(

@@ -11,13 +11,13 @@ import {
   V1Secret,
   type KubeConfig,
   type V1EndpointSlice,
-  type V1MutatingWebhook,
 } from "@kubernetes/client-node";
 import { ask, unlessConflict, unlessMissing } from "./ask.ts";
 import type { Cluster, Configuration, Observed, Webhook, WriteOutcome } from "./cluster.ts";
 import { askServers, presentedBy, type Endpoint, type Server } from "./presented.ts";
+import { base64, SECRET_KEYS, secretTexts, webhooksOf } from "./objects.ts";
 import { parseSecret, type SecretTexts } from "./secret.ts";
-import { formatBundle, parseBundle, type Bundle } from "./x509.ts";
+import { formatBundle, type Bundle } from "./x509.ts";
 
 /** Which objects in the cluster are ours. */
 export interface Names {
@@ -32,9 +32,6 @@ export interface Names {
  * them alone.
  */
 const FIELD_MANAGER = "curfew-certs";
-
-/** The same keys as in a Secret of type kubernetes.io/tls or by cert-manager, plus `ca.key`. */
-const SECRET_KEYS = { bundle: "ca.crt", authorityKey: "ca.key", cert: "tls.crt", key: "tls.key" } as const;
 
 const LABELS = { "app.kubernetes.io/part-of": "curfew", "app.kubernetes.io/component": "certs" };
 
@@ -60,7 +57,7 @@ export class KubernetesCluster implements Cluster {
     ]);
     const existing = configurations.filter((one) => one !== undefined);
     return {
-      secret: secret && { ...parseSecret(decode(secret.data ?? {})), version: secret.metadata?.resourceVersion ?? "" },
+      secret: secret && { ...parseSecret(secretTexts(secret.data)), version: secret.metadata?.resourceVersion ?? "" },
       webhooks: existing.flatMap(({ webhooks }) => webhooks),
       configurations: existing.map(({ name, version }) => ({ name, version })),
     };
@@ -109,11 +106,11 @@ export class KubernetesCluster implements Cluster {
     return unlessConflict(ask("write caBundle into the MutatingWebhookConfiguration", patch));
   }
 
-  async #configuration(name: string): Promise<(Configuration & { readonly webhooks: Webhook[] }) | undefined> {
+  async #configuration(name: string): Promise<(Configuration & { readonly webhooks: readonly Webhook[] }) | undefined> {
     const read = this.#admission.readMutatingWebhookConfiguration({ name });
     const configuration = await unlessMissing(ask("read the MutatingWebhookConfiguration", read));
     if (configuration === undefined) return undefined;
-    const webhooks = (configuration.webhooks ?? []).flatMap((one) => ourWebhook(one, name, this.#names.namespace));
+    const webhooks = webhooksOf(configuration.webhooks, name, this.#names.namespace);
     return { name, version: configuration.metadata?.resourceVersion ?? "", webhooks };
   }
 
@@ -137,21 +134,6 @@ export class KubernetesCluster implements Cluster {
   }
 }
 
-/** The name that the API server expects in the certificate when it calls a Service. */
-export function hostOf(service: string, namespace: string): string {
-  return `${service}.${namespace}.svc`;
-}
-
-/**
- * Empty for an entry that calls a URL or a Service in another namespace: its certificate isn't
- * ours.
- */
-function ourWebhook({ name, clientConfig }: V1MutatingWebhook, configuration: string, namespace: string): Webhook[] {
-  const { service, caBundle = "" } = clientConfig;
-  if (service?.namespace !== namespace) return [];
-  return [{ name, configuration, host: hostOf(service.name, namespace), caBundle: parseBundle(text(caBundle)) }];
-}
-
 function endpointsOf({ endpoints, ports }: V1EndpointSlice, host: string): Endpoint[] {
   return (ports ?? []).flatMap(({ port }) =>
     (endpoints ?? []).flatMap(({ addresses: [address], conditions, targetRef }) => {
@@ -162,21 +144,8 @@ function endpointsOf({ endpoints, ports }: V1EndpointSlice, host: string): Endpo
   );
 }
 
-function decode(data: Readonly<Record<string, string>>): SecretTexts {
-  const read = (key: keyof SecretTexts): string => text(data[SECRET_KEYS[key]] ?? "");
-  return { bundle: read("bundle"), authorityKey: read("authorityKey"), cert: read("cert"), key: read("key") };
-}
-
 function encode(change: Partial<SecretTexts>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(change).map(([key, value]) => [SECRET_KEYS[key as keyof SecretTexts], base64(value)]),
   );
-}
-
-function base64(plain: string): string {
-  return Buffer.from(plain).toString("base64");
-}
-
-function text(encoded: string): string {
-  return Buffer.from(encoded, "base64").toString();
 }
