@@ -1,7 +1,4 @@
-/**
- * Compares the alerts and the dashboard of manifests/monitoring with the metrics that
- * the code has.
- */
+/** Compares the alerts and the dashboard of manifests/monitoring with the metrics that the code has. */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,11 +11,14 @@ import { watchClock } from "../../../src/dispatch/buildkite/clock-skew.ts";
 import { createViewMetrics } from "../../../src/dispatch/jobs/views.ts";
 import { createQueueMetrics } from "../../../src/dispatch/queue/metrics.ts";
 import { createDeliveryMetrics } from "../../../src/dispatch/webhook/metrics.ts";
+import { docsUrl } from "../../../src/process/docs.ts";
 import { createRegistry } from "../../../src/process/metrics.ts";
+import { sectionsOf } from "../../support/markdown.ts";
 
 interface Rule {
   readonly alert: string;
   readonly expr: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 }
 interface Groups {
@@ -110,8 +110,21 @@ test("every counter that an alert watches starts with 0, for every outcome that 
   expect(missing).toEqual([]);
 });
 
-test("every alert says what's wrong and what to do", () => {
-  for (const { annotations } of rules) expect(Object.keys(annotations).sort()).toEqual(["action", "summary"]);
+test("every alert says what's wrong and what to do, in any namespace, and has its place in docs/alerts.md", () => {
+  for (const { alert, annotations } of rules) {
+    expect(Object.keys(annotations).sort()).toEqual(["action", "runbook_url", "summary"]);
+    expect(Object.values(annotations).join("\n")).not.toContain("curfew-system");
+    expect(annotations["runbook_url"]).toBe(docsUrl("alerts", alert.toLowerCase()));
+  }
+  const described = sectionsOf(read("docs/alerts.md")).filter(({ level }) => level === 3);
+  expect(described.map(({ heading }) => heading)).toEqual(rules.map(({ alert }) => alert));
+});
+
+test("docs/alerts.md says how urgent each alert is, as its label does", () => {
+  for (const { heading, text } of sectionsOf(read("docs/alerts.md")).filter(({ level }) => level === 3)) {
+    const { labels } = rules.find(({ alert }) => alert === heading) ?? {};
+    expect(text.trim().split(".")[0]?.toLowerCase(), heading).toBe(labels?.["severity"]);
+  }
 });
 
 const promtool = spawnSync("promtool", ["--version"]).status === 0;
