@@ -132,7 +132,7 @@ ${row("plain", "plain")}
 ${row("hack", "the hack of 2020")}
 ${styleText("green", row("curfew", "Curfew"))}
 
-See what Curfew would do with your own Job: npx curfew explain -f job.yaml
+See what Curfew would do with your own Job: curfew explain -f job.yaml
 `;
 }
 

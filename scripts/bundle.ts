@@ -6,6 +6,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildResult, type Metafile, type Plugin } from "esbuild";
+import { commitOf } from "../src/process/version.ts";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -34,6 +35,12 @@ const CONFIG_WITHOUT_MODELS: Plugin = {
   },
 };
 
+/**
+ * What the bundle says that it was built from. The image is built without .git, so its Dockerfile
+ * hands the commit in.
+ */
+const commit = (): string => process.env["CURFEW_COMMIT"] ?? commitOf(ROOT);
+
 /** Bundles src/cli.ts and all it imports. Without `write`, the files are only in the result. */
 export function bundle(write: boolean): Promise<BuildResult<{ metafile: true }>> {
   return build({
@@ -46,6 +53,7 @@ export function bundle(write: boolean): Promise<BuildResult<{ metafile: true }>>
     platform: "node",
     target: "node24",
     banner: { js: REQUIRE },
+    define: { CURFEW_COMMIT: JSON.stringify(commit()) },
     legalComments: "none", // licences.txt has all of them
     plugins: [CONFIG_WITHOUT_MODELS],
     metafile: true,

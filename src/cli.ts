@@ -9,7 +9,6 @@
  */
 import { constants } from "node:os";
 import { Command, CommanderError } from "commander";
-import packageJson from "../package.json" with { type: "json" };
 import { asTyped, PROGRAM } from "./process/program.ts";
 import { EXIT_USAGE, reportUsage } from "./process/settings.ts";
 
@@ -48,6 +47,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "run a Job with a sidecar as local processes",
     load: async () => (await import("../demo/command.ts")).demoCommand(),
   },
+  version: {
+    summary: "print the version and the commit",
+    load: async () => (await import("./process/version.ts")).versionCommand(),
+  },
 };
 
 /** The headings of the two groups of subcommands. */
@@ -72,7 +75,7 @@ async function run(args: readonly string[]): Promise<void> {
   const wanted = words[0] ?? "";
   heedLostReaders(SUBCOMMANDS[wanted]?.serves ?? false);
   try {
-    const program = await buildProgram(wanted);
+    const program = await buildProgram(wanted, words);
     const { command, unknown } = findCommand(program, words);
     if (unknown === undefined) await program.parseAsync(words, { from: "user" });
     else reportUsage(command, [await noSuchCommand(command, unknown)]);
@@ -87,10 +90,10 @@ function withoutHelp(args: readonly string[]): readonly string[] {
 }
 
 /** The program with all its subcommands, of which only `wanted` has more than a name. */
-async function buildProgram(wanted: string): Promise<Command> {
+async function buildProgram(wanted: string, words: readonly string[]): Promise<Command> {
   const program = new Command(PROGRAM)
     .description("Lets Kubernetes Jobs with sidecars end.")
-    .version(packageJson.version, "-V, --version", "print the version")
+    .version(await versionFor(words), "-V, --version", "print the version and the commit")
     .helpOption("-h, --help", "show this help")
     .helpCommand(false) // see withoutHelp
     .addHelpText("after", HELP)
@@ -137,6 +140,12 @@ async function noSuchCommand(command: Command, unknown: string): Promise<string>
   const meant = nearest(unknown, names);
   const hint = meant === undefined ? `There are: ${names.join(", ")}.` : `Did you mean ${meant}?`;
   return `There's no command ${JSON.stringify(unknown)}. ${hint}`;
+}
+
+/** The text of `-V`. Only who asks for it loads it, as it may ask git. */
+async function versionFor(words: readonly string[]): Promise<string> {
+  const isAsked = words.some((each) => each === "-V" || each === "--version");
+  return isAsked ? (await import("./process/version.ts")).versionLine() : "";
 }
 
 /** What a shell reports for a program that SIGPIPE killed, and what kubectl exits with. */

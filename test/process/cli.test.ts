@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import packageJson from "../../package.json" with { type: "json" };
 
 const CURFEW = join(import.meta.dirname, "../../bin/curfew.js");
 const JOB = `apiVersion: batch/v1
@@ -107,10 +108,20 @@ describe("curfew", () => {
   test("lists its subcommands and exit codes", () => {
     const { status, stdout } = curfew(["--help"]);
     expect(status).toBe(0);
-    for (const name of ["admission", "dispatch", "certs", "inject", "explain", "demo"]) {
+    for (const name of ["admission", "dispatch", "certs", "inject", "explain", "demo", "version"]) {
       expect(stdout).toMatch(new RegExp(`^  ${name} +\\w`, "m"));
     }
     expect(stdout).toContain("Exit codes:");
+  });
+
+  test("says its version and its commit", () => {
+    const json = JSON.parse(curfew(["version", "-o", "json"]).stdout) as { version: string; commit: string };
+    expect(json).toMatchObject({ schemaVersion: 1, version: packageJson.version });
+    expect(json.commit).toMatch(/^([0-9a-f]{40}(-dirty)?|unknown)$/);
+    for (const args of [["version"], ["-V"], ["--version"]]) {
+      const { status, stdout } = curfew(args);
+      expect({ status, stdout }).toEqual({ status: 0, stdout: `curfew ${json.version} (commit ${json.commit})\n` });
+    }
   });
 
   test("ends with 2 on an older Node, and says which version it needs", () => {
@@ -122,11 +133,14 @@ describe("curfew", () => {
     expect(status).toBe(2);
   });
 
-  test.each(["admission", "dispatch", "certs", "inject", "explain", "demo"])("help %s shows its usage", (name) => {
-    const { status, stdout } = curfew(["help", name]);
-    expect(status).toBe(0);
-    expect(stdout).toContain(`Usage: curfew ${name}`);
-  });
+  test.each(["admission", "dispatch", "certs", "inject", "explain", "demo", "version"])(
+    "help %s shows its usage",
+    (name) => {
+      const { status, stdout } = curfew(["help", name]);
+      expect(status).toBe(0);
+      expect(stdout).toContain(`Usage: curfew ${name}`);
+    },
+  );
 
   test.each([[[]], [["nothing"]], [["inject", "--nothing"]], [["inject", "-o", "xml"]]])(
     "%j ends with 2 and says why",

@@ -1,10 +1,16 @@
-import { beforeAll, expect, test } from "vitest";
-import type { Metafile } from "esbuild";
+import { basename } from "node:path";
+import { beforeAll, expect, test, vi } from "vitest";
+import type { Metafile, OutputFile } from "esbuild";
 import { bundle, licences, loadedWith, packagesOf } from "../../scripts/bundle.ts";
 
+const COMMIT = "0123456789abcdef0123456789abcdef01234567";
+
 let metafile: Metafile;
+let files: readonly OutputFile[] = [];
 beforeAll(async () => {
-  ({ metafile } = await bundle(false));
+  vi.stubEnv("CURFEW_COMMIT", COMMIT);
+  ({ metafile, outputFiles: files = [] } = await bundle(false));
+  vi.unstubAllEnvs();
 }, 60_000);
 
 test("curfew admission loads no Kubernetes client and no express", () => {
@@ -17,6 +23,14 @@ test("curfew dispatch loads the Kubernetes client's configuration, but none of i
   const loaded = [...loadedWith("src/dispatch/command.ts", metafile)];
   expect(packagesOf(loaded)).toContain("@kubernetes/client-node");
   expect(loaded.filter((path) => path.includes("/gen/models/V1"))).toEqual([]);
+});
+
+test("the bundle says which commit it was built from, in a chunk that curfew admission doesn't load", () => {
+  expect(files.filter(({ text }) => text.includes(COMMIT)).map(({ path }) => basename(path))).toEqual([
+    expect.stringMatching(/^version-/),
+  ]);
+  expect(loadedWith("src/admission/command.ts", metafile)).not.toContain("src/process/version.ts");
+  expect(loadedWith("src/cli.ts", metafile)).not.toContain("src/process/version.ts");
 });
 
 test("curfew --help loads only commander", () => {
