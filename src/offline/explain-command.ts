@@ -19,6 +19,7 @@ The exit code is 1 if a Job or Pod would be refused.
 
 Examples:
   curfew explain -f job.yaml
+  curfew explain -k overlay
   helm template chart | curfew explain --all
   curfew explain -o json job.yaml | jq '.jobs[].message'`;
 
@@ -42,7 +43,7 @@ interface ExplainOptions extends OfflineOptions {
 }
 
 async function run(paths: readonly string[], options: ExplainOptions, command: Command): Promise<void> {
-  const prepared = await prepare(paths, options);
+  const prepared = await prepare(paths, options, command);
   if (prepared.kind === "unusable") {
     reportUsage(command, prepared.problems);
     return;

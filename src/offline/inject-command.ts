@@ -20,7 +20,7 @@ why, nothing is written to standard output, and the exit code is 1.
 
 Examples:
   curfew inject -f job.yaml | kubectl apply -f -
-  kubectl kustomize overlay | curfew inject | kubectl diff -f -
+  curfew inject -k overlay | kubectl diff -f -
   curfew inject --output patch job.yaml`;
 
 /** `curfew inject`. Its exit code is 1 if a Job or Pod is refused, and 2 if the input can't be read. */
@@ -37,7 +37,7 @@ interface InjectCommandOptions extends OfflineOptions {
 }
 
 async function run(paths: readonly string[], options: InjectCommandOptions, command: Command): Promise<void> {
-  const prepared = await prepare(paths, options);
+  const prepared = await prepare(paths, options, command);
   if (prepared.kind === "unusable") {
     reportUsage(command, prepared.problems);
     return;

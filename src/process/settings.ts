@@ -139,7 +139,7 @@ export function printNotes(command: Command, lines: readonly string[]): void {
 }
 
 /** A command as people type it, such as `curfew certs status`. */
-function fullName(command: Command): string {
+export function fullName(command: Command): string {
   return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
 }
 

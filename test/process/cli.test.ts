@@ -254,7 +254,7 @@ describe.each(["inject", "explain"])("curfew %s", (name) => {
     expect(curfew([name, empty])).toMatchObject({
       status: 2,
       stdout: "",
-      stderr: `curfew ${name}: cannot read ${empty}: it has no .json, .yaml or .yml files; subdirectories aren't searched\n`,
+      stderr: `curfew ${name}: cannot read ${empty}: it has no .json, .yaml or .yml files; its subdirectories are searched only with -R\n`,
     });
   });
 });

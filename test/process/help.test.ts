@@ -44,7 +44,7 @@ describe.each(Object.keys(PROGRAMS) as Program[])("%s", (program) => {
   let helps: Map<string, string>;
   beforeAll(async () => {
     helps = await allHelp(program);
-  }, 120_000);
+  }, 300_000);
 
   test("lists the processes in the cluster and what's for people apart from each other", () => {
     const groups = listed(helps.get(program) ?? "");
@@ -71,28 +71,29 @@ describe.each(Object.keys(PROGRAMS) as Program[])("%s", (program) => {
     for (const [typed, help] of helps) expect(help, typed).not.toMatch(other);
   });
 
-  test.each([
-    [["injct"], `${program}: There's no command "injct". Did you mean inject?\n`],
-    [["help", "injct"], `${program}: There's no command "injct". Did you mean inject?\n`],
-    [["nonsense"], `${program}: There's no command "nonsense". There are: admission, `],
-    [["help", "nonsense"], `${program}: There's no command "nonsense". There are: admission, `],
-    [["nonsense", "--help"], `${program}: There's no command "nonsense". There are: admission, `],
-    [["certs", "statsu"], `${program} certs: There's no command "statsu". Did you mean status?\n`],
-    [["help", "certs", "statsu"], `${program} certs: There's no command "statsu". Did you mean status?\n`],
-  ])("%j ends with 2, says that there's no such command, and names the nearest", async (args, message) => {
-    const { status, stdout, stderr } = await run(program, ...args);
-    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-    expect(stderr.slice(0, message.length)).toBe(message);
-  });
-
-  test("help COMMAND and help COMMAND SUBCOMMAND show the same as --help", async () => {
+  test("help and help COMMAND SUBCOMMAND show the same as --help", async () => {
     expect(await run(program, "help")).toEqual({ status: 0, stdout: helps.get(program), stderr: "" });
-    expect((await run(program, "help", "inject")).stdout).toBe(helps.get(`${program} inject`));
     expect((await run(program, "help", "certs", "status")).stdout).toBe(helps.get(`${program} certs status`));
   });
 
-  test("names itself in what it says about wrong options and input", async () => {
+  test("names itself in what it says about wrong commands, options and input", async () => {
+    expect((await run(program, "certs", "nonsense")).stderr).toBe(
+      `${program} certs: There's no command "nonsense". There are: status.\n`,
+    );
     expect((await run(program, "inject", "--nothing")).stderr).toBe(`${program}: unknown option '--nothing'\n`);
     expect((await run(program, "explain", "-f", "nowhere.yaml")).stderr).toMatch(`${program} explain: cannot read `);
   });
+});
+
+test.each([
+  [["injct"], `curfew: There's no command "injct". Did you mean inject?\n`],
+  [["help", "injct"], `curfew: There's no command "injct". Did you mean inject?\n`],
+  [["nonsense", "--help"], `curfew: There's no command "nonsense". There are: admission, `],
+  [["help", "nonsense"], `curfew: There's no command "nonsense". There are: admission, `],
+  [["certs", "statsu"], `curfew certs: There's no command "statsu". Did you mean status?\n`],
+  [["help", "certs", "statsu"], `curfew certs: There's no command "statsu". Did you mean status?\n`],
+])("%j ends with 2, says that there's no such command, and names the nearest", async (args, message) => {
+  const { status, stdout, stderr } = await run("curfew", ...args);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  expect(stderr.slice(0, message.length)).toBe(message);
 });
