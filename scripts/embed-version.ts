@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dirname, "..");
 
 /** CHANGELOG.md isn't among them, as its versions are of all times. */
 const FILES = [
-  "manifests/**/kustomization.yaml",
+  "manifests/**/*.yaml",
   "charts/*/Chart.yaml",
   "Dockerfile",
   "package-lock.json",

@@ -33,12 +33,17 @@ export function versions(): {
   containerdBin: string;
   certManagerBin: string;
   kueueBin: string;
+  helm3Bin: string;
+  helm4Bin: string;
+  kubeconformBin: string;
 } {
-  const script =
-    '. "$0" && printf "%s\\n" "$cache" "$kubernetes_bin" "$containerd_bin" "$cert_manager_bin" "$kueue_bin"';
+  const variables = ["cache", "kubernetes_bin", "containerd_bin", "cert_manager_bin", "kueue_bin"];
+  const tools = ["helm_3_bin", "helm_4_bin", "kubeconform_bin"];
+  const script = `. "$0" && printf "%s\\n" ${[...variables, ...tools].map((name) => `"$${name}"`).join(" ")}`;
   const lines = execFileSync("bash", ["-c", script, path.join(here, "versions.sh")], { encoding: "utf8" }).split("\n");
-  const [cache = "", kubernetesBin = "", containerdBin = "", certManagerBin = "", kueueBin = ""] = lines;
-  return { cache, kubernetesBin, containerdBin, certManagerBin, kueueBin };
+  const [cache = "", kubernetesBin = "", containerdBin = "", certManagerBin = "", kueueBin = "", ...others] = lines;
+  const [helm3Bin = "", helm4Bin = "", kubeconformBin = ""] = others;
+  return { cache, kubernetesBin, containerdBin, certManagerBin, kueueBin, helm3Bin, helm4Bin, kubeconformBin };
 }
 
 /** Runs one of this folder's scripts, with its progress on stderr; returns its stdout. */

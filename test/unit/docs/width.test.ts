@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../../..");
-const pages = globSync(["*.md", "docs/**/*.md", "manifests/**/*.md", "examples/**/*.md"], { cwd: root }).sort();
+const pages = globSync(["*.md", "docs/**/*.md", "manifests/**/*.md", "charts/**/*.md", "examples/**/*.md"], {
+  cwd: root,
+}).sort();
 
 /** Pages whose table has to be wider: the folders, and what they can import. */
 const WIDE_TABLES = ["docs/architecture.md"];
