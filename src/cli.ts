@@ -51,6 +51,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "print the version and the commit",
     load: async () => (await import("./process/version.ts")).versionCommand(),
   },
+  completion: {
+    summary: "print a script that lets your shell complete command lines",
+    load: async () => (await import("./completion/command.ts")).completionCommand(),
+  },
 };
 
 /** The headings of the two groups of subcommands. */
@@ -71,6 +75,7 @@ For a first look: curfew demo`;
  * end up in `process.exitCode`.
  */
 async function run(args: readonly string[]): Promise<void> {
+  if (args[0] === "__complete") return printCompletions(args.slice(1));
   const words = withoutHelp(args);
   const wanted = words[0] ?? "";
   heedLostReaders(SUBCOMMANDS[wanted]?.serves ?? false);
@@ -82,6 +87,17 @@ async function run(args: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = exitCodeOf(error);
   }
+}
+
+/**
+ * What could come next after `words`, for the shell's completion. Not in any help: people don't type
+ * it.
+ */
+async function printCompletions(words: readonly string[]): Promise<void> {
+  const asked = words[0] === "help" && words.length > 1 ? words.slice(1) : words;
+  const { complete, printCompletion } = await import("./completion/complete.ts");
+  const program = await buildProgram(asked[0] ?? "", []);
+  process.stdout.write(printCompletion(complete(program, asked)));
 }
 
 /** `help inject` as `inject --help`, and `help` alone as `--help`. */

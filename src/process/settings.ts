@@ -3,7 +3,7 @@
  * All problems are reported at once, so that people can fix a manifest in one go and not in five
  * restarts.
  */
-import { Option, type Command } from "commander";
+import { Option, type Argument, type Command } from "commander";
 
 /**
  * What a parser makes of a setting's text. A `problem` continues a sentence that starts with the
@@ -31,8 +31,13 @@ export interface Setting<T> {
    * A setting without a fallback is required, unless this is true. Then its value can be undefined.
    */
   readonly optional?: boolean;
-  readonly parse: (text: string) => Parsed<T> | Promise<Parsed<T>>;
+  readonly parse: Parse<T> | ParseChoice<T>;
 }
+
+type Parse<T> = (text: string) => Parsed<T> | Promise<Parsed<T>>;
+
+/** It accepts only these texts, which completion offers. */
+type ParseChoice<T> = ((text: string) => Parsed<T>) & { readonly choices: readonly string[] };
 
 export type SettingsTable = Readonly<Record<string, Setting<unknown>>>;
 
@@ -59,11 +64,20 @@ export const EXIT_USAGE = 2;
  * commander, so that all problems are found at once.
  */
 export function addSettings(command: Command, table: SettingsTable): Command {
-  for (const { flag, env, help, fallback } of Object.values(table)) {
+  for (const { flag, env, help, fallback, parse } of Object.values(table)) {
     const option = new Option(flag, help).env(env);
+    if ("choices" in parse) CHOICES.set(option, parse.choices);
     command.addOption(fallback === undefined ? option : option.default(fallback));
   }
   return command;
+}
+
+/** The choices of settings, which commander doesn't know: it would report a wrong one by itself. */
+const CHOICES = new WeakMap<Option, readonly string[]>();
+
+/** What an option or an argument accepts. Empty: it isn't a choice between texts. */
+export function choicesOf(expected: Option | Argument): readonly string[] {
+  return expected.argChoices ?? ("flags" in expected ? CHOICES.get(expected) : undefined) ?? [];
 }
 
 /**
@@ -167,14 +181,17 @@ export function secondsUpTo(max: number): (text: string) => Parsed<number> {
 }
 
 /** Parses `true` or `false`. */
-export function parseBoolean(text: string): Parsed<boolean> {
-  return text === "true" || text === "false" ? { value: text === "true" } : { problem: "must be true or false" };
-}
+export const parseBoolean: ParseChoice<boolean> = Object.assign(
+  (text: string): Parsed<boolean> =>
+    text === "true" || text === "false" ? { value: text === "true" } : { problem: "must be true or false" },
+  { choices: ["true", "false"] },
+);
 
 /** Makes a parser that accepts only `choices`, as they're spelled. */
-export function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => Parsed<T> {
-  return (text) => {
+export function oneOf<const T extends string>(...choices: readonly T[]): ParseChoice<T> {
+  const parse = (text: string): Parsed<T> => {
     const value = choices.find((choice) => choice === text);
     return value === undefined ? { problem: `must be one of: ${choices.join(", ")}` } : { value };
   };
+  return Object.assign(parse, { choices });
 }
