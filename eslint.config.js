@@ -9,7 +9,7 @@ import { parseRows, zonesOf } from "./scripts/import-rules.ts";
 const rows = parseRows(readFileSync(`${import.meta.dirname}/docs/architecture.md`, "utf8"));
 
 export default defineConfig(
-  { ignores: ["dist", "coverage"] },
+  { ignores: ["dist", "release", "coverage"] },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

@@ -2,6 +2,8 @@
  * The bundle in dist/. Each subcommand has a chunk of its own, and others hold what they share, so
  * a process loads only its own code. It includes sim/, which `curfew demo` uses, but no tests.
  */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -39,7 +41,22 @@ const CONFIG_WITHOUT_MODELS: Plugin = {
  * What the bundle says that it was built from. The image is built without .git, so its Dockerfile
  * hands the commit in.
  */
-const commit = (): string => process.env["CURFEW_COMMIT"] ?? commitOf(ROOT);
+export const commit = (): string => process.env["CURFEW_COMMIT"] ?? commitOf(ROOT);
+
+/**
+ * When what's built is from, in seconds since 1970: SOURCE_DATE_EPOCH, or the commit's time. Undefined
+ * if there's neither. See reproducible-builds.org/docs/source-date-epoch.
+ */
+export function sourceDate(): number | undefined {
+  const seconds = process.env["SOURCE_DATE_EPOCH"] ?? timeOfCommit();
+  return seconds !== undefined && /^\d+$/.test(seconds) ? Number(seconds) : undefined;
+}
+
+function timeOfCommit(): string | undefined {
+  if (!existsSync(join(ROOT, ".git"))) return undefined;
+  const { stdout } = spawnSync("git", ["-C", ROOT, "log", "-1", "--format=%ct"], { encoding: "utf8" });
+  return stdout.trim();
+}
 
 /** Bundles src/cli.ts and all it imports. Without `write`, the files are only in the result. */
 export function bundle(write: boolean): Promise<BuildResult<{ metafile: true }>> {
