@@ -61,7 +61,7 @@ export const dispatch: Bench = {
       writeFileSync(files.kubeconfig, kubeconfig);
       const args = ["--config", files.config, "--host", "127.0.0.1", "--port", "0", "--ops-port", "0"];
       const env = ["env", `KUBECONFIG=${files.kubeconfig}`, `${SECRET_NAME}=${SECRET}`];
-      const program = [...env, process.execPath, ...nodeOptionsOf("dispatch"), CLI, "dispatch", ...args];
+      const program = [...env, process.execPath, ...nodeOptionsOf("dispatch/server"), CLI, "dispatch", ...args];
       // A real API server takes both cores, so a pinned dispatcher would wait for one of them.
       const core = given === undefined ? CORES.server : [];
       const dispatcher = await startProgram(program, join(folder, "dispatch.log"), core);

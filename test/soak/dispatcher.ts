@@ -54,7 +54,7 @@ export async function soakedDispatcher(queue: Record<string, unknown>): Promise<
       const program = ["env", `KUBECONFIG=${files.kubeconfig}`, ...secrets, process.execPath];
       const log = join(folder, "dispatch.log");
       server = await startProgram(
-        [...program, ...nodeOptionsOf("dispatch"), CLI, "dispatch", ...args],
+        [...program, ...nodeOptionsOf("dispatch/server"), CLI, "dispatch", ...args],
         log,
         CORES.server,
       );
