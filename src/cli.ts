@@ -35,6 +35,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     serves: true,
     load: async () => (await import("../certs/command.ts")).certsCommand(),
   },
+  scan: {
+    summary: "find Jobs that hang, and say what Curfew would do with each Job of a cluster",
+    load: async () => (await import("./cluster/scan/command.ts")).scanCommand(),
+  },
   inject: {
     summary: "patch the Jobs in manifests, as the webhook would",
     load: async () => (await import("./offline/inject-command.ts")).injectCommand(),

@@ -15,21 +15,42 @@ export function rolesAreUnclear(assignments: Assignments): string {
   const several = unclear.length > 1;
   const isPatched = assignments.some(({ role, source }) => role === "main" && source === "wrapped");
   const doubt = `whether ${listQuoted(unclear)} ${several ? "are sidecars" : "is a sidecar"}.`;
-  const main = annotation(MAIN_ANNOTATION, namesOf(assignments, "unclear", "main"));
+  const [main, sidecars] = annotationsToPaste(assignments.map(({ container: { name }, role }) => ({ name, role })));
   const ending = several
     ? `If they ${unclear.length === 2 ? "both" : "all"} end by themselves`
     : "If it ends by itself";
-  const sidecars = annotation(SIDECARS_ANNOTATION, namesInOrder(assignments, [...known, ...unclear.slice(-1)]));
   return [
     isPatched
       ? `Curfew patched this Job, and then something else added containers. Curfew can't tell ${doubt}`
       : `Curfew can't tell ${doubt}`,
     "Add one of these annotations to the Job's metadata.",
     `${ending}: ${main}.`,
-    // The last of several in doubt is more often the sidecar than the first.
     `If ${several ? "one" : "it"} runs until it's stopped${several ? ", name it, as in" : ":"} ${sidecars}.`,
     ...(known.length === 0 ? ["A Job whose containers all end by themselves needn't opt in."] : []),
   ].join(" ");
+}
+
+interface Named {
+  readonly name: string;
+  readonly role: RoleAssignment["role"];
+}
+
+/**
+ * Two annotations for containers of which some are `unclear`, ready to paste. The first one is right
+ * if those in doubt end by themselves; the second one is an example for one that doesn't.
+ */
+export function annotationsToPaste(containers: readonly Named[]): readonly [string, string] {
+  const named = (...roles: readonly Named["role"][]): string[] =>
+    containers.filter(({ role }) => roles.includes(role)).map(({ name }) => name);
+  // The last of several in doubt is more often the sidecar than the first.
+  const sidecars = new Set([...named("sidecar"), ...named("unclear").slice(-1)]);
+  return [
+    annotation(MAIN_ANNOTATION, named("unclear", "main")),
+    annotation(
+      SIDECARS_ANNOTATION,
+      named("sidecar", "unclear").filter((name) => sidecars.has(name)),
+    ),
+  ];
 }
 
 /** The message if every container is a sidecar or ignored. */
@@ -48,11 +69,6 @@ export function mainIsMissing(assignments: Assignments): string {
       ? `Take the main one out of ${IGNORE_ANNOTATION} (${listQuoted(ignored)}).`
       : `Name the main ones, as in ${annotation(MAIN_ANNOTATION, namesOf(sidecars, "sidecar").slice(0, 1))}.`;
   return `There's no main container left: ${reasons.join("; ")}. ${wayOut}`;
-}
-
-function namesInOrder(assignments: Assignments, names: readonly string[]): string[] {
-  const wanted = new Set(names);
-  return assignments.map(({ container }) => container.name).filter((name) => wanted.has(name));
 }
 
 function namesOf(assignments: Assignments, ...roles: readonly RoleAssignment["role"][]): string[] {

@@ -1,0 +1,93 @@
+/**
+ * Lists what a scan looks at, in one namespace or all of them. If all of them at once is forbidden,
+ * it goes from one to the next, and passes over those that it may not list.
+ */
+import { KubeRefusedError } from "../../kubernetes/list-watch.ts";
+import { OutsideError } from "../../process/errors.ts";
+import type { Cluster } from "../options.ts";
+import { listPages, type OnPage } from "./list-pages.ts";
+
+/** Where the objects go. What the API server lists, it has checked; an object can come twice. */
+export interface Sink {
+  readonly addCronJobs: OnPage;
+  /** Comes after the CronJobs of the same namespace. */
+  readonly addJobs: OnPage;
+  /** Comes after the Jobs of the same namespace. */
+  readonly addPods: OnPage;
+}
+
+export interface Skipped {
+  readonly namespace: string;
+  /** What the API server says. */
+  readonly message: string;
+}
+
+/** Only Pods that haven't ended, and that are meant to end. The API server chooses them. */
+const UNENDED = { fieldSelector: "status.phase!=Succeeded,status.phase!=Failed,spec.restartPolicy!=Always" };
+
+/** So many namespaces are listed at once. */
+const AT_ONCE = 8;
+
+/**
+ * Lists CronJobs, Jobs and Pods, and resolves to the namespaces that were skipped.
+ * @throws OutsideError if the API server doesn't answer, or allows none of it.
+ */
+export async function gather(cluster: Cluster, sink: Sink): Promise<readonly Skipped[]> {
+  try {
+    await gatherIn(cluster, cluster.namespace, sink);
+    return [];
+  } catch (error) {
+    if (!isForbidden(error) || cluster.namespace !== undefined) throw error;
+    return await gatherOneByOne(cluster, await namespacesOf(cluster, error), sink);
+  }
+}
+
+async function gatherOneByOne(
+  cluster: Cluster,
+  namespaces: readonly string[],
+  sink: Sink,
+): Promise<readonly Skipped[]> {
+  const skipped: Skipped[] = [];
+  const waiting = [...namespaces];
+  const work = async (): Promise<void> => {
+    for (let namespace = waiting.shift(); namespace !== undefined; namespace = waiting.shift()) {
+      try {
+        await gatherIn(cluster, namespace, sink);
+      } catch (error) {
+        if (!isForbidden(error)) throw error;
+        skipped.push({ namespace, message: error.message });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  if (skipped.length === namespaces.length)
+    throw new OutsideError(`may not list Jobs, CronJobs and Pods in any of ${namespaces.length} namespaces`);
+  return skipped.toSorted((a, b) => a.namespace.localeCompare(b.namespace));
+}
+
+async function gatherIn({ client, timeoutMs }: Cluster, namespace: string | undefined, sink: Sink): Promise<void> {
+  const place = namespace === undefined ? "" : `/namespaces/${namespace}`;
+  const where = namespace === undefined ? "" : ` in ${namespace}`;
+  const list = (group: string, resource: string, kind: string, onPage: OnPage, query = {}): Promise<void> =>
+    listPages(client, { path: `${group}${place}/${resource}`, what: `${kind}${where}`, query, timeoutMs }, onPage);
+  await list("/apis/batch/v1", "cronjobs", "CronJobs", sink.addCronJobs);
+  await list("/apis/batch/v1", "jobs", "Jobs", sink.addJobs);
+  await list("/api/v1", "pods", "Pods", sink.addPods, UNENDED);
+}
+
+async function namespacesOf({ client, timeoutMs }: Cluster, whyNotAll: KubeRefusedError): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    await listPages(client, { path: "/api/v1/namespaces", what: "Namespaces", timeoutMs }, (items) => {
+      for (const item of items) names.push((item as { readonly metadata: { readonly name: string } }).metadata.name);
+    });
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    throw new OutsideError(`${whyNotAll.message}. May not list Namespaces, either: give one with -n`);
+  }
+  return names;
+}
+
+function isForbidden(error: unknown): error is KubeRefusedError {
+  return error instanceof KubeRefusedError && error.code === 403;
+}

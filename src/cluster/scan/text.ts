@@ -1,0 +1,100 @@
+/** A scan's report as text for people. */
+import { styleText } from "node:util";
+import { ENABLED_KEY } from "../../injection/names.ts";
+import { fold, joinBlocks } from "../../offline/text-layout.ts";
+import { amount, hangingBlocks } from "./hanging-text.ts";
+import type { Report, WorkloadRow } from "./report.ts";
+import { tableLines } from "./table.ts";
+
+const COLUMNS = [
+  { header: "NAMESPACE" },
+  { header: "KIND" },
+  { header: "NAME" },
+  { header: "JOBS", isNumber: true },
+  { header: "MAIN" },
+  { header: "SIDECARS" },
+  { header: "CURFEW" },
+] as const;
+
+/** Without a terminal, sentences are folded to this; tables aren't cut. */
+const FOLDED = 100;
+
+/** Lays the report out. `width` is the terminal's; undefined: there's none. */
+export function reportText(report: Report, width: number | undefined): string {
+  const { hanging, workloads, skipped } = report;
+  const sentence = (text: string, indent = 0): string[] => fold(text, width ?? FOLDED, indent);
+  const rows = workloads.map(cellsOf);
+  return joinBlocks([
+    ...hangingBlocks(hanging, width),
+    rows.length === 0
+      ? []
+      : [
+          ...sentence(styleText("bold", `What Curfew does with the label ${ENABLED_KEY}: "true"`)),
+          ...tableLines(COLUMNS, rows, width),
+        ],
+    unclearLines(workloads.filter(({ outcome }) => outcome === "unclear")),
+    ...workloads
+      .filter(({ outcome }) => outcome === "refused")
+      .map((row) => [styleText("bold", `${placeOf(row)} would be refused`), ...sentence(row.message, 2)]),
+    skipped.flatMap(({ namespace, message }) => sentence(`Skipped the namespace ${namespace}: ${message}`)),
+    totalLines(report).flatMap((line) => sentence(line)),
+  ]);
+}
+
+function cellsOf({ namespace, kind, name, jobs, outcome, reason, optedIn, containers }: WorkloadRow): string[] {
+  const named = (wanted: string, mark = ""): string[] =>
+    containers.filter(({ role }) => role === wanted).map((container) => container.name + mark);
+  const isDone = outcome === "injected" || outcome === "not-needed";
+  const verdict = outcome === "not-needed" ? `not needed${reason === "opted-out" ? ": opted out" : ""}` : outcome;
+  return [
+    namespace,
+    kind,
+    kind === "Job" && jobs > 1 ? `${name} (and ${jobs - 1} like it)` : name,
+    String(jobs),
+    [...named("main"), ...named("unclear", "?")].join(", "),
+    named("sidecar").join(", "),
+    isDone || !optedIn ? verdict : `${verdict}, labelled`,
+  ];
+}
+
+/** The annotations to paste, once for all that need the same ones. */
+function unclearLines(rows: readonly WorkloadRow[]): string[] {
+  if (rows.length === 0) return [];
+  const groups = Map.groupBy(rows, ({ paste }) => paste.join("\n"));
+  return [
+    styleText("bold", "Unclear (?): if all of them end by themselves, paste the first line into the Job's metadata."),
+    styleText("bold", "If one runs until it's stopped, name it, as in the second line:"),
+    ...[...groups.values()].flatMap((same) => [
+      `  ${same.map(placeOf).slice(0, MAX_PLACES).join(", ")}${same.length > MAX_PLACES ? `, and ${same.length - MAX_PLACES} more` : ""}`,
+      ...(same[0]?.paste ?? []).map((line) => `    ${line}`),
+    ]),
+  ];
+}
+
+const MAX_PLACES = 3;
+
+function placeOf({ kind, namespace, name }: WorkloadRow): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+function totalLines({ totals, workloads, namespace, hanging }: Report): string[] {
+  const { hanging: sure, perhapsHanging: unsure, outcomes } = totals;
+  const number = (value: number): string => value.toLocaleString("en");
+  const place = namespace === null ? "in all namespaces" : `in the namespace ${namespace}`;
+  const looked = `Looked at ${number(totals.jobs)} Jobs, ${number(totals.cronJobs)} CronJobs and ${number(totals.pods)} Pods that haven't ended, ${place}.`;
+  const held = (pods: Report["totals"]["hanging"]): string =>
+    `${number(pods.pods)}, holding ${amount(pods.cpuCores)} cores and ${amount(pods.memoryGiB)} GiB; so far ${amount(pods.coreHours)} core-hours and ${amount(pods.gibHours)} GiB-hours`;
+  const counts = Object.entries(outcomes).filter(([, count]) => count > 0);
+  return [
+    looked,
+    sure.pods === 0 ? "No Pod hangs." : `Pods that hang: ${held(sure)}.`,
+    ...(unsure.pods === 0 ? [] : [`Pods that perhaps hang: ${held(unsure)}.`]),
+    ...(hanging.length === 0
+      ? []
+      : ["A Pod's requests are held as long as it runs, so what counts is what the whole Pod requests."]),
+    ...(workloads.length === 0
+      ? ["No Job or CronJob has several plain containers, so there's nothing for Curfew to do."]
+      : [`Rows: ${counts.map(([outcome, count]) => `${number(count)} ${outcome.replace("-", " ")}`).join(", ")}.`]),
+    `No row: ${number(totals.singleContainer)} with one container, ${number(totals.nativeSidecars)} with native sidecars only.`,
+  ];
+}
