@@ -54,7 +54,9 @@ function merge(files: readonly string[]): Loaded {
     try {
       part.loadFromFile(file);
     } catch (error) {
-      return { problem: `${file} isn't a kubeconfig that can be read: ${messageOf(error)}. Try: kubectl config view` };
+      // The YAML parser's further lines quote the file, which has secrets.
+      const [why] = messageOf(error).split("\n", 1);
+      return { problem: `${file} isn't a kubeconfig that can be read: ${why}. Try: kubectl config view` };
     }
     parts.push(part);
   }

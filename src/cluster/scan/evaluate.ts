@@ -12,7 +12,7 @@ import type { Planner } from "../../planner/planner.ts";
 /** `injected`: Curfew has done so already. `not-needed`: there's nothing to stop, or it opted out. */
 export type Outcome = "trap" | "native" | "unclear" | "refused" | "injected" | "not-needed";
 
-export interface EvaluatedContainer extends Pick<ContainerPlan, "name" | "image" | "role"> {
+export interface EvaluatedContainer extends Pick<ContainerPlan, "name" | "image" | "role" | "roleSource"> {
   /** How it got its role, for people. */
   readonly because: string;
 }
@@ -61,7 +61,7 @@ export function evaluate(workload: Workload, planner: Planner): Evaluation | Sim
     paste: plan.kind === "refuse" && plan.reason === "roles-unclear" ? annotationsToPaste(plan.containers) : [],
     optedIn: says === "label" || says === "annotation",
     containers: plan.containers.map(({ name, image, role, roleSource }) => {
-      return { name, image, role, because: ROLE_SOURCES[roleSource] };
+      return { name, image, role, roleSource, because: ROLE_SOURCES[roleSource] };
     }),
   };
   if (says === "out") return { ...base, outcome: "not-needed", reason: "opted-out", message: OPTED_OUT, paste: [] };

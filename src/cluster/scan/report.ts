@@ -25,7 +25,7 @@ export interface Hanging extends Cost {
   readonly job?: string;
   /** What controls the Job, such as a CronJob; without a Job, what controls the Pod. */
   readonly owner?: ObjectName;
-  /** Only for a Job's Pod: the row of `workloads` that the Job counts in, unless it has no row. */
+  /** Only for a Job's Pod: what the Job's row in `workloads` has. It has none if it's simple. */
   readonly row?: ObjectName;
   readonly certainty: "certain" | "perhaps";
   /** Only for `perhaps`. */
