@@ -1,10 +1,9 @@
 /** `curfew dispatch`: its help, its settings, and what it runs. */
-import { Command } from "commander";
-import { stringify } from "yaml";
-import { runWithSettings } from "../process/settings.ts";
-import { describeJobs } from "./check.ts";
+import { Command, Option } from "commander";
+import { printNotes, runWithSettings } from "../process/settings.ts";
+import { checkSummary, printCheck } from "./check.ts";
 import { runDispatch } from "./run.ts";
-import { DISPATCH_SETTINGS } from "./settings.ts";
+import { DISPATCH_SETTINGS, type DispatchSettings } from "./settings.ts";
 
 /** Makes the command `curfew dispatch`. */
 export function dispatchCommand(): Command {
@@ -15,13 +14,31 @@ export function dispatchCommand(): Command {
         "It finds the cluster by KUBECONFIG, ~/.kube/config or the Pod's service account, in this order.\n" +
         "On SIGTERM it drains, then exits with 0.",
     )
-    .option("--check", "check the configuration, print the Job that each template makes, and exit", false);
-  return runWithSettings(command, DISPATCH_SETTINGS, async (settings, { check }) => {
-    if (check === true) {
-      const documents = describeJobs(settings.config).map((job) => `---\n${stringify(job, { version: "1.1" })}`);
-      process.stdout.write(documents.join(""));
-    } else {
-      await runDispatch(settings);
-    }
-  });
+    .option("--check", "check the configuration, print the Job that each template makes, and exit", false)
+    .option("--no-secrets", "with --check: don't read the secrets, which CI doesn't have")
+    .addOption(new Option("-o, --output <format>", "with --check: output format").choices(["text", "json"]));
+  const run = async (settings: DispatchSettings, options: DispatchOptions): Promise<void> => {
+    if (!options.check) return runDispatch(settings);
+    const { config } = settings;
+    process.stdout.write(printCheck(config, { json: options.output === "json", secrets: options.secrets }));
+    printNotes(command, [checkSummary(config, options)]);
+  };
+  return runWithSettings(
+    command,
+    DISPATCH_SETTINGS,
+    (settings, options) => run(settings, options as unknown as DispatchOptions),
+    (_, { check, secrets, output }) => [
+      ...(secrets === false && check !== true
+        ? ["--no-secrets needs --check: without secrets, nothing can be served"]
+        : []),
+      ...(output !== undefined && check !== true ? ["-o needs --check"] : []),
+    ],
+  );
+}
+
+/** Those that aren't settings. */
+interface DispatchOptions {
+  readonly check: boolean;
+  readonly secrets: boolean;
+  readonly output?: "text" | "json";
 }

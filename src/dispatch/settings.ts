@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { messageOf } from "../process/errors.ts";
 import { drainSeconds, HOST, LOG_LEVEL, OPS_PORT } from "../process/serving-settings.ts";
 import { parsePort, type Parsed, type SettingsOf, type SettingsTable } from "../process/settings.ts";
@@ -31,10 +32,16 @@ export const DISPATCH_SETTINGS = {
 
 export type DispatchSettings = SettingsOf<typeof DISPATCH_SETTINGS>;
 
-function loadConfig(path: string): Parsed<DispatchConfig> {
-  const outside = { env: process.env, readFile: (file: string) => readFileSync(file, "utf8") };
+/**
+ * `secrets: false`, of `--no-secrets`, is for a check where the cluster's Secrets and ConfigMaps
+ * aren't mounted, as in CI: then a template may also be beside the configuration file, as it is in
+ * the ConfigMap.
+ */
+function loadConfig(path: string, { secrets }: { readonly secrets?: unknown }): Parsed<DispatchConfig> {
+  const skipSecrets = secrets === false;
+  const readFile = (file: string): string => readFileSync(skipSecrets ? whereItIs(file, path) : file, "utf8");
   try {
-    const parsed = parseConfig(outside.readFile(path), outside);
+    const parsed = parseConfig(readFileSync(path, "utf8"), { env: process.env, readFile, skipSecrets });
     const named = (messages: readonly string[]): string[] => messages.map((message) => `${path}: ${message}`);
     return parsed.kind === "config"
       ? { value: parsed.config, notes: named(parsed.notes) }
@@ -42,4 +49,9 @@ function loadConfig(path: string): Parsed<DispatchConfig> {
   } catch (error) {
     return { problems: [`${path}: ${messageOf(error)}`] };
   }
+}
+
+function whereItIs(file: string, config: string): string {
+  const beside = join(dirname(config), basename(file));
+  return !existsSync(file) && existsSync(beside) ? beside : file;
 }

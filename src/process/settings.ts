@@ -34,7 +34,8 @@ export interface Setting<T> {
   readonly parse: Parse<T> | ParseChoice<T>;
 }
 
-type Parse<T> = (text: string) => Parsed<T> | Promise<Parsed<T>>;
+/** @param given what commander collected, for a setting that depends on other options. */
+type Parse<T> = (text: string, given: Readonly<Record<string, unknown>>) => Parsed<T> | Promise<Parsed<T>>;
 
 /** It accepts only these texts, which completion offers. */
 type ParseChoice<T> = ((text: string) => Parsed<T>) & { readonly choices: readonly string[] };
@@ -43,7 +44,7 @@ export type SettingsTable = Readonly<Record<string, Setting<unknown>>>;
 
 /** The values of a table of settings. */
 export type SettingsOf<S extends SettingsTable> = {
-  readonly [K in keyof S]: S[K] extends { readonly parse: (text: string) => infer R }
+  readonly [K in keyof S]: S[K] extends { readonly parse: (...args: never[]) => infer R }
     ? S[K] extends { readonly optional: true }
       ? ValueOf<R> | undefined
       : ValueOf<R>
@@ -99,7 +100,7 @@ export async function parseSettings<S extends SettingsTable>(
       if (optional !== true) problems.push(`${name} is required`);
       continue;
     }
-    const parsed = await parse(text);
+    const parsed = await parse(text, given);
     if ("value" in parsed) {
       settings[key] = parsed.value;
       notes.push(...(parsed.notes ?? []));
@@ -117,18 +118,18 @@ export async function parseSettings<S extends SettingsTable>(
  * exit code {@link EXIT_USAGE}. Notes are printed before `run`.
  *
  * @param run also gets commander's own options, for those that aren't settings.
- * @param check finds problems between settings that are each valid by themselves.
+ * @param check finds problems between settings, or options, that are each valid by themselves.
  */
 export function runWithSettings<S extends SettingsTable>(
   command: Command,
   table: S,
   run: (settings: SettingsOf<S>, options: Readonly<Record<string, unknown>>) => void | Promise<void>,
-  check: (settings: SettingsOf<S>) => readonly string[] = () => [],
+  check: (settings: SettingsOf<S>, options: Readonly<Record<string, unknown>>) => readonly string[] = () => [],
 ): Command {
   return addSettings(command, table).action(async () => {
     const options = command.optsWithGlobals<Record<string, unknown>>();
     const parsed = await parseSettings(table, options);
-    const problems = parsed.kind === "invalid" ? parsed.problems : check(parsed.settings);
+    const problems = parsed.kind === "invalid" ? parsed.problems : check(parsed.settings, options);
     if (parsed.kind === "settings" && problems.length === 0) {
       printNotes(command, parsed.notes);
       await run(parsed.settings, options);

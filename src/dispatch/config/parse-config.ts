@@ -65,6 +65,11 @@ function readParts(
   const notes: Finding[] = [];
   const secretAt = (value: unknown, ...path: readonly PropertyKey[]): string => {
     const source = secretSource.safeParse(value);
+    if (source.success && outside.skipSecrets) {
+      const where = "file" in source.data ? source.data.file : `the environment variable ${source.data.env}`;
+      notes.push({ path, message: `${where} isn't read` });
+      return "";
+    }
     const read = source.success ? readSecret(outside, source.data) : { text: "" };
     if ("text" in read) return read.text;
     problems.push({ path, message: read.problem });

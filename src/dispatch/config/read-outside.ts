@@ -7,6 +7,8 @@ export interface Outside {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** @throws if there's no such file. */
   readonly readFile: (path: string) => string;
+  /** True: no secret is read, and each counts as empty, which is only good for a check. */
+  readonly skipSecrets?: boolean;
 }
 
 /** A text, or why there's none. The problem never has a secret in it. */

@@ -15,15 +15,24 @@ const CONFIG = "webhook: { secrets: [{ env: SECRET }] }\nqueues: [{ name: kubern
 
 interface Running {
   readonly child: ChildProcess;
+  /** The configuration's. */
+  readonly file: string;
   readonly stdout: () => string;
   readonly stderr: () => string;
   readonly exit: Promise<number | null>;
 }
 
-function run(config: string, args: readonly string[], env: Record<string, string> = {}): Running {
+/** @param beside more files in the folder of the configuration, by name. */
+function run(
+  config: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  beside: Readonly<Record<string, string>> = {},
+): Running {
   const folder = mkdtempSync(join(tmpdir(), "curfew-dispatch-"));
   const file = join(folder, "dispatch.yaml");
   writeFileSync(file, config);
+  for (const [name, text] of Object.entries(beside)) writeFileSync(join(folder, name), text);
   const child = spawn(process.execPath, [CLI, "dispatch", "--config", file, ...args], {
     env: { PATH: process.env["PATH"], SECRET: "s3cret", ...env },
   });
@@ -36,15 +45,72 @@ function run(config: string, args: readonly string[], env: Record<string, string
     await exit;
     rmSync(folder, { recursive: true });
   });
-  return { child, stdout: () => stdout, stderr: () => stderr, exit };
+  return { child, file, stdout: () => stdout, stderr: () => stderr, exit };
 }
 
 test("--check prints the Jobs as they would be created, and no secret", async () => {
   const { exit, stdout, stderr } = run(CONFIG, ["--check"]);
   expect(await exit).toBe(0);
-  expect(stderr()).toBe("");
+  expect(stderr()).toBe(
+    "curfew dispatch: valid: 1 queue, 1 template, 1 secret. Not checked: what the API server and Buildkite say to them.\n",
+  );
   expect(parse(stdout())).toMatchObject({ apiVersion: "batch/v1", kind: "Job", metadata: { namespace: "buildkite" } });
   expect(stdout()).not.toContain("s3cret");
+});
+
+const ELSEWHERE = `
+webhook: { secrets: [{ file: /nowhere/webhook }] }
+stacks: { agentToken: { env: NOT_SET } }
+queues:
+  - name: kubernetes
+    templates: [{ tags: { size: large }, templateFile: /nowhere/large.yaml }]
+`;
+const LARGE = "spec: { template: { spec: { containers: [{ name: agent, image: large }] } } }";
+
+test("--check --no-secrets needs no secret, finds templates beside the file, and says what it didn't check", async () => {
+  const { exit, stdout, stderr, file } = run(ELSEWHERE, ["--check", "--no-secrets"], {}, { "large.yaml": LARGE });
+  expect(await exit).toBe(0);
+  expect(stderr().split("\n")).toEqual([
+    `curfew dispatch: ${file}: webhook.secrets[0]: /nowhere/webhook isn't read`,
+    `curfew dispatch: ${file}: stacks.agentToken: the environment variable NOT_SET isn't read`,
+    "curfew dispatch: valid: 1 queue, 2 templates. Not checked: 2 secrets, and what the API server and Buildkite say.",
+    "",
+  ]);
+  expect(stdout()).toContain("image: large");
+});
+
+test("--check --no-secrets still reports all other problems", async () => {
+  const wrong = "webhook: { secrets: [{ path: /nowhere }] }\nqueues: [{ name: kubernetes, templateFile: /nowhere }]";
+  const { exit, stdout, stderr, file } = run(wrong, ["--check", "--no-secrets"]);
+  expect(await exit).toBe(2);
+  expect(stdout()).toBe("");
+  expect(stderr().split("\n")).toEqual([
+    expect.stringMatching(/webhook\.secrets\[0\]: must be \{ file: PATH \}/),
+    `curfew dispatch: ${file}: queues[0].templateFile: can't read /nowhere: no such file or directory`,
+    "",
+  ]);
+});
+
+test("--no-secrets and -o need --check, as nothing could be served without secrets", async () => {
+  const { exit, stderr } = run(CONFIG, ["--no-secrets", "-o", "json"]);
+  expect(await exit).toBe(2);
+  expect(stderr()).toBe(
+    "curfew dispatch: --no-secrets needs --check: without secrets, nothing can be served\n" +
+      "curfew dispatch: -o needs --check\n",
+  );
+});
+
+test("--check -o json has each template's Job with its queue and tags", async () => {
+  const { exit, stdout } = run(ELSEWHERE, ["--check", "--no-secrets", "-o", "json"], {}, { "large.yaml": LARGE });
+  expect(await exit).toBe(0);
+  expect(JSON.parse(stdout())).toMatchObject({
+    schemaVersion: 1,
+    secretsRead: false,
+    templates: [
+      { queue: "kubernetes", tags: { size: "large" }, job: { kind: "Job" } },
+      { queue: "kubernetes", tags: {}, job: { kind: "Job" } },
+    ],
+  });
 });
 
 test("warns about what's probably a mistake, and goes on", async () => {

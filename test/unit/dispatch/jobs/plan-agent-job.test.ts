@@ -212,7 +212,7 @@ law(
 test("--check shows the Job of every template of every queue", () => {
   const job = { spec: { template: { spec: { containers: [{ name: "agent" }] } } } };
   const jobs = describeJobs(testConfig({ templates: [{ tags: { size: "large" }, template: job }] }));
-  expect(jobs.map((one) => envOf(one)["BUILDKITE_AGENT_TAGS"])).toEqual([
+  expect(jobs.map(({ job }) => envOf(job)["BUILDKITE_AGENT_TAGS"])).toEqual([
     "queue=kubernetes,size=large",
     "queue=kubernetes",
   ]);
