@@ -11,6 +11,8 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 # There's no .git here: hand in what `curfew version` should say, --build-arg CURFEW_COMMIT=$(git rev-parse HEAD)
 ARG CURFEW_COMMIT=unknown
+# Seconds since 1970 that the SBOM is dated with.
+ARG SOURCE_DATE_EPOCH
 RUN node scripts/build.ts && npm run --silent sbom
 
 FROM ${BASE_IMAGE}

@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const FAULTS = "test/cluster/node/faults.test.ts";
 /** These need nothing of the API tier's Curfew, and change nothing but what they have made. */
-const APART = ["agent-tokens", "cert-manager", "dispatch-chaos", "dispatch-limits", "release"].map(
+const APART = ["agent-tokens", "cert-manager", "dispatch-chaos", "dispatch-limits", "release", "workflows"].map(
   (name) => `test/cluster/api/${name}.test.ts`,
 );
 // A test that needs more gives a poll more.

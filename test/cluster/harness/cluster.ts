@@ -36,14 +36,16 @@ export function versions(): {
   helm3Bin: string;
   helm4Bin: string;
   kubeconformBin: string;
+  actionlintBin: string;
 } {
   const variables = ["cache", "kubernetes_bin", "containerd_bin", "cert_manager_bin", "kueue_bin"];
-  const tools = ["helm_3_bin", "helm_4_bin", "kubeconform_bin"];
+  const tools = ["helm_3_bin", "helm_4_bin", "kubeconform_bin", "actionlint_bin"];
   const script = `. "$0" && printf "%s\\n" ${[...variables, ...tools].map((name) => `"$${name}"`).join(" ")}`;
   const lines = execFileSync("bash", ["-c", script, path.join(here, "versions.sh")], { encoding: "utf8" }).split("\n");
   const [cache = "", kubernetesBin = "", containerdBin = "", certManagerBin = "", kueueBin = "", ...others] = lines;
-  const [helm3Bin = "", helm4Bin = "", kubeconformBin = ""] = others;
-  return { cache, kubernetesBin, containerdBin, certManagerBin, kueueBin, helm3Bin, helm4Bin, kubeconformBin };
+  const [helm3Bin = "", helm4Bin = "", kubeconformBin = "", actionlintBin = ""] = others;
+  const built = { helm3Bin, helm4Bin, kubeconformBin, actionlintBin };
+  return { cache, kubernetesBin, containerdBin, certManagerBin, kueueBin, ...built };
 }
 
 /** Runs one of this folder's scripts, with its progress on stderr; returns its stdout. */
