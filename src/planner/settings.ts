@@ -45,7 +45,7 @@ export const PLANNER_SETTINGS = {
 export async function loadKnownImages(path: string): Promise<Parsed<readonly KnownImage[]>> {
   try {
     const text = await readFile(path, "utf8");
-    const { parse } = await import("yaml");
+    const { parse } = await import("./yaml.ts");
     const parsed = parseKnownImages(parse(text));
     return "problem" in parsed ? { problems: [`${path}: ${parsed.problem}`] } : { value: parsed.rows };
   } catch (error) {

@@ -33,6 +33,13 @@ test("the bundle says which commit it was built from, in a chunk that curfew adm
   expect(loadedWith("src/cli.ts", metafile)).not.toContain("src/process/version.ts");
 });
 
+// esbuild gives a CommonJS package only a default export then, which Node and the types don't show.
+test("no package is imported dynamically", () => {
+  const entries = Object.values(metafile.outputs).map(({ entryPoint = "" }) => entryPoint);
+  expect(entries).toContain("src/planner/yaml.ts");
+  expect(entries.filter((path) => path.includes("node_modules/"))).toEqual([]);
+});
+
 test("curfew --help loads only commander", () => {
   expect(packagesOf(loadedWith("src/cli.ts", metafile))).toEqual(["commander"]);
 });
