@@ -1,10 +1,11 @@
 import { Option, type Command } from "commander";
-import { printNotes, reportUsage } from "../process/settings.ts";
-import { injectSummary } from "./inject-summary.ts";
+import { EXIT_USAGE, printNotes } from "../process/settings.ts";
+import { injectSummary, injectSummaryJson } from "./inject-summary.ts";
 import { inject, type OutputFormat } from "./inject.ts";
 import { manifestsOf } from "./manifests.ts";
 import { nothingFound } from "./nothing-found.ts";
 import { offlineCommand, prepare, type OfflineOptions } from "./offline-command.ts";
+import type { PlannedJob } from "./plan-manifests.ts";
 import { untouched } from "./untouched.ts";
 
 const HELP = `
@@ -28,18 +29,25 @@ export function injectCommand(): Command {
   return offlineCommand("inject")
     .description("Prints manifests with every Job, CronJob and Pod that opts in patched, as the webhook would.")
     .addOption(new Option("-o, --output <format>", "output format").choices(["yaml", "json", "patch"]))
+    .addOption(new Option("--summary <format>", "what standard error gets").choices(["text", "json"]).default("text"))
     .addHelpText("after", HELP)
     .action(run);
 }
 
 interface InjectCommandOptions extends OfflineOptions {
   readonly output?: OutputFormat;
+  readonly summary: "text" | "json";
 }
 
 async function run(paths: readonly string[], options: InjectCommandOptions, command: Command): Promise<void> {
   const prepared = await prepare(paths, options, command);
+  const report = (jobs: readonly PlannedJob[], lines: readonly string[]): void => {
+    if (options.summary === "json") console.error(injectSummaryJson(jobs, lines));
+    else printNotes(command, lines);
+  };
   if (prepared.kind === "unusable") {
-    reportUsage(command, prepared.problems);
+    report([], prepared.problems);
+    process.exitCode = EXIT_USAGE;
     return;
   }
   const { all = false, failOnEmpty = false, output: format } = options;
@@ -49,7 +57,7 @@ async function run(paths: readonly string[], options: InjectCommandOptions, comm
   const summary = isEmpty
     ? nothingFound(prepared.files)
     : [injectSummary(result.jobs), ...untouched(prepared.files.flatMap(manifestsOf))];
-  printNotes(command, [...result.notes, ...refusals, ...summary]);
+  report(result.jobs, [...result.notes, ...refusals, ...summary]);
   if (result.kind === "refused" || (isEmpty && failOnEmpty)) process.exitCode = 1;
   else process.stdout.write(result.output);
 }

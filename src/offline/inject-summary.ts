@@ -1,6 +1,6 @@
 /**
- * One line for standard error that says what `curfew inject` did, as its output doesn't show which
- * Jobs it skipped.
+ * What `curfew inject` did, for standard error, as its output doesn't show which Jobs it skipped: a
+ * line for people, or JSON for machines.
  */
 import { REFUSE_REASONS, type LeaveReason } from "../injection/reasons.ts";
 import type { PlannedJob } from "./plan-manifests.ts";
@@ -31,6 +31,24 @@ export function injectSummary(jobs: readonly PlannedJob[]): string {
       jobs.length === 1 ? `it ${PHRASES[outcome][0]}` : `${count(outcome)} ${phrase(outcome, count(outcome))}`,
     );
   return others.length > 0 ? `${head}${patched > 0 ? ";" : ":"} ${others.join(", ")}` : head;
+}
+
+/**
+ * The same for machines, with the ids of `curfew explain -o json`, and all lines for people as
+ * `messages`.
+ */
+export function injectSummaryJson(jobs: readonly PlannedJob[], messages: readonly string[]): string {
+  const entries = jobs.map(({ manifest: { file, number }, kind, namespace, name, plan }) => ({
+    file,
+    document: number,
+    kind,
+    ...(namespace ? { namespace } : {}),
+    name,
+    outcome: plan.kind,
+    ...("strategy" in plan ? { strategy: plan.strategy } : {}),
+    ...("reason" in plan ? { reason: plan.reason } : {}),
+  }));
+  return JSON.stringify({ schemaVersion: 1, jobs: entries, messages }, null, 2);
 }
 
 /** Singular and plural. */

@@ -160,6 +160,31 @@ describe("curfew inject", () => {
     expect(stdout).toContain("curfew.sh/injected: trap");
   });
 
+  test("--summary json says on standard error what was done, for machines", () => {
+    const summaryOf = (input: string, ...args: string[]) => {
+      const { status, stderr } = curfew(["inject", "--summary=json", "--strategy=trap", ...args], { input });
+      return { status, summary: JSON.parse(stderr) as unknown };
+    };
+    const build = { file: "standard input", document: 1, kind: "Job", name: "build" };
+    expect(summaryOf(JOB)).toEqual({
+      status: 0,
+      summary: {
+        schemaVersion: 1,
+        jobs: [{ ...build, outcome: "patch", strategy: "trap" }],
+        messages: ["1 Job patched"],
+      },
+    });
+    expect(summaryOf(REFUSED)).toMatchObject({
+      status: 1,
+      summary: { jobs: [{ ...build, outcome: "refuse", reason: "limits-met" }] },
+    });
+    const messages = ["cannot read nowhere.yaml: ENOENT: no such file or directory, stat 'nowhere.yaml'"];
+    expect(summaryOf("", "-f", "nowhere.yaml")).toEqual({
+      status: 2,
+      summary: { schemaVersion: 1, jobs: [], messages },
+    });
+  });
+
   test("patches Pods, too, and says where the label goes on what it doesn't change", () => {
     const { status, stdout, stderr } = curfew(["inject"], { input: `${POD}---\n${WORKFLOW}` });
     expect({ status, stderr }).toEqual({
