@@ -36,14 +36,17 @@ export function describeStatus(now: Date, names: Names, observed: Observed, serv
   };
 }
 
-/** One line for the Secret, and for each certificate, configuration and webhook. */
+/**
+ * One line for the Secret, and for each certificate, configuration and webhook.
+ * @param authority the one that signs. By default, the one whose key is in the Secret.
+ */
 export function certificateLines(
   now: Date,
   names: Names,
   { secret, webhooks, configurations }: Observed,
+  authority = secret?.authority?.certificate,
 ): readonly Line[] {
-  const { bundle, authority: signer, leaf } = secret ?? EMPTY_SECRET;
-  const authority = signer?.certificate;
+  const { bundle, leaf } = secret ?? EMPTY_SECRET;
   const object = `Secret ${names.namespace}/${names.secret}`;
   return [
     secret ? line("secret", true, object) : line("secret", false, `${object} doesn't exist: is curfew certs running?`),

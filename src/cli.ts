@@ -35,6 +35,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     serves: true,
     load: async () => (await import("../certs/command.ts")).certsCommand(),
   },
+  check: {
+    summary: "say whether Curfew works in a cluster, or would (--pre)",
+    load: async () => (await import("./cluster/check/check-command.ts")).checkCommand(),
+  },
   scan: {
     summary: "find Jobs that hang, and say what Curfew would do with each Job of a cluster",
     load: async () => (await import("./cluster/scan/command.ts")).scanCommand(),

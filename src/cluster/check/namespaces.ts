@@ -1,0 +1,71 @@
+/** Which namespaces Curfew looks at, and which are opted in. */
+import { ENABLED_KEY } from "../../injection/names.ts";
+import { docsUrl } from "../../process/docs.ts";
+import { whenKnown, type Answer } from "./answer.ts";
+import { good, warning, type Finding, type Group } from "./finding.ts";
+import { listed } from "./matching.ts";
+import type { Named } from "./objects.ts";
+import { ALWAYS_EXCLUDED, EXCLUDED_LABEL } from "./own-names.ts";
+
+export interface NamespaceFacts {
+  readonly namespace: string;
+  readonly namespaces: Answer<readonly Named[] | undefined>;
+}
+
+export const NAMESPACES_GROUP: Group<NamespaceFacts> = {
+  title: "Namespaces",
+  checks: [
+    { id: "opted-in", run: ({ namespaces }) => whenKnown(namespaces, (all) => optedInFindings(all ?? [])) },
+    {
+      id: "excluded",
+      run: ({ namespaces, namespace }) => known(namespaces, (all) => excludedFindings(all, namespace)),
+    },
+    { id: "opt-in-without-effect", run: ({ namespaces }) => known(namespaces, ineffectiveFindings) },
+  ],
+};
+
+/** The first check of the group says it if the namespaces aren't known. */
+function known(answer: NamespaceFacts["namespaces"], run: (all: readonly Named[]) => Finding[]): Finding[] {
+  return answer.kind === "known" ? run(answer.value ?? []) : [];
+}
+
+/** Webhooks and policies look at nothing in it, whatever the label's value. */
+export function isExcluded({ metadata: { name, labels = {} } }: Named): boolean {
+  return ALWAYS_EXCLUDED.includes(name) || EXCLUDED_LABEL in labels;
+}
+
+/** Every Job in it is opted in. */
+export function isOptedIn(namespace: Named): boolean {
+  return namespace.metadata.labels?.[ENABLED_KEY] === "true" && !isExcluded(namespace);
+}
+
+function optedInFindings(all: readonly Named[]): Finding[] {
+  const names = all.filter(isOptedIn).map(({ metadata }) => metadata.name);
+  if (names.length === 0) return [good("none is opted in: only Jobs and Pods that say so themselves are")];
+  return [good(`${names.length} opted in, with every Job: ${names.join(", ")}`)];
+}
+
+function excludedFindings(all: readonly Named[], own: string): Finding[] {
+  const names = all.filter(isExcluded).map(({ metadata }) => metadata.name);
+  const others = names.filter((name) => name !== own && !ALWAYS_EXCLUDED.includes(name));
+  return others.length === 0 ? [] : [good(`excluded by ${EXCLUDED_LABEL}: ${listed(others)}`)];
+}
+
+function ineffectiveFindings(all: readonly Named[]): Finding[] {
+  return all.flatMap((namespace) => {
+    const { name, labels = {} } = namespace.metadata;
+    const value = labels[ENABLED_KEY];
+    if (value === undefined || value === "false" || isOptedIn(namespace)) return [];
+    const docs = docsUrl("operations", "namespaces");
+    if (!isExcluded(namespace))
+      return [warning(`${name} isn't opted in: its ${ENABLED_KEY} is "${value}", not "true"`, relabel(name), docs)];
+    const why = EXCLUDED_LABEL in labels ? `${EXCLUDED_LABEL} wins` : "it's always excluded";
+    return [
+      warning(`${name} isn't opted in, although it has ${ENABLED_KEY}: ${why}`, "remove one of both labels", docs),
+    ];
+  });
+}
+
+function relabel(name: string): string {
+  return `kubectl label --overwrite namespace ${name} ${ENABLED_KEY}=true, or ${ENABLED_KEY}- to remove it`;
+}
