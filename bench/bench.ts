@@ -13,11 +13,12 @@ import { formatRows, isReached, type Bench, type Row } from "./lib/result.ts";
 import { memory } from "./memory.ts";
 import { optIn } from "./opt-in.ts";
 import { scaling } from "./scaling.ts";
+import { scan } from "./scan.ts";
 import { start } from "./start.ts";
 import { wrappers } from "./wrappers.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
-  ...{ admission, scaling, memory, start, dispatch, wrappers, cluster },
+  ...{ admission, scaling, memory, start, dispatch, wrappers, cluster, scan },
   "opt-in": optIn,
 };
 const USAGE = `npm run bench [-- NAME… OPTIONS]

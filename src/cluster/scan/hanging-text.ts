@@ -1,5 +1,6 @@
 /** The part of a scan's text that says what hangs. */
 import { styleText } from "node:util";
+import { showName } from "../../injection/quote.ts";
 import { DOUBTS, type Doubt } from "./hanging.ts";
 import type { Hanging } from "./report.ts";
 import { tableLines } from "./table.ts";
@@ -58,7 +59,7 @@ function rowOf(pods: readonly Hanging[]): string[] {
   return [
     namespace,
     `${what}${more}${pods.some(({ injected }) => injected) ? ", injected" : ""}`,
-    left.map(({ name, state }) => (state === "running" ? name : `${name} (${state})`)).join(", "),
+    left.map(({ name, state }) => (state === "running" ? name : `${name} (${showName(state)})`)).join(", "),
     durationOf(first.seconds), // the longest comes first
     String(pods.length),
     amount(sum(({ coreHours }) => coreHours)),
@@ -67,7 +68,7 @@ function rowOf(pods: readonly Hanging[]): string[] {
 }
 
 function nameOf(named: { readonly kind: string; readonly name: string } | undefined): string {
-  return named ? `${named.kind} ${named.name}` : "";
+  return named ? showName(`${named.kind} ${named.name}`) : "";
 }
 
 /** As kubectl writes ages: `42s`, `17m`, `3h12m`, `2d4h`. */

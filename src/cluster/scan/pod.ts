@@ -1,6 +1,5 @@
 /** The parts of a Pod that the scan reads, and which of its containers have ended for good. */
 import type { Container, Metadata, PodSpec } from "../../injection/job.ts";
-import { isRecord } from "../../kubernetes/kube-object.ts";
 import type { RequestingSpec } from "./quantity.ts";
 
 export interface ContainerStatus {
@@ -85,10 +84,4 @@ function isRestarted(container: Container, spec: PodSpec, exitCode: number): boo
 /** The object that controls this one. */
 export function controllerOf({ ownerReferences }: Pick<ListedMetadata, "ownerReferences">): OwnerReference | undefined {
   return ownerReferences?.find(({ controller }) => controller) ?? ownerReferences?.[0];
-}
-
-/** Whether a listed object has the metadata that every stored object has. */
-export function isListed(value: unknown): value is { readonly metadata: ListedMetadata } {
-  const { metadata } = isRecord(value) ? value : {};
-  return isRecord(metadata) && typeof metadata["name"] === "string" && typeof metadata["namespace"] === "string";
 }

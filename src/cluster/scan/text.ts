@@ -1,6 +1,7 @@
 /** A scan's report as text for people. */
 import { styleText } from "node:util";
 import { ENABLED_KEY } from "../../injection/names.ts";
+import { showName } from "../../injection/quote.ts";
 import { fold, joinBlocks } from "../../offline/text-layout.ts";
 import { amount, hangingBlocks } from "./hanging-text.ts";
 import type { Report, WorkloadRow } from "./report.ts";
@@ -48,8 +49,8 @@ function cellsOf({ namespace, kind, name, jobs, outcome, reason, optedIn, contai
   const verdict = outcome === "not-needed" ? `not needed${reason === "opted-out" ? ": opted out" : ""}` : outcome;
   return [
     namespace,
-    kind,
-    kind === "Job" && jobs > 1 ? `${name} (and ${jobs - 1} like it)` : name,
+    showName(kind), // an owner's kind and name can be any text
+    kind === "Job" && jobs > 1 ? `${name} (and ${jobs - 1} like it)` : showName(name),
     String(jobs),
     [...named("main"), ...named("unclear", "?")].join(", "),
     named("sidecar").join(", "),
@@ -74,7 +75,7 @@ function unclearLines(rows: readonly WorkloadRow[]): string[] {
 const MAX_PLACES = 3;
 
 function placeOf({ kind, namespace, name }: WorkloadRow): string {
-  return `${kind} ${namespace}/${name}`;
+  return showName(`${kind} ${namespace}/${name}`);
 }
 
 function totalLines({ totals, workloads, namespace, hanging }: Report): string[] {

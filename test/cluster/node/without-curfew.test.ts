@@ -4,6 +4,8 @@
  */
 import { describe, expect, it } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Report } from "../../../src/cluster/scan/report.ts";
+import { curfew } from "../support/curfew.ts";
 import { createJob, endOf, getJob, logsOf, runJob, statusOf, untilPod } from "../support/jobs.ts";
 import { dind, dockerClient, dockerVolume, job, politeSidecar, script } from "../support/manifests.ts";
 import { testNamespace } from "../support/namespace.ts";
@@ -14,11 +16,18 @@ const namespace = testNamespace("without-curfew");
 const plain: typeof job = (name, containers, options) => job(name, containers, { labels: {}, ...options });
 
 describe.concurrent("a Job with a sidecar, without Curfew", () => {
-  it("never ends: the sidecar keeps running after main has ended", async () => {
-    await createJob(namespace, plain("hang", [script("main", "exit 0"), politeSidecar()]));
+  it("never ends: the sidecar keeps running after main has ended, and curfew scan says so", async () => {
+    const containers = [script("main", "exit 0"), politeSidecar()];
+    await createJob(namespace, plain("hang", containers, { pod: { terminationGracePeriodSeconds: 1 } }));
     await untilPod(namespace, "hang", "main ended", (pod) => statusOf(pod, "main")?.state.terminated !== undefined);
     await sleep(5000);
     expect((await getJob(namespace, "hang")).status).toMatchObject({ active: 1 });
+    const { stdout } = await curfew(["scan", "-n", namespace, "-o", "json"]);
+    const { hanging } = JSON.parse(stdout) as Report;
+    expect(hanging.find((each) => each.job === "hang")).toMatchObject({
+      certainty: "certain",
+      left: [{ name: "sidecar", state: "running" }],
+    });
   });
 
   it("ends with the hack of 2020, but seconds late, and dockerd is killed without a shutdown", async () => {

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { Collector } from "../../../src/cluster/scan/collector.ts";
 import { makeReport, type Report } from "../../../src/cluster/scan/report.ts";
@@ -217,6 +218,15 @@ describe("its text", () => {
     const text = reportText(report, undefined);
     expect(text.split('curfew.sh/main: "a,b"')).toHaveLength(2);
     expect(text).toContain("Job ci/also-unclear, Job ci/unclear\n");
+  });
+
+  it("shows no control characters of an owner's name", () => {
+    const owner = { kind: "Set\u001b[2J", name: "\u202ename", uid: "o" };
+    const jobs = [job("odd", ["a", "b"], { owner })];
+    const pods = [pod("odd-x", states, { owner })];
+    const text = stripVTControlCharacters(reportText(scan({ jobs, pods }), undefined));
+    expect(text).toContain("Set\\u001b[2J");
+    for (const character of ["\u001b", "\u202e"]) expect(text).not.toContain(character);
   });
 
   it("says so if there's nothing", () => {
