@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
 import type { Metafile, OutputFile } from "esbuild";
 import { bundle, licences, loadedWith, packagesOf } from "../../scripts/bundle.ts";
@@ -26,9 +25,7 @@ test("curfew dispatch loads the Kubernetes client's configuration, but none of i
 });
 
 test("the bundle says which commit it was built from, in a chunk that curfew admission doesn't load", () => {
-  expect(files.filter(({ text }) => text.includes(COMMIT)).map(({ path }) => basename(path))).toEqual([
-    expect.stringMatching(/^version-/),
-  ]);
+  expect(files.filter(({ text }) => text.includes(COMMIT))).toHaveLength(1);
   expect(loadedWith("src/admission/command.ts", metafile)).not.toContain("src/process/version.ts");
   expect(loadedWith("src/cli.ts", metafile)).not.toContain("src/process/version.ts");
 });
