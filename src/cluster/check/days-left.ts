@@ -2,7 +2,8 @@ const DAY_MS = 86_400_000;
 
 /** `12 days left`, or how long it's been over. */
 export function daysLeft(until: Date, now: Date): string {
-  const days = Math.floor((until.getTime() - now.getTime()) / DAY_MS);
-  const text = `${Math.abs(days)} ${Math.abs(days) === 1 ? "day" : "days"}`;
-  return days < 0 ? `expired ${text} ago` : `${text} left`;
+  const leftMs = until.getTime() - now.getTime();
+  const days = Math.floor(Math.abs(leftMs) / DAY_MS);
+  const text = `${days} ${days === 1 ? "day" : "days"}`;
+  return leftMs < 0 ? `expired ${text} ago` : `${text} left`;
 }
