@@ -39,8 +39,8 @@ export const NOT_INSTALLED: readonly Group<AfterFacts>[] = [
         id: "installed",
         run: ({ namespace }) => [
           bad(
-            `Curfew isn't installed: there's nothing of it in ${namespace}, and none of its webhooks`,
-            "curfew check --pre says whether it can be. If it's there under other names, give -n and --webhook-configuration",
+            `Curfew isn't installed: none of its Deployments are in ${namespace}, and none of its webhooks exist`,
+            "curfew check --pre says whether it can be. If it has other names, set -n and --webhook-configuration",
             docsUrl("operations", "install"),
           ),
         ],

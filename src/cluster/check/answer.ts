@@ -12,7 +12,7 @@ export interface Known<T> {
 
 export interface Unknown {
   readonly kind: "unknown";
-  /** `you may not list namespaces`, or `can't list namespaces: …`. */
+  /** `you're not allowed to list namespaces`, or `can't list namespaces: …`. */
   readonly why: string;
   /** What it takes to know: `list namespaces`. Undefined if it isn't a permission. */
   readonly permission?: string;
@@ -22,9 +22,9 @@ export function known<T>(value: T): Known<T> {
   return { kind: "known", value };
 }
 
-/** `what` continues "you may not": `list namespaces`. */
+/** `what` continues "you're not allowed to": `list namespaces`. */
 export function denied(what: string): Unknown {
-  return { kind: "unknown", why: `you may not ${what}`, permission: what };
+  return { kind: "unknown", why: `you're not allowed to ${what}`, permission: what };
 }
 
 export function failed(what: string, why: string): Unknown {
@@ -41,7 +41,7 @@ export function notLookedAt({ why, permission }: Unknown, subject?: string): Fin
   const hint =
     permission === undefined
       ? "try again; --request-timeout 30s gives the API server more time"
-      : `run it as somebody who may ${permission}, or ask for that permission`;
+      : `run it as a user who's allowed to ${permission}, or ask for that permission`;
   const text = subject === undefined ? why : `${subject}: ${why}`;
   return skipped(text, hint, docsUrl("reference", "curfew-check"));
 }

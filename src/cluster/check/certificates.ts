@@ -73,9 +73,10 @@ function secretFindings(facts: CertificateFacts): Finding[] {
 }
 
 function hintFor(subject: Line["subject"], { names, hasCertManager }: CertificateFacts): string {
-  if (subject === "configuration") return "apply the manifests again; or name yours with --webhook-configuration";
+  if (subject === "configuration")
+    return "apply the manifests again, or set --webhook-configuration if yours has another name";
   if (hasCertManager) return `kubectl -n ${names.namespace} describe certificate,certificaterequest`;
-  return `see what keeps it from its work: kubectl -n ${names.namespace} logs deploy/curfew-certs`;
+  return `see what's wrong with curfew-certs: kubectl -n ${names.namespace} logs deploy/curfew-certs`;
 }
 
 function docsFor({ hasCertManager }: CertificateFacts): string {
@@ -95,8 +96,8 @@ function caBundleFindings(facts: CertificateFacts): Finding[] {
   const wrong = isComparable
     ? lines.filter(({ isGood }) => !isGood).map(({ text }) => text.replace(/:.*/, ""))
     : webhooks.filter(({ caBundle }) => caBundle.length === 0).map(({ name }) => name);
-  const does = isComparable ? "trust the authority" : "trust somebody";
+  const does = isComparable ? "have a caBundle that trusts the authority" : "have a caBundle";
   const right = webhooks.length - wrong.length;
-  if (wrong.length === 0) return [good(`${right} of ${webhooks.length} webhooks ${does} by their caBundle${left}`)];
-  return [bad(`${right} of ${webhooks.length} webhooks ${does} by their caBundle; not ${listed(wrong)}`, hint, docs)];
+  if (wrong.length === 0) return [good(`${right} of ${webhooks.length} webhooks ${does}${left}`)];
+  return [bad(`${right} of ${webhooks.length} webhooks ${does}; not ${listed(wrong)}`, hint, docs)];
 }

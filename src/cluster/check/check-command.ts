@@ -9,12 +9,13 @@ import { reportJson } from "./report-json.ts";
 import { reportText } from "./report-text.ts";
 
 const HELP = `
-It changes nothing: it reads, and tries Jobs and Pods by dry runs (dryRun=All).
+It changes nothing: it reads, and creates Jobs and Pods only as dry runs.
 
-Each line is ✔ good, ‼ may be fine, or ✖ to repair, with what to do and where
-to read about it. What you may not look at is skipped, and says so.
+✔ is good, ‼ may be fine, and ✖ needs fixing. If something isn't good, the next
+lines say what to do, and where to read about it. Checks that you lack the
+permissions for are skipped.
 
-The exit code is 1 if there's a ✖, and 2 if the cluster can't be asked.
+The exit code is 1 if there's a ✖, and 2 if the cluster can't be queried.
 
 Examples:
   curfew check --pre
@@ -36,17 +37,17 @@ interface CheckOptions extends ClusterOptions {
 
 export function checkCommand(): Command {
   const command = new Command("check").description(
-    "Says whether Curfew works in a cluster, or, with --pre, whether it would once it's installed.",
+    "Says whether Curfew works in a cluster or, with --pre, whether it would if you installed it.",
   );
   return addClusterOptions(command)
-    .option("--pre", "look at a cluster that Curfew isn't installed in yet")
-    .option("-n, --namespace <name>", "where Curfew runs, or will", "curfew-system")
+    .option("--pre", "check a cluster before you install Curfew")
+    .option("-n, --namespace <name>", "the namespace that Curfew runs in, or will run in", "curfew-system")
     .option(
       "--webhook-configuration <names>",
       "Curfew's MutatingWebhookConfigurations, separated by commas",
       "curfew,zz-curfew",
     )
-    .option("--try-in <namespace>", "where to try Jobs and Pods (default: default, or one that isn't excluded)")
+    .option("--try-in <namespace>", "the namespace for dry runs (default: default, or one that isn't excluded)")
     .addOption(new Option("-o, --output <format>", "output format").choices(["text", "json"]).default("text"))
     .addHelpText("after", HELP)
     .action(run);

@@ -28,8 +28,8 @@ function deploymentFindings({ namespace, deployments, hasCertManager }: Deployme
     const missing = needed.filter((component) => !running.some((each) => componentOf(each) === component));
     return [
       ...missing.map((component) => {
-        const hint = "install Curfew. If it runs in another namespace, give -n";
-        return bad(`there's no Deployment of ${component} in ${namespace}`, hint, docsUrl("operations", "install"));
+        const hint = "install Curfew. If it runs in another namespace, set -n";
+        return bad(`there's no Deployment for ${component} in ${namespace}`, hint, docsUrl("operations", "install"));
       }),
       ...running.map(deploymentFinding),
     ];
@@ -43,7 +43,7 @@ function deploymentFinding(deployment: Deployment): Finding {
   const text = `${metadata.name}: ${ready} of ${wanted} Pods are ready`;
   const hint = `see why: kubectl -n ${metadata.namespace ?? ""} describe pods -l ${COMPONENT_LABEL}=${componentOf(deployment) ?? ""}`;
   const docs = docsFor(deployment);
-  if (ready === 0) return bad(text, wanted === 0 ? "give it replicas" : hint, docs);
+  if (ready === 0) return bad(text, wanted === 0 ? "scale it up" : hint, docs);
   if (ready < wanted) return warning(text, hint, docs);
   if (updated < wanted || observedGeneration < (metadata.generation ?? 0)) {
     const wait = `wait for it: kubectl -n ${metadata.namespace ?? ""} rollout status deployment/${metadata.name}`;

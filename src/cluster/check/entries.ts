@@ -26,7 +26,7 @@ export interface EntryFacts {
 }
 
 export const ENTRIES_GROUP: Group<EntryFacts> = {
-  title: "Webhooks, tried by dry runs",
+  title: "Webhooks (dry runs)",
   checks: [{ id: "webhook-entries", run: (facts) => facts.trials.map((trial) => entryFinding(trial, facts)) }],
 };
 
@@ -42,12 +42,12 @@ function entryFinding(trial: EntryTrial, { namespace, entries }: EntryFacts): Fi
     const { hint, docs } = explainRefusal(tried.message, namespace);
     return bad(`${subject} is refused: ${withoutCall(tried.message)}`, hint, docs);
   }
-  if (tried.object.metadata.annotations?.[mark] !== undefined) return good(`${subject} gets its plan`);
+  if (tried.object.metadata.annotations?.[mark] !== undefined) return good(`${subject} is planned`);
   if (entries !== undefined && !entries.includes(entry)) {
-    const hint = "apply the manifests again: they have it";
+    const hint = "apply the manifests again: they contain it";
     return bad(`${subject} isn't planned: no webhook is called ${entry}`, hint, docsUrl("operations", "install"));
   }
-  const hint = `see whether Curfew answers: kubectl -n ${namespace} get pods, and the other findings`;
+  const hint = `see whether its Pods are ready: kubectl -n ${namespace} get pods, and the other findings`;
   return bad(
     `${subject} isn't planned: ${entry} got no answer`,
     hint,

@@ -35,7 +35,7 @@ export const KUBERNETES_GROUP: Group<KubernetesFacts> = {
 
 function versionFindings(version: string): Finding[] {
   if (!isOlder(version, OLDEST)) return [good(`version ${version}`)];
-  const hint = "update Kubernetes, or use `curfew inject -f job.yaml | kubectl apply -f -` without the webhook";
+  const hint = "upgrade Kubernetes, or use `curfew inject -f job.yaml | kubectl apply -f -` without the webhook";
   return [
     bad(`version ${version} is older than ${OLDEST.major}.${OLDEST.minor}`, hint, docsUrl("operations", "install")),
   ];
@@ -43,8 +43,8 @@ function versionFindings(version: string): Finding[] {
 
 function apiFindings(served: readonly string[]): Finding[] {
   const missing = NEEDED.filter((resource) => !served.includes(resource));
-  if (missing.length === 0) return [good("the APIs of webhooks and admission policies are served")];
-  const hint = "turn admissionregistration.k8s.io/v1 on in the API server's --runtime-config";
+  if (missing.length === 0) return [good("the APIs for webhooks and admission policies are available")];
+  const hint = "enable admissionregistration.k8s.io/v1 in the API server's --runtime-config";
   return [bad(`the API server doesn't serve ${missing.join(", ")}`, hint, docsUrl("operations", "install"))];
 }
 
@@ -52,11 +52,13 @@ function pluginFindings(apiServers: readonly Pod[]): Finding[] {
   const disabled = new Set(apiServers.flatMap(disabledPlugins));
   const missing = PLUGINS.filter((plugin) => disabled.has(plugin));
   if (missing.length > 0) {
-    const hint = "take them out of the API server's --disable-admission-plugins";
-    return [bad(`the API server has turned off ${missing.join(" and ")}`, hint, docsUrl("operations", "install"))];
+    const hint = "remove them from the API server's --disable-admission-plugins";
+    return [bad(`the API server disables ${missing.join(" and ")}`, hint, docsUrl("operations", "install"))];
   }
   // Elsewhere nobody can see the flags. Both are on by default.
-  return apiServers.length > 0 ? [good("the API server's flags turn off no admission plugin that Curfew needs")] : [];
+  return apiServers.length > 0
+    ? [good("the API server's flags don't disable any admission plugin that Curfew needs")]
+    : [];
 }
 
 function disabledPlugins({ spec }: Pod): string[] {
@@ -67,9 +69,9 @@ function disabledPlugins({ spec }: Pod): string[] {
 function kubeletFindings(nodes: readonly Node[]): Finding[] {
   const old = nodes.filter(({ status }) => isOlder(status?.nodeInfo?.kubeletVersion ?? "", OLDEST_KUBELET));
   if (old.length === 0)
-    return nodes.length === 0 ? [] : [good(`${nodes.length} of ${nodes.length} nodes run native sidecars`)];
-  const hint = "set CURFEW_NATIVE_SIDECARS=false on curfew-admission until they're updated";
-  const text = `${old.length} of ${nodes.length} nodes are older than 1.29 and don't run native sidecars`;
+    return nodes.length === 0 ? [] : [good(`${nodes.length} of ${nodes.length} nodes support native sidecars`)];
+  const hint = "set CURFEW_NATIVE_SIDECARS=false on curfew-admission until they're upgraded";
+  const text = `${old.length} of ${nodes.length} nodes are older than 1.29 and don't support native sidecars`;
   return [warning(text, hint, docsUrl("operations", "settings"))];
 }
 

@@ -41,8 +41,8 @@ export function isOptedIn(namespace: Named): boolean {
 
 function optedInFindings(all: readonly Named[]): Finding[] {
   const names = all.filter(isOptedIn).map(({ metadata }) => metadata.name);
-  if (names.length === 0) return [good("none is opted in: only Jobs and Pods that say so themselves are")];
-  return [good(`${names.length} opted in, with every Job: ${names.join(", ")}`)];
+  if (names.length === 0) return [good("none is opted in: Curfew handles only Jobs and Pods that opt in themselves")];
+  return [good(`${names.length} opted in with all their Jobs: ${names.join(", ")}`)];
 }
 
 function excludedFindings(all: readonly Named[], own: string): Finding[] {
@@ -59,10 +59,11 @@ function ineffectiveFindings(all: readonly Named[]): Finding[] {
     const docs = docsUrl("operations", "namespaces");
     if (!isExcluded(namespace))
       return [warning(`${name} isn't opted in: its ${ENABLED_KEY} is "${value}", not "true"`, relabel(name), docs)];
-    const why = EXCLUDED_LABEL in labels ? `${EXCLUDED_LABEL} wins` : "it's always excluded";
-    return [
-      warning(`${name} isn't opted in, although it has ${ENABLED_KEY}: ${why}`, "remove one of both labels", docs),
-    ];
+    const [why, hint] =
+      EXCLUDED_LABEL in labels
+        ? [`${EXCLUDED_LABEL} wins`, "remove one of the two labels"]
+        : ["it's always excluded", `remove the label: kubectl label namespace ${name} ${ENABLED_KEY}-`];
+    return [warning(`${name} isn't opted in, although it has ${ENABLED_KEY}: ${why}`, hint, docs)];
   });
 }
 

@@ -19,7 +19,7 @@ export interface NeighbourFacts {
 }
 
 export const NEIGHBOURS_GROUP: Group<NeighbourFacts> = {
-  title: "Other webhooks and policies on Jobs and Pods",
+  title: "Other webhooks and policies for Jobs and Pods",
   checks: [
     {
       id: "webhooks-before",
@@ -55,8 +55,8 @@ function before(others: readonly WebhookConfiguration[], { own, mutatingPolicies
   const onOurs = policies.filter(({ spec }) => isOnOurs(spec.matchConstraints?.resourceRules));
   const names = [...new Set([...onOurs, ...early].map(nameOf))];
   return names.length === 0
-    ? [good("none changes them before Curfew's turn")]
-    : [good(`before Curfew's turn, which sees what they did: ${listed(names)}`)];
+    ? [good("none changes them before Curfew")]
+    : [good(`run before Curfew, which sees their changes: ${listed(names)}`)];
 }
 
 function after(others: readonly WebhookConfiguration[], { own }: NeighbourFacts): Finding[] {
@@ -67,17 +67,17 @@ function after(others: readonly WebhookConfiguration[], { own }: NeighbourFacts)
     const names = listed(late.map(nameOf));
     const risk =
       target === "Jobs"
-        ? "fine unless it adds curfew.sh/enabled: Curfew isn't asked then. Rename it to sort before"
-        : "fine unless it's called again, too, and adds its container twice. Rename it to sort before";
+        ? "fine unless one adds curfew.sh/enabled, which Curfew doesn't see. If so, rename it to sort before"
+        : "fine unless one is called again and adds its container twice. If so, rename it to sort before";
     return [
       warning(
-        `after ${turn} on ${target}: ${names}`,
+        `run after ${turn} for ${target}: ${names}`,
         `${risk} ${turn}`,
         docsUrl("operations", "webhooks-that-change-jobs"),
       ),
     ];
   });
-  return findings.length === 0 ? [good("none changes them after Curfew's turn")] : findings;
+  return findings.length === 0 ? [good("none changes them after Curfew")] : findings;
 }
 
 const isOnOurs = (rules: readonly Rule[] | undefined): boolean => looksAt(rules, "Jobs") || looksAt(rules, "Pods");
@@ -92,7 +92,7 @@ function validationFindings({ validating, policies }: NeighbourFacts): readonly 
         ),
         ...others.filter(({ spec }) => isOnOurs(spec.matchConstraints?.resourceRules)),
       ].map(nameOf);
-      return names.length === 0 ? [] : [good(`may refuse them: ${listed(names)}`)];
+      return names.length === 0 ? [] : [good(`can refuse them: ${listed(names)}`)];
     }),
   );
 }
@@ -111,8 +111,8 @@ function downFindings({ own, mutating, validating, deadServices }: NeighbourFact
       const target = (["Jobs", "Pods"] as const).filter((each) => looksAt(entry.rules, each)).join(" and ");
       const key = service && `${service.namespace}/${service.name}`;
       if (target === "" || key === undefined || !dead.includes(key) || !isStrict(entry)) return [];
-      const text = `${name} refuses ${looksAtAll(entry) ? "all" : "some"} new ${target}: no Pod is ready behind its Service ${key}`;
-      const hint = `see why: kubectl -n ${service?.namespace ?? ""} get pods. If it's gone, delete its webhook configuration`;
+      const text = `${name} refuses ${looksAtAll(entry) ? "all" : "some"} new ${target}: its Service ${key} has no ready Pod`;
+      const hint = `see why: kubectl -n ${service?.namespace ?? ""} get pods. If it was uninstalled, delete its webhook configuration`;
       return [(looksAtAll(entry) ? bad : warning)(text, hint, docsUrl("operations", "when-something-is-wrong"))];
     }),
   );

@@ -25,15 +25,14 @@ function opsPortFindings(pods: readonly ServingPod[]): Finding[] {
   const docs = docsUrl("operations", "metrics-and-logs");
   const answering = pods.filter(({ metrics }) => metrics.kind === "known");
   const [silent] = pods.filter(({ metrics }) => metrics.kind === "unknown");
-  const of = `${answering.length} of ${pods.length} admission Pods answer on it`;
-  if (pods.length === 0)
-    return [bad("no admission Pod is ready, so none can answer on it", "see Deployments above", docs)];
+  const of = `${answering.length} of ${pods.length} admission Pods answer`;
+  if (pods.length === 0) return [bad("no admission Pod is ready, so none can answer", "see Deployments above", docs)];
   if (silent?.metrics.kind !== "unknown") return [good(of)];
   const { why, permission } = silent.metrics;
   const hint =
     permission === undefined
-      ? "let the API server in by the NetworkPolicy curfew-admission, or look from a Pod: curl http://POD:8080/readyz"
-      : `run it as somebody who may ${permission}, or ask for that permission`;
+      ? "allow the API server in the NetworkPolicy curfew-admission, or look from a Pod: curl http://POD_IP:8080/readyz"
+      : `run it as a user who's allowed to ${permission}, or ask for that permission`;
   return [skipped(`${of}: ${why}`, hint, docs)];
 }
 

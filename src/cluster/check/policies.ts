@@ -17,7 +17,7 @@ export const POLICIES_GROUP: Group<PolicyFacts> = {
 
 const DOCS = docsUrl("operations", "install");
 
-const REPAIR = "apply the manifests again: without it, nothing refuses what the webhook hasn't seen";
+const REPAIR = "apply the manifests again: without it, nothing refuses Jobs and Pods that the webhook hasn't seen";
 
 function policyFindings({ policies, bindings }: PolicyFacts): readonly Finding[] {
   return whenKnown(policies, (all) =>
@@ -42,5 +42,5 @@ function bindingFinding(name: string, policy: string, bindings: readonly PolicyB
   const actions = found.spec.validationActions ?? [];
   if (actions.includes("Deny")) return good(`${policy} is bound by ${name}, and denies`);
   const text = `ValidatingAdmissionPolicyBinding ${name} refuses nothing: its validationActions are ${actions.join(", ")}`;
-  return warning(text, "add Deny, unless you mean it", DOCS);
+  return warning(text, "add Deny, unless that's intended", DOCS);
 }

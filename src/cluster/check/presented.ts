@@ -27,12 +27,12 @@ export function presentedFindings({ serving, secret, now }: PresentedFacts): Fin
   if (stale.length === 0 && first)
     return [
       good(
-        `${expiries.length} of ${serving.value.length} Pods serve with a certificate that has ${daysLeft(first.until, now)}`,
+        `${expiries.length} of ${serving.value.length} Pods serve ${leaf ? "the Secret's" : "a"} certificate, ${daysLeft(first.until, now)}`,
       ),
     ];
   return stale.map(({ name, until }) => {
-    const hint = "wait: kubelet takes up to two minutes to bring the new one. Then restart the Pod";
-    const text = `${name} serves with another certificate than the Secret's, ${daysLeft(until, now)}`;
+    const hint = "wait up to two minutes for kubelet to mount the new one. If it doesn't help, restart the Pod";
+    const text = `${name} serves a certificate other than the Secret's, ${daysLeft(until, now)}`;
     return (until < now ? bad : warning)(text, hint, docsUrl("operations", "certificates"));
   });
 }

@@ -33,7 +33,7 @@ const SHOWN = 3;
 function eventFindings(all: readonly Event[], now: Date): Finding[] {
   const recent = all.filter((event) => BY_CURFEW.test(event.message ?? "") && now.getTime() - timeOf(event) <= HOUR_MS);
   if (recent.length === 0)
-    return [good("none by CronJobs and other controllers in the last hour, as their events say")];
+    return [good("none from CronJobs and other controllers in the last hour, according to events")];
   const byObject = [
     ...Map.groupBy(
       recent,
@@ -43,7 +43,7 @@ function eventFindings(all: readonly Event[], now: Date): Finding[] {
   const shown = byObject.slice(0, SHOWN).map(([what, events]) => {
     const [latest] = events.toSorted((one, other) => timeOf(other) - timeOf(one));
     const hint = "curfew explain -f job.yaml says what to change";
-    return warning(`${what} couldn't create something in the last hour: ${latest?.message ?? ""}`, hint, DOCS);
+    return warning(`${what} couldn't create an object in the last hour: ${latest?.message ?? ""}`, hint, DOCS);
   });
   const more = byObject.length - shown.length;
   return more > 0
@@ -79,7 +79,7 @@ function metricFindings(pods: readonly ServingPod[]): Finding[] {
   const failed = of("failed");
   const reasons = refused.total > 0 ? `: ${refused.reasons}` : "";
   return [
-    good(`${refused.total} since the admission Pods started (${since})${reasons}`),
+    good(`${refused.total} refused since the admission Pods started (${since})${reasons}`),
     ...(failed.total > 0
       ? [
           warning(

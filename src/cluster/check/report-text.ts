@@ -32,7 +32,7 @@ function verdict(groups: readonly ReportedGroup[]): string {
   const [bad, warning] = [count(groups, "bad"), count(groups, "warning")];
   if (bad + warning === 0) return `${styleText("green", "✔")} all is well`;
   const parts = [
-    ...(bad > 0 ? [`${styleText("red", "✖")} ${bad} to repair`] : []),
+    ...(bad > 0 ? [`${styleText("red", "✖")} ${bad} to fix`] : []),
     ...(warning > 0 ? [`${styleText("yellow", "‼")} ${warning} to look at`] : []),
   ];
   return parts.join(", ");

@@ -52,7 +52,7 @@ const ATTEMPTS: readonly Attempt[] = [
 
 const IN_NAMESPACE: Attempt = {
   entry: "jobs-in-enabled-namespaces.curfew.sh",
-  what: "a Job without label",
+  what: "a Job without the label",
   kind: "jobs",
   object: sampleJob(),
   mark: INJECTED_KEY,

@@ -59,11 +59,11 @@ function manifestFindings(configurations: readonly WebhookConfiguration[], versi
 }
 
 function compare(what: string, found: string | undefined, version: string): Finding {
-  if (found === version) return good(`${what} is of ${version}, as this program is`);
+  if (found === version) return good(`${what} is version ${version}, like this program`);
   if (found === undefined) {
     const hint = "apply the manifests of the version that you run";
     return warning(`${what} doesn't say its version: it has no label ${VERSION_LABEL}`, hint, DOCS);
   }
-  const hint = "apply the manifests of one version, and use the curfew of that version";
-  return warning(`${what} is of ${found}, this program of ${version}`, hint, DOCS);
+  const hint = "use the same version of the manifests and of this program";
+  return warning(`${what} is version ${found}, but this program is ${version}`, hint, DOCS);
 }

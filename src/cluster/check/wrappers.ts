@@ -24,7 +24,7 @@ export interface WrapperFacts {
 }
 
 export const WRAPPERS_GROUP: Group<WrapperFacts> = {
-  title: "Pods as Curfew makes them, tried by dry runs",
+  title: "Pods as Curfew makes them (dry runs)",
   checks: [{ id: "wrapped-pods", run: wrapperFindings }],
 };
 
@@ -33,9 +33,9 @@ function wrapperFindings({ trials: answer, candidates }: WrapperFacts): readonly
   const trials = answer.value;
   const judged = trials.map((trial) => ({ namespace: trial.namespace, findings: trialFindings(trial) }));
   const fine = judged.filter(({ findings }) => findings.length === 0).map(({ namespace }) => namespace);
-  const rest = trials.length < candidates ? `, of ${candidates} (those that are opted in first)` : "";
+  const rest = trials.length < candidates ? `, of ${candidates} (opted-in ones first)` : "";
   return [
-    ...(fine.length > 0 ? [good(`taken unchanged by ${fine.length} of ${trials.length} namespaces${rest}`)] : []),
+    ...(fine.length > 0 ? [good(`accepted unchanged by ${fine.length} of ${trials.length} namespaces${rest}`)] : []),
     ...(candidates === 0
       ? [skipped("there's no namespace to try them in", "create one, then run it again", PAGE)]
       : []),
@@ -59,8 +59,8 @@ function untriable(trials: readonly WrapperTrial[]): Finding[] {
   });
   return [...Map.groupBy(reasons, ({ why }) => why.replaceAll(/"[^"]*"/g, '"…"'))].map(([, same]) => {
     const names = listed(same.map(({ namespace }) => namespace));
-    const hint = "nothing, if Jobs don't run there. Otherwise see what refuses a plain Pod";
-    return skipped(`a plain Pod is refused in ${names}, too: ${same[0]?.why ?? ""}`, hint, PAGE);
+    const hint = "nothing, if no Jobs run there. Otherwise, see what refuses the Pod";
+    return skipped(`even a plain Pod is refused in ${names}: ${same[0]?.why ?? ""}`, hint, PAGE);
   });
 }
 
@@ -100,8 +100,8 @@ const isAboutVolume = (strategy: Strategy, message: string): boolean =>
 
 function hintFor(strategy: Strategy, message: string): string {
   if (isAboutVolume(strategy, message))
-    return "set CURFEW_VOLUME_MEDIUM=disk on curfew-admission, or let the policy allow it";
-  return `let the policy allow it, or set curfew.sh/strategy: ${other(strategy)} on the Jobs there`;
+    return "set CURFEW_VOLUME_MEDIUM=disk on curfew-admission, or allow it in the policy";
+  return `allow it in the policy, or set curfew.sh/strategy: ${other(strategy)} on the Jobs there`;
 }
 
 function docsFor(strategy: Strategy, message: string): string {

@@ -60,7 +60,7 @@ describe("a Deployment", () => {
 
   it("that's missing is bad, but with cert-manager none is needed for certificates", () => {
     expect(troubleOf(deployment("admission"))).toEqual([
-      "bad deployments: there's no Deployment of certs in curfew-system",
+      "bad deployments: there's no Deployment for certs in curfew-system",
     ]);
     const facts = { ...FACTS, hasCertManager: true, deployments: known([deployment("admission")]) };
     expect(trouble(DEPLOYMENTS_GROUP, facts)).toEqual([]);
@@ -84,8 +84,8 @@ describe("the version of the server", () => {
       mutating: known([named("curfew", { "app.kubernetes.io/version": "0.0.9" }), named("zz-curfew"), named("other")]),
     };
     expect(trouble(VERSIONS_GROUP, facts)).toEqual([
-      "warning server-version: curfew-admission is of 0.2.0, this program of 0.1.0",
-      "warning manifest-version: MutatingWebhookConfiguration curfew is of 0.0.9, this program of 0.1.0",
+      "warning server-version: curfew-admission is version 0.2.0, but this program is 0.1.0",
+      "warning manifest-version: MutatingWebhookConfiguration curfew is version 0.0.9, but this program is 0.1.0",
       "warning manifest-version: MutatingWebhookConfiguration zz-curfew doesn't say its version: it has no label app.kubernetes.io/version",
     ]);
   });
@@ -104,8 +104,8 @@ describe("the operations port", () => {
       {
         mark: "warning",
         skipped: true,
-        text: "skipped: 0 of 1 admission Pods answer on it: you may not get pods/proxy in curfew-system",
-        hint: "run it as somebody who may get pods/proxy in curfew-system, or ask for that permission",
+        text: "skipped: 0 of 1 admission Pods answer: you're not allowed to get pods/proxy in curfew-system",
+        hint: "run it as a user who's allowed to get pods/proxy in curfew-system, or ask for that permission",
       },
     ]);
   });
@@ -120,8 +120,8 @@ describe("certificates", () => {
     const texts = findingsOf(CERTIFICATES_GROUP, FACTS).map(({ text }) => text);
     expect(texts[1]).toMatch(/^authority "curfew webhook CA .*, 365 days left$/);
     expect(texts[2]).toMatch(/^serving certificate .*, 30 days left$/);
-    expect(texts).toContain("2 of 2 webhooks trust the authority by their caBundle, 365 days left");
-    expect(texts).toContain("1 of 1 Pods serve with a certificate that has 30 days left");
+    expect(texts).toContain("2 of 2 webhooks have a caBundle that trusts the authority, 365 days left");
+    expect(texts).toContain("1 of 1 Pods serve the Secret's certificate, 30 days left");
   });
 
   it("that are due for renewal are to be looked at, and bad once they have expired", () => {
@@ -138,7 +138,7 @@ describe("certificates", () => {
   it("that a webhook doesn't trust are named by the webhook, and there's one line for all of them", () => {
     const webhooks = FACTS.webhooks.map((webhook) => ({ ...webhook, caBundle: [stranger] }));
     expect(trouble(CERTIFICATES_GROUP, { ...FACTS, webhooks })).toEqual([
-      "bad ca-bundles: 0 of 2 webhooks trust the authority by their caBundle; not entry-of-curfew, entry-of-zz-curfew",
+      "bad ca-bundles: 0 of 2 webhooks have a caBundle that trusts the authority; not entry-of-curfew, entry-of-zz-curfew",
     ]);
   });
 
@@ -151,7 +151,7 @@ describe("certificates", () => {
   it("in a Secret that may not be read leave the caBundles and what Pods present", () => {
     const facts = { ...FACTS, secret: may("get the Secret curfew-system/curfew-certificates") };
     expect(trouble(CERTIFICATES_GROUP, facts)).toEqual([
-      "warning certificates: skipped: you may not get the Secret curfew-system/curfew-certificates",
+      "warning certificates: skipped: you're not allowed to get the Secret curfew-system/curfew-certificates",
     ]);
     expect(findingsOf(CERTIFICATES_GROUP, facts).filter(({ mark }) => mark === "good")).toHaveLength(2);
   });
@@ -169,7 +169,7 @@ describe("certificates", () => {
   it("that a Pod serves with, and that aren't the Secret's, are to be looked at", () => {
     const serving = known([{ name: "old", startTime: undefined, metrics: known(metricsOf(stranger.validToDate)) }]);
     expect(trouble(CERTIFICATES_GROUP, { ...FACTS, serving })).toEqual([
-      "warning presented-certificate: old serves with another certificate than the Secret's, 1 day left",
+      "warning presented-certificate: old serves a certificate other than the Secret's, 1 day left",
     ]);
   });
 });
@@ -206,7 +206,7 @@ describe("a webhook entry", () => {
     findingsOf(ENTRIES_GROUP, { ...FACTS, entries, trials: [{ ...TRIAL, tried }] })[0];
 
   it("is good if the Job got its plan", () => {
-    expect(find(TRIAL.tried)).toMatchObject({ mark: "good", text: "a Job with the label in default gets its plan" });
+    expect(find(TRIAL.tried)).toMatchObject({ mark: "good", text: "a Job with the label in default is planned" });
   });
 
   it.each([
@@ -245,7 +245,7 @@ describe("a webhook entry", () => {
     );
   });
 
-  it("is skipped if you may not create Jobs, and bad if nothing answers in time", () => {
+  it("is skipped if you're not allowed to create Jobs, and bad if nothing answers in time", () => {
     expect(find(may("create jobs in default"))).toMatchObject({ mark: "warning", skipped: true });
     expect(find({ kind: "unknown", why: "can't create jobs: no answer" })).toMatchObject({ mark: "bad" });
   });
@@ -275,7 +275,7 @@ describe("namespaces", () => {
       named("curfew-system"),
     ]);
     expect(findingsOf(NAMESPACES_GROUP, { ...FACTS, namespaces }).map(({ text }) => text)).toEqual([
-      "1 opted in, with every Job: ci",
+      "1 opted in with all their Jobs: ci",
       "excluded by curfew.sh/excluded: db",
     ]);
   });
@@ -310,7 +310,7 @@ describe("refusals", () => {
       event("quota", "exceeded quota", 1),
     ]);
     expect(trouble(REFUSALS_GROUP, { ...FACTS, events })).toEqual([
-      `warning refused-by-events: CronJob ci/nightly couldn't create something in the last hour: ${denied}`,
+      `warning refused-by-events: CronJob ci/nightly couldn't create an object in the last hour: ${denied}`,
     ]);
   });
 
@@ -328,7 +328,7 @@ describe("refusals", () => {
         .map(({ text }) => text)
         .slice(1),
     ).toEqual([
-      "3 since the admission Pods started (2026-12-01T11:00:00Z): roles-unclear 3",
+      "3 refused since the admission Pods started (2026-12-01T11:00:00Z): roles-unclear 3",
       "reviews without an answer since then: bug 1",
     ]);
   });

@@ -42,14 +42,14 @@ describe("Kubernetes", () => {
       { ...named("kube-apiserver"), spec: { containers: [{ name: "kube-apiserver", command }] } },
     ]);
     expect(trouble(KUBERNETES_GROUP, { ...FACTS, apiServers })).toEqual([
-      "bad admission-plugins: the API server has turned off MutatingAdmissionWebhook",
+      "bad admission-plugins: the API server disables MutatingAdmissionWebhook",
     ]);
   });
 
   it("nodes without native sidecars are counted", () => {
     const node = (kubeletVersion: string) => ({ ...named("node"), status: { nodeInfo: { kubeletVersion } } });
     expect(trouble(KUBERNETES_GROUP, { ...FACTS, nodes: known([node("v1.28.3"), node("v1.30.1")]) })).toEqual([
-      "warning kubelet-versions: 1 of 2 nodes are older than 1.29 and don't run native sidecars",
+      "warning kubelet-versions: 1 of 2 nodes are older than 1.29 and don't support native sidecars",
     ]);
   });
 });
@@ -60,7 +60,7 @@ it("missing permissions are listed by resource", () => {
     allowed: known(permission.resource !== "clusterroles"),
   }));
   expect(trouble(PERMISSIONS_GROUP, { ...FACTS, permissions })).toEqual([
-    "bad permissions: you may not get, create, patch clusterroles",
+    "bad permissions: you're not allowed to get, create, patch clusterroles",
   ]);
 });
 
@@ -97,8 +97,8 @@ describe("other webhooks", () => {
       configuration("linkerd", { rules: [{ ...JOBS, apiGroups: [""], resources: ["pods"] }] }),
     ]);
     expect(trouble(NEIGHBOURS_GROUP, { ...FACTS, mutating })).toEqual([
-      "warning webhooks-after: after curfew on Jobs: kueue, zzz",
-      "warning webhooks-after: after zz-curfew on Pods: zzz",
+      "warning webhooks-after: run after curfew for Jobs: kueue, zzz",
+      "warning webhooks-after: run after zz-curfew for Pods: zzz",
     ]);
   });
 
@@ -121,15 +121,15 @@ describe("other webhooks", () => {
       deadServices: known(["theirs/hook"]),
     };
     expect(trouble(NEIGHBOURS_GROUP, facts)).toEqual([
-      "warning webhooks-down: argo refuses some new Jobs: no Pod is ready behind its Service theirs/hook",
-      "bad webhooks-down: gate refuses all new Jobs: no Pod is ready behind its Service theirs/hook",
+      "warning webhooks-down: argo refuses some new Jobs: its Service theirs/hook has no ready Pod",
+      "bad webhooks-down: gate refuses all new Jobs: its Service theirs/hook has no ready Pod",
     ]);
   });
 
   it("that may not be listed are skipped", () => {
     const mutating = may("list mutatingwebhookconfigurations");
     expect(trouble(NEIGHBOURS_GROUP, { ...FACTS, mutating })[0]).toBe(
-      "warning webhooks-before: skipped: you may not list mutatingwebhookconfigurations",
+      "warning webhooks-before: skipped: you're not allowed to list mutatingwebhookconfigurations",
     );
   });
 });
@@ -166,7 +166,7 @@ describe("namespaces that are tried", () => {
   it("aren't blamed if they refuse a Pod without Curfew, too", () => {
     const no = refused('pods "x" is forbidden: exceeded quota');
     expect(troubleOf({ tried: { trap: no, native: no }, plain: no })).toEqual([
-      'warning wrapped-pods: skipped: a plain Pod is refused in ci, too: pods "x" is forbidden: exceeded quota',
+      'warning wrapped-pods: skipped: even a plain Pod is refused in ci: pods "x" is forbidden: exceeded quota',
     ]);
   });
 

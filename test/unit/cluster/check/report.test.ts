@@ -33,7 +33,7 @@ Deployments
       what to do: wait
       https://curfew.sh/docs/x#z
 
-✖ 1 to repair, ‼ 1 to look at
+✖ 1 to fix, ‼ 1 to look at
 `);
 });
 
