@@ -72,8 +72,9 @@ const FOR_PEOPLE = "For people:";
 const HELP = `
 Exit codes:
   0  success
-  1  a Job was refused, or something failed unexpectedly
-  2  the command line, the configuration or an input file is wrong
+  1  a Job was refused, a check found a fault, or something failed unexpectedly
+  2  the command line, the configuration, an input file or the access to the
+     cluster is wrong
 
 More about a command: curfew help COMMAND
 For a first look: curfew demo`;

@@ -4,9 +4,9 @@ import { SCRIPTS } from "./scripts.ts";
 
 const HELP = `
 It completes commands, options, their values, and paths. To load it in every
-new shell:
+new shell (zsh: after compinit):
   bash  echo 'source <(curfew completion bash)' >>~/.bashrc
-  zsh   echo 'source <(curfew completion zsh)' >>~/.zshrc, after compinit
+  zsh   echo 'source <(curfew completion zsh)' >>~/.zshrc
   fish  curfew completion fish >~/.config/fish/completions/curfew.fish
 
 For kubectl curfew it takes no script: kubectl's own completion (kubectl help

@@ -13,10 +13,12 @@ import { reportText } from "./text.ts";
 
 const HELP = `
 It changes nothing, and the cluster needn't have Curfew. It may only list Jobs,
-CronJobs and Pods. With -A, a namespace that it may not list is named and skipped.
+CronJobs and Pods. With -A, a namespace that it may not list is named and
+skipped.
 
-The exit code is 2 if the cluster can't be asked. With --fail it's 1 if a Pod hangs,
-or if a Job or CronJob would need the label, an annotation or another change.
+The exit code is 2 if the cluster can't be asked. With --fail it's 1 if a Pod
+hangs, or if a Job or CronJob would need the label, an annotation or another
+change.
 
 Examples:
   curfew scan -A
