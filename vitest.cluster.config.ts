@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 const FAULTS = "test/cluster/node/faults.test.ts";
+const CHART = "test/cluster/node/chart.test.ts";
 /** These need nothing of the API tier's Curfew, and change nothing but what they have made. */
 const APART = ["agent-tokens", "cert-manager", "dispatch-chaos", "dispatch-limits", "release", "workflows"].map(
   (name) => `test/cluster/api/${name}.test.ts`,
@@ -38,7 +39,7 @@ export default defineConfig({
           ...node,
           name: "node",
           include: ["test/cluster/node/**/*.test.ts"],
-          exclude: [FAULTS],
+          exclude: [FAULTS, CHART],
           // Jobs wait more than they work.
           maxWorkers: 2,
           maxConcurrency: 30,
@@ -51,6 +52,14 @@ export default defineConfig({
           name: "node-faults",
           include: [FAULTS],
           sequence: { groupOrder: 2 }, // after all others: it breaks what they need
+        },
+      },
+      {
+        test: {
+          ...node,
+          name: "node-chart",
+          include: [CHART],
+          sequence: { groupOrder: 3 }, // it removes what the others need
         },
       },
     ],

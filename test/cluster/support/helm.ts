@@ -1,6 +1,6 @@
 /** The real Helm, 3 and 4, as a person would run it, with the chart of the checkout. */
 import { execFile } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseAllDocuments } from "yaml";
@@ -16,6 +16,11 @@ export type HelmVersion = (typeof HELMS)[number];
 const { helm3Bin, helm4Bin } = versions();
 const home = mkdtempSync(path.join(tmpdir(), "curfew-helm-"));
 
+const programOf = (version: HelmVersion): string => path.join(version === 3 ? helm3Bin : helm4Bin, "helm");
+
+/** Whether the harness has built this Helm. It hasn't if the tests run against somebody's own cluster. */
+export const hasHelm = (version: HelmVersion): boolean => existsSync(programOf(version));
+
 /** How a Helm run ended. */
 export interface HelmResult {
   readonly status: number;
@@ -29,7 +34,7 @@ export async function helm(version: HelmVersion, args: readonly string[], values
   const folders = { HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home };
   return await new Promise((resolve, reject) => {
     const child = execFile(
-      path.join(version === 3 ? helm3Bin : helm4Bin, "helm"),
+      programOf(version),
       [...args, ...given],
       { maxBuffer: 64 << 20, env: { ...process.env, ...folders } },
       (error, stdout, stderr) => {
