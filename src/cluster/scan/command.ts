@@ -12,13 +12,12 @@ import { makeReport, type Report } from "./report.ts";
 import { reportText } from "./text.ts";
 
 const HELP = `
-It changes nothing, and the cluster needn't have Curfew. It may only list Jobs,
-CronJobs and Pods. With -A, a namespace that it may not list is named and
-skipped.
+It changes nothing, and Curfew needn't be installed. It needs permission only to
+list Jobs, CronJobs and Pods. With -A, it skips namespaces in which it lacks
+that permission, and names them.
 
-The exit code is 2 if the cluster can't be asked. With --fail it's 1 if a Pod
-hangs, or if a Job or CronJob would need the label, an annotation or another
-change.
+The exit code is 2 if the cluster can't be queried. With --fail, it's 1 if a Pod
+hangs, or if a Job or CronJob needs the label, an annotation or another change.
 
 Examples:
   curfew scan -A
@@ -35,7 +34,7 @@ export function scanCommand(): Command {
     .addHelpText("after", HELP);
   addNamespaceOptions(command)
     .addOption(new Option("-o, --output <format>", "output format").choices(["text", "json"]).default("text"))
-    .option("--fail", "exit with 1 if something hangs, or if something needs the label or a change");
+    .option("--fail", "exit with 1 if a Pod hangs, or if a Job or CronJob needs the label or a change");
   addClusterOptions(command);
   return runWithSettings(command, PLANNER_SETTINGS, (settings, options) =>
     run(settings, options as unknown as ScanOptions, command),

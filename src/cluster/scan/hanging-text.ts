@@ -8,7 +8,7 @@ import { tableLines } from "./table.ts";
 const COLUMNS = [
   { header: "NAMESPACE" },
   { header: "WHAT" },
-  { header: "STILL THERE" },
+  { header: "NOT ENDED" },
   { header: "SINCE", isNumber: true },
   { header: "PODS", isNumber: true },
   { header: "CORE-HOURS", isNumber: true },
@@ -21,10 +21,7 @@ export function hangingBlocks(hanging: readonly Hanging[], width: number | undef
   return [
     certain.length === 0
       ? []
-      : [
-          styleText(["red", "bold"], "Hanging: the work has ended, but something else is still there"),
-          ...tableOf(certain, width),
-        ],
+      : [styleText(["red", "bold"], "Hanging: main has ended, but something else hasn't"), ...tableOf(certain, width)],
     ...(Object.keys(DOUBTS) as Doubt[]).map((doubt) => {
       const unsure = hanging.filter((each) => each.doubt === doubt);
       if (unsure.length === 0) return [];

@@ -6,9 +6,9 @@ export type Roles = ReadonlyMap<string, ContainerPlan["role"]>;
 
 /** Why it's not certain, in words that complete "perhaps, because". */
 export const DOUBTS = {
-  "roles-unclear": "nothing shows whether what still runs is a sidecar or works",
+  "roles-unclear": "it isn't clear whether what still runs is a sidecar or main",
   "just-ended": "the work has only just ended, so the sidecar may still end by itself",
-  "ends-by-itself": "only containers run that should end by themselves",
+  "ends-by-itself": "all that still runs should end by itself",
 } as const;
 
 export type Doubt = keyof typeof DOUBTS;

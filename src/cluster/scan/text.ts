@@ -63,8 +63,8 @@ function unclearLines(rows: readonly WorkloadRow[]): string[] {
   if (rows.length === 0) return [];
   const groups = Map.groupBy(rows, ({ paste }) => paste.join("\n"));
   return [
-    styleText("bold", "Unclear (?): if all of them end by themselves, paste the first line into the Job's metadata."),
-    styleText("bold", "If one runs until it's stopped, name it, as in the second line:"),
+    styleText("bold", "Unclear (?): if all of them end by themselves, add the first line to the Job's annotations."),
+    styleText("bold", "If one runs until it's stopped, name it as in the second line:"),
     ...[...groups.values()].flatMap((same) => [
       `  ${same.map(placeOf).slice(0, MAX_PLACES).join(", ")}${same.length > MAX_PLACES ? `, and ${same.length - MAX_PLACES} more` : ""}`,
       ...(same[0]?.paste ?? []).map((line) => `    ${line}`),
@@ -84,7 +84,7 @@ function totalLines({ totals, workloads, namespace, hanging }: Report): string[]
   const place = namespace === null ? "in all namespaces" : `in the namespace ${namespace}`;
   const looked = `Looked at ${number(totals.jobs)} Jobs, ${number(totals.cronJobs)} CronJobs and ${number(totals.pods)} Pods that haven't ended, ${place}.`;
   const held = (pods: Report["totals"]["hanging"]): string =>
-    `${number(pods.pods)}, holding ${amount(pods.cpuCores)} cores and ${amount(pods.memoryGiB)} GiB; so far ${amount(pods.coreHours)} core-hours and ${amount(pods.gibHours)} GiB-hours`;
+    `${number(pods.pods)}, requesting ${amount(pods.cpuCores)} cores and ${amount(pods.memoryGiB)} GiB; so far ${amount(pods.coreHours)} core-hours and ${amount(pods.gibHours)} GiB-hours`;
   const counts = Object.entries(outcomes).filter(([, count]) => count > 0);
   return [
     looked,
@@ -92,9 +92,9 @@ function totalLines({ totals, workloads, namespace, hanging }: Report): string[]
     ...(unsure.pods === 0 ? [] : [`Pods that perhaps hang: ${held(unsure)}.`]),
     ...(hanging.length === 0
       ? []
-      : ["A Pod's requests are held as long as it runs, so what counts is what the whole Pod requests."]),
+      : ["The cost is what the whole Pod requests: it's reserved for as long as the Pod runs."]),
     ...(workloads.length === 0
-      ? ["No Job or CronJob has several plain containers, so there's nothing for Curfew to do."]
+      ? ["No Job or CronJob has several plain containers, so Curfew has nothing to do."]
       : [`Rows: ${counts.map(([outcome, count]) => `${number(count)} ${outcome.replace("-", " ")}`).join(", ")}.`]),
     `No row: ${number(totals.singleContainer)} with one container, ${number(totals.nativeSidecars)} with native sidecars only.`,
   ];

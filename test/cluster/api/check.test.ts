@@ -76,11 +76,11 @@ it("each entry of the webhooks, each policy and each namespace is found as it is
   const findings = await check({ namespace });
   const of = (id: string) => findings.filter((each) => each.check === id).map(({ mark, text }) => `${mark}: ${text}`);
   expect(of("webhook-entries")).toEqual([
-    "good: a Job with the label in default gets its plan",
-    "good: a Job with the annotation in default gets its plan",
-    "good: a Pod with the label in default gets its plan",
-    "good: a planned Job's Pod with an added container in default gets its plan",
-    `good: a Job without label in ${enabled} gets its plan`,
+    "good: a Job with the label in default is planned",
+    "good: a Job with the annotation in default is planned",
+    "good: a Pod with the label in default is planned",
+    "good: a planned Job's Pod with an added container in default is planned",
+    `good: a Job without the label in ${enabled} is planned`,
   ]);
   expect(of("policies").map((each) => each.split(":")[0])).toEqual(["good", "good", "good"]);
   expect(of("manifest-version").map((each) => each.split(":")[0])).toEqual(["good", "good"]);
@@ -89,7 +89,7 @@ it("each entry of the webhooks, each policy and each namespace is found as it is
   expect(of("opt-in-without-effect")).toEqual([
     `warning: ${excluded} isn't opted in, although it has curfew.sh/enabled: curfew.sh/excluded wins`,
   ]);
-  expect(of("deployments")).toContain(`bad: there's no Deployment of admission in ${namespace}`);
+  expect(of("deployments")).toContain(`bad: there's no Deployment for admission in ${namespace}`);
 });
 
 describe("webhooks that don't answer", () => {
@@ -113,7 +113,7 @@ describe("webhooks that don't answer", () => {
         /^bad: a planned Job's Pod .* isn't planned: containers-added-to-pods-of-jobs.curfew.sh got no answer/,
       ),
       expect.stringMatching(
-        /^bad: a Job without label .* isn't planned: jobs-in-enabled-namespaces.curfew.sh got no answer/,
+        /^bad: a Job without the label .* isn't planned: jobs-in-enabled-namespaces.curfew.sh got no answer/,
       ),
     ]);
   });
@@ -168,13 +168,13 @@ describe("an installation with old and broken parts", () => {
     expect(found).toEqual(
       expect.arrayContaining([
         "bad deployments: curfew-admission: 0 of 2 Pods are ready",
-        `bad deployments: there's no Deployment of certs in ${namespace}`,
-        "warning server-version: curfew-admission is of 0.0.2, this program of 0.1.0",
-        "warning manifest-version: MutatingWebhookConfiguration check-test is of 0.0.1, this program of 0.1.0",
-        "bad ops-port: no admission Pod is ready, so none can answer on it",
+        `bad deployments: there's no Deployment for certs in ${namespace}`,
+        "warning server-version: curfew-admission is version 0.0.2, but this program is 0.1.0",
+        "warning manifest-version: MutatingWebhookConfiguration check-test is version 0.0.1, but this program is 0.1.0",
+        "bad ops-port: no admission Pod is ready, so none can answer",
         expect.stringMatching(/^bad certificates: serving certificate .*, expired 3 days ago$/),
-        "bad ca-bundles: 0 of 1 webhooks trust the authority by their caBundle; not check-test.example.org",
-        expect.stringMatching(`^warning refused-by-events: CronJob ${namespace}/nightly couldn't create something`),
+        "bad ca-bundles: 0 of 1 webhooks have a caBundle that trusts the authority; not check-test.example.org",
+        expect.stringMatching(`^warning refused-by-events: CronJob ${namespace}/nightly couldn't create an object`),
       ]),
     );
   });
@@ -190,15 +190,15 @@ describe("an installation with old and broken parts", () => {
     expect(findings.filter(({ mark }) => mark === "bad")).toEqual([]);
     expect(findings.filter(({ skipped }) => skipped).map(({ text }) => text)).toEqual(
       expect.arrayContaining([
-        "skipped: you may not list mutatingwebhookconfigurations",
-        `skipped: you may not list deployments in ${namespace}`,
-        `skipped: you may not get the Secret ${namespace}/curfew-certificates`,
-        "skipped: a Job with the label in default: you may not create jobs in default",
-        "skipped: you may not list events",
+        "skipped: you're not allowed to list mutatingwebhookconfigurations",
+        `skipped: you're not allowed to list deployments in ${namespace}`,
+        `skipped: you're not allowed to get the Secret ${namespace}/curfew-certificates`,
+        "skipped: a Job with the label in default: you're not allowed to create jobs in default",
+        "skipped: you're not allowed to list events",
       ]),
     );
     expect(await findingsOf("permissions", { ...OTHER, kubeconfig, pre: true })).toContain(
-      "bad: you may not get, create, patch clusterroles",
+      "bad: you're not allowed to get, create, patch clusterroles",
     );
     rmSync(folder, { recursive: true });
   });
@@ -231,8 +231,8 @@ describe("--pre", () => {
     const findings = await having(WEBHOOKS, late, () => check({ pre: true }));
     expect(findings.map(({ mark, check: id, text }) => `${mark} ${id}: ${text}`)).toEqual(
       expect.arrayContaining([
-        expect.stringMatching(/^warning webhooks-after: after curfew on Jobs: .*zzz-check/),
-        `bad webhooks-down: zzz-check refuses all new Jobs: no Pod is ready behind its Service ${namespace}/curfew-admission`,
+        expect.stringMatching(/^warning webhooks-after: run after curfew for Jobs: .*zzz-check/),
+        `bad webhooks-down: zzz-check refuses all new Jobs: its Service ${namespace}/curfew-admission has no ready Pod`,
       ]),
     );
   });
@@ -245,7 +245,7 @@ describe("--pre", () => {
     };
     await having("/api/v1/namespaces/kube-system/pods", pod, async () => {
       expect(await findingsOf("admission-plugins", { pre: true })).toEqual([
-        "bad: the API server has turned off ValidatingAdmissionPolicy",
+        "bad: the API server disables ValidatingAdmissionPolicy",
       ]);
     });
   });
