@@ -1,5 +1,6 @@
 /** Sees whether a cluster answers, and says in one line why it doesn't. */
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
+import { printable } from "../injection/quote.ts";
 import { KubeClient } from "../kubernetes/client.ts";
 import { statusMessage } from "../kubernetes/status-message.ts";
 import { messageOf } from "../process/errors.ts";
@@ -59,8 +60,5 @@ function versionIn(text: string): string | undefined {
 }
 
 function oneLine(text: string): string {
-  return text
-    .trim()
-    .replaceAll(/\s*\n\s*/g, "; ")
-    .slice(0, 300);
+  return printable(text.trim().replaceAll(/\s*\n\s*/g, "; ")).slice(0, 300);
 }

@@ -36,6 +36,11 @@ export function showName(name: string): string {
   return quote(name).slice(1, -1);
 }
 
+/** A longer text, such as the API server's or another webhook's message, on one line. */
+export function printable(text: string): string {
+  return escapeControls(text.trim().replaceAll(/\s+/g, " "));
+}
+
 /**
  * Escapes control and format characters (including those that change the writing direction), line
  * separators, and halves of surrogate pairs.

@@ -3,6 +3,7 @@
  * question that can't be answered doesn't keep the others from being asked.
  */
 import type { KubeClient } from "../../kubernetes/client.ts";
+import { isRecord } from "../../kubernetes/kube-object.ts";
 import { statusMessage } from "../../kubernetes/status-message.ts";
 import { messageOf } from "../../process/errors.ts";
 import { createInTurn } from "../../process/in-turn.ts";
@@ -61,7 +62,7 @@ export function createAsker(client: KubeClient, timeLeft: () => number): Asker {
   const text = async (path: string, what: string): Promise<Answer<string | undefined>> =>
     understand(await send(path, what), what, (body) => body);
   const get = async <T>(path: string, what: string): Promise<Answer<T | undefined>> =>
-    understand(await send(path, what), what, (body) => JSON.parse(body) as T);
+    understand(await send(path, what), what, (text) => parseObject(text) as T);
 
   return {
     get,
@@ -80,11 +81,14 @@ export function createAsker(client: KubeClient, timeLeft: () => number): Asker {
     async tryCreate<T>(path: string, object: object, what: string): Promise<Tried<T>> {
       const response = await send(`${path}?dryRun=All`, what, object);
       if (response.kind === "unknown") return response;
-      if (response.code < 300) return { kind: "accepted", object: JSON.parse(response.text) as T };
+      if (response.code < 300) {
+        const answer = understand(response, what, (text) => parseObject(text) as T);
+        return answer.kind === "known" ? { kind: "accepted", object: answer.value as T } : answer;
+      }
       return isDenied(response) ? denied(what) : { kind: "refused", message: messageIn(response) };
     },
     async ask<T>(path: string, question: object, what: string) {
-      const answer = understand(await send(path, what, question), what, (body) => JSON.parse(body) as T);
+      const answer = understand(await send(path, what, question), what, (text) => parseObject(text) as T);
       if (answer.kind === "unknown" || answer.value !== undefined) return answer as Answer<T>;
       return failed(what, "the API server doesn't serve it");
     },
@@ -107,6 +111,13 @@ function understand<T>(response: Response | Unknown, what: string, parse: (body:
   } catch {
     return failed(what, "the answer isn't JSON: is there a proxy in between?");
   }
+}
+
+/** @throws if it isn't a JSON object, as all of Kubernetes' answers but texts are */
+function parseObject(body: string): object {
+  const value: unknown = JSON.parse(body);
+  if (!isRecord(value)) throw new SyntaxError("not an object");
+  return value;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** A report for people. Colours come from styleText, which leaves them out where there's no terminal. */
 import { styleText } from "node:util";
+import { printable } from "../../injection/quote.ts";
 import { fold } from "../../offline/text-layout.ts";
 import { asTyped } from "../../process/program.ts";
 import { count, type Mark, type ReportedFinding, type ReportedGroup } from "./finding.ts";
@@ -22,8 +23,8 @@ export function reportText(groups: readonly ReportedGroup[], width: number): str
 function findingLines({ mark, text, hint, docs }: ReportedFinding, width: number): string[] {
   const { symbol, style } = SYMBOLS[mark];
   return [
-    ...fold(`${styleText(style, symbol)} ${text.replaceAll(/\s+/g, " ")}`, width),
-    ...(hint === undefined ? [] : fold(`what to do: ${asTyped(hint)}`, width, 6)),
+    ...fold(`${styleText(style, symbol)} ${printable(text)}`, width),
+    ...(hint === undefined ? [] : fold(`what to do: ${asTyped(printable(hint))}`, width, 6)),
     ...(docs === undefined ? [] : [`      ${styleText("dim", docs)}`]),
   ];
 }

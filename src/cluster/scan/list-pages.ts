@@ -7,6 +7,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { retryAfterMs } from "../../http/retry-after.ts";
+import { printable } from "../../injection/quote.ts";
 import type { KubeClient, KubeResponse } from "../../kubernetes/client.ts";
 import { isRecord, parseAnswer } from "../../kubernetes/kube-object.ts";
 import { KubeRefusedError } from "../../kubernetes/list-watch.ts";
@@ -99,7 +100,7 @@ function tokenIn(answer: unknown): string | undefined {
 }
 
 function refusal({ code }: KubeResponse, text: string, what: string): OutsideError {
-  const reason = statusMessage(text) ?? text.slice(0, 200);
+  const reason = printable(statusMessage(text) ?? text.slice(0, 200));
   const message = `cannot list ${what}`;
   return code === 401 || code === 403
     ? new KubeRefusedError(message, code, reason)

@@ -43,6 +43,11 @@ function clientWith(answers: readonly Answer[]) {
 const page = (items: readonly unknown[], token?: string) => ({ body: { metadata: { continue: token }, items } });
 
 describe("a list by pages", () => {
+  it("that's refused says so on one line, which can't steer the terminal", async () => {
+    const { list } = clientWith([{ code: 502, body: "<html>\n\u001b[2Jbad gateway\n</html>" }]);
+    await expect(list()).rejects.toThrow(/^cannot list Pods: 502 <html> \\u001b\[2Jbad gateway <\/html>$/);
+  });
+
   it("asks for one page after the other, without a resource version", async () => {
     const { list, asked, items } = clientWith([page([1, 2], "next"), page([3])]);
     await list();

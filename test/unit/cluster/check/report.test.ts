@@ -37,6 +37,14 @@ Deployments
 `);
 });
 
+it("a report for people can't steer the terminal, whatever a webhook or an event says", () => {
+  const message = "refused\u001B]0;title\u0007\u009B2J\u202E by\r\nsomebody";
+  const findings = [{ check: "x", ...bad(message, message, "https://curfew.sh/docs/x#y") }];
+  const text = stripVTControlCharacters(reportText([{ title: "x", findings }], 200)).replaceAll("\n", "");
+  expect(text).toContain("refused\\u001b]0;title\\u0007\\u009b2J\\u202e by somebody");
+  expect(text).not.toMatch(/\p{C}/u);
+});
+
 it("a report for people says so if all is well", () => {
   expect(stripVTControlCharacters(reportText(GROUPS.slice(0, 1), 80))).toContain("\n✔ all is well\n");
 });
