@@ -1,5 +1,5 @@
 /** Which webhooks and policies look at new Jobs or new Pods. */
-import type { Rule, WebhookConfiguration, WebhookEntry } from "./objects.ts";
+import type { Named, Rule, Selector, WebhookConfiguration, WebhookEntry } from "./objects.ts";
 
 export type Target = "Jobs" | "Pods";
 
@@ -35,6 +35,20 @@ export function configurationsFor(
 export function looksAtAll({ namespaceSelector, objectSelector, matchConditions }: WebhookEntry): boolean {
   const isEmpty = (selector: object | undefined): boolean => Object.keys(selector ?? {}).length === 0;
   return isEmpty(namespaceSelector) && isEmpty(objectSelector) && (matchConditions ?? []).length === 0;
+}
+
+/** Whether a selector selects a namespace. None selects all. */
+export function selects({ matchLabels = {}, matchExpressions = [] }: Selector = {}, { metadata }: Named): boolean {
+  // Every namespace has this label, by which the chart's values exclude namespaces.
+  const labels = new Map(Object.entries({ ...metadata.labels, "kubernetes.io/metadata.name": metadata.name }));
+  const isMet = ({ key, operator, values = [] }: NonNullable<Selector["matchExpressions"]>[number]): boolean => {
+    if (operator === "Exists") return labels.has(key);
+    if (operator === "DoesNotExist") return !labels.has(key);
+    return values.includes(labels.get(key) ?? "") === (operator === "In") && (operator !== "In" || labels.has(key));
+  };
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labels.get(key) === value) && matchExpressions.every(isMet)
+  );
 }
 
 /** For people: at most five names. */

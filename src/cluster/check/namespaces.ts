@@ -3,24 +3,33 @@ import { ENABLED_KEY } from "../../injection/names.ts";
 import { docsUrl } from "../../process/docs.ts";
 import { whenKnown, type Answer } from "./answer.ts";
 import { good, warning, type Finding, type Group } from "./finding.ts";
-import { listed } from "./matching.ts";
-import type { Named } from "./objects.ts";
+import { listed, selects } from "./matching.ts";
+import type { Named, WebhookConfiguration } from "./objects.ts";
 import { ALWAYS_EXCLUDED, EXCLUDED_LABEL } from "./own-names.ts";
 
 export interface NamespaceFacts {
   readonly namespace: string;
   readonly namespaces: Answer<readonly Named[] | undefined>;
+  /** The names of Curfew's own configurations. */
+  readonly own: readonly string[];
+  readonly mutating: Answer<readonly WebhookConfiguration[] | undefined>;
 }
 
 export const NAMESPACES_GROUP: Group<NamespaceFacts> = {
   title: "Namespaces",
   checks: [
-    { id: "opted-in", run: ({ namespaces }) => whenKnown(namespaces, (all) => optedInFindings(all ?? [])) },
+    {
+      id: "opted-in",
+      run: (facts) => whenKnown(facts.namespaces, (all) => optedInFindings(all ?? [], optInOf(facts))),
+    },
     {
       id: "excluded",
       run: ({ namespaces, namespace }) => known(namespaces, (all) => excludedFindings(all, namespace)),
     },
-    { id: "opt-in-without-effect", run: ({ namespaces }) => known(namespaces, ineffectiveFindings) },
+    {
+      id: "opt-in-without-effect",
+      run: (facts) => known(facts.namespaces, (all) => ineffectiveFindings(all, optInOf(facts))),
+    },
   ],
 };
 
@@ -39,8 +48,19 @@ export function isOptedIn(namespace: Named): boolean {
   return namespace.metadata.labels?.[ENABLED_KEY] === "true" && !isExcluded(namespace);
 }
 
-function optedInFindings(all: readonly Named[]): Finding[] {
-  const names = all.filter(isOptedIn).map(({ metadata }) => metadata.name);
+/** The entry whose namespaces are opted in. The chart's values can choose others than those with the label. */
+export const IN_NAMESPACES = "jobs-in-enabled-namespaces.curfew.sh";
+
+/** Which namespaces are opted in: as the webhooks say, and as the manifests do where there are none. */
+export function optInOf({ own, mutating }: Pick<NamespaceFacts, "own" | "mutating">): (namespace: Named) => boolean {
+  const all = mutating.kind === "known" ? (mutating.value ?? []) : [];
+  const entries = all.filter(({ metadata }) => own.includes(metadata.name)).flatMap(({ webhooks = [] }) => webhooks);
+  const entry = entries.find(({ name }) => name === IN_NAMESPACES);
+  return entry === undefined ? isOptedIn : (namespace) => selects(entry.namespaceSelector, namespace);
+}
+
+function optedInFindings(all: readonly Named[], optsIn: (namespace: Named) => boolean): Finding[] {
+  const names = all.filter(optsIn).map(({ metadata }) => metadata.name);
   if (names.length === 0) return [good("none is opted in: Curfew handles only Jobs and Pods that opt in themselves")];
   return [good(`${names.length} opted in with all their Jobs: ${names.join(", ")}`)];
 }
@@ -51,12 +71,16 @@ function excludedFindings(all: readonly Named[], own: string): Finding[] {
   return others.length === 0 ? [] : [good(`excluded by ${EXCLUDED_LABEL}: ${listed(others)}`)];
 }
 
-function ineffectiveFindings(all: readonly Named[]): Finding[] {
+function ineffectiveFindings(all: readonly Named[], optsIn: (namespace: Named) => boolean): Finding[] {
   return all.flatMap((namespace) => {
     const { name, labels = {} } = namespace.metadata;
     const value = labels[ENABLED_KEY];
-    if (value === undefined || value === "false" || isOptedIn(namespace)) return [];
+    if (value === undefined || value === "false" || optsIn(namespace)) return [];
     const docs = docsUrl("operations", "namespaces");
+    if (isOptedIn(namespace)) {
+      const text = `${name} isn't opted in, although it has ${ENABLED_KEY}: the webhooks' namespaceSelector leaves it out`;
+      return [warning(text, "see namespaces.excluded and namespaces.optedIn in the chart's values", docs)];
+    }
     if (!isExcluded(namespace))
       return [warning(`${name} isn't opted in: its ${ENABLED_KEY} is "${value}", not "true"`, relabel(name), docs)];
     const [why, hint] =

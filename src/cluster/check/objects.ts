@@ -21,6 +21,16 @@ export interface Rule {
   readonly operations?: readonly string[];
 }
 
+/** A label selector, of which Curfew's entries have only expressions. */
+export interface Selector {
+  readonly matchLabels?: Texts;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: readonly string[];
+  }[];
+}
+
 /** An entry of a webhook configuration, mutating or validating. */
 export interface WebhookEntry {
   readonly name: string;
@@ -32,7 +42,7 @@ export interface WebhookEntry {
   readonly rules?: readonly Rule[];
   readonly failurePolicy?: string;
   readonly reinvocationPolicy?: string;
-  readonly namespaceSelector?: object;
+  readonly namespaceSelector?: Selector;
   readonly objectSelector?: object;
   readonly matchConditions?: readonly object[];
 }

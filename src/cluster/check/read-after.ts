@@ -40,7 +40,7 @@ export async function readAfter(
   const secretName = secretOf(facts.deployments) ?? "curfew-certificates";
   const [secret, trials] = await Promise.all([
     readSecret(asker, names.namespace, secretName),
-    tryEntries(asker, facts.namespaces, tryIn),
+    tryEntries(asker, facts, tryIn),
   ]);
   const entries =
     facts.mutating.kind === "known"

@@ -1,11 +1,12 @@
 /** Dry runs of what each webhook entry should see. */
 import { ENABLED_KEY, INJECTED_KEY, LATE_MOVED_ANNOTATION } from "../../injection/names.ts";
-import type { Answer } from "./answer.ts";
 import type { Asker } from "./asker.ts";
 import type { EntryTrial } from "./entries.ts";
-import { isExcluded, isOptedIn } from "./namespaces.ts";
-import type { Named } from "./objects.ts";
+import { selects } from "./matching.ts";
+import { IN_NAMESPACES, isExcluded, isOptedIn, optInOf } from "./namespaces.ts";
+import type { Named, WebhookConfiguration } from "./objects.ts";
 import { SYSTEM_NAMESPACES } from "./own-names.ts";
+import type { ClusterFacts } from "./read-cluster.ts";
 import { plannedPod, sampleJob, samplePod } from "./sample.ts";
 
 const ENABLED = { [ENABLED_KEY]: "true" };
@@ -51,23 +52,29 @@ const ATTEMPTS: readonly Attempt[] = [
 ];
 
 const IN_NAMESPACE: Attempt = {
-  entry: "jobs-in-enabled-namespaces.curfew.sh",
+  entry: IN_NAMESPACES,
   what: "a Job without the label",
   kind: "jobs",
   object: sampleJob(),
   mark: INJECTED_KEY,
 };
 
-/** @param wanted the namespace to use. Undefined: choose one. */
+/**
+ * @param wanted the namespace to use. Undefined: choose one.
+ * @param mutating the configurations, and `own` the names of Curfew's: what they leave out isn't tried
+ */
 export async function tryEntries(
   asker: Asker,
-  namespaces: Answer<readonly Named[] | undefined>,
+  { namespaces, mutating, own }: Pick<ClusterFacts, "namespaces" | "mutating" | "own">,
   wanted: string | undefined,
 ): Promise<readonly EntryTrial[]> {
   const all = namespaces.kind === "known" ? (namespaces.value ?? []) : [];
-  const optedIn = all.find((each) => isOptedIn(each) && (wanted === undefined || each.metadata.name === wanted))
-    ?.metadata.name;
-  const somewhere = wanted ?? chooseNamespace(all);
+  const optsIn = optInOf({ own, mutating });
+  const isWanted = ({ metadata }: Named): boolean => wanted === undefined || metadata.name === wanted;
+  const optedIn = all.find((each) => optsIn(each) && isWanted(each))?.metadata.name;
+  const configurations = mutating.kind === "known" ? (mutating.value ?? []) : [];
+  const ours = configurations.filter(({ metadata }) => own.includes(metadata.name));
+  const somewhere = wanted ?? chooseNamespace(all.filter((each) => isLookedAt(each, ours)));
   const attempts = [
     ...ATTEMPTS.map((attempt) => ({ attempt, namespace: somewhere })),
     ...(optedIn === undefined ? [] : [{ attempt: IN_NAMESPACE, namespace: optedIn }]),
@@ -80,6 +87,14 @@ export async function tryEntries(
       return { entry, what, namespace, mark, tried };
     }),
   );
+}
+
+/** Whether those entries that are tried anywhere look at it. */
+function isLookedAt(namespace: Named, ours: readonly WebhookConfiguration[]): boolean {
+  const entries = ours
+    .flatMap(({ webhooks = [] }) => webhooks)
+    .filter(({ name }) => ATTEMPTS.some(({ entry }) => entry === name));
+  return entries.every(({ namespaceSelector }) => selects(namespaceSelector, namespace));
 }
 
 /** `default` if Curfew looks at it, as every cluster has it. Otherwise one that's opted in, or any other. */
