@@ -78,7 +78,7 @@ all of it.
 {{- $labels := include "curfew.labels" . | fromYaml }}
 {{- $chart := dict "helm.sh/chart" (printf "%s-%s" .root.Chart.Name (.root.Chart.Version | replace "+" "_")) }}
 {{- $own := $metadata.labels | default dict }}
-{{- $_ := set $metadata "labels" (merge (dict) $labels $chart $own .root.Values.commonLabels) }}
+{{- $_ := set $metadata "labels" (merge (dict) $labels $chart $own (.root.Values.commonLabels | default dict)) }}
 {{- with .root.Values.commonAnnotations }}
 {{- $_ := set $metadata "annotations" (merge (dict) ($metadata.annotations | default dict) .) }}
 {{- end }}

@@ -12,15 +12,15 @@ spec:
   replicas: {{ $values.replicas }}
   template:
     metadata:
-      labels: {{ toJson $values.podLabels }}
-      annotations: {{ toJson (merge (dict) (.more.checksums | default dict) $values.podAnnotations) }}
+      labels: {{ toJson ($values.podLabels | default dict) }}
+      annotations: {{ toJson (merge (dict) (.more.checksums | default dict) ($values.podAnnotations | default dict)) }}
     spec:
-      securityContext: {{ toJson (merge (dict "$patch" "replace") $pod) }}
+      securityContext: {{ toJson (merge (dict "$patch" "replace") ($pod | default dict)) }}
       {{- with .root.Values.image.pullSecrets }}
       imagePullSecrets: {{ toJson . }}
       {{- end }}
       {{- with include "curfew.priorityClass" .root }}
-      priorityClassName: {{ . }}
+      priorityClassName: {{ . | quote }}
       {{- end }}
       {{- with $values.nodeSelector }}
       nodeSelector: {{ toJson . }}
@@ -38,8 +38,8 @@ spec:
         - name: {{ .more.container }}
           image: {{ include "curfew.image" .root | quote }}
           imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-          resources: {{ toJson (merge (dict "$patch" "replace") $values.resources) }}
-          {{- with concat (.more.env | default list) $values.env }}
+          resources: {{ toJson (merge (dict "$patch" "replace") ($values.resources | default dict)) }}
+          {{- with concat (.more.env | default list) ($values.env | default list) }}
           env: {{ toJson . }}
           {{- end }}
 {{- end }}
@@ -54,7 +54,7 @@ spec:
 {{- end }}
 
 {{- define "curfew.priorityClass" -}}
-{{- .Values.priorityClass.name | default (ternary "curfew" "" .Values.priorityClass.create) }}
+{{- .Values.priorityClass.name | default (ternary "curfew" "" (.Values.priorityClass.create | default false)) }}
 {{- end }}
 
 {{/* Constraints without a selector are about the Deployment's own Pods, as in nearly all cases. */}}

@@ -253,6 +253,33 @@ describe("each value", () => {
     });
   });
 
+  it.each([
+    ["commonLabels", { commonLabels: null, commonAnnotations: null }],
+    ["podSecurityContext", { podSecurityContext: null, priorityClass: { create: null } }],
+    ["admission", { admission: { env: null, resources: null, podLabels: null, podAnnotations: null } }],
+    ["certificates", { certificates: { env: null, resources: null, podLabels: null, podAnnotations: null } }],
+    ["namespaces", { namespaces: { excluded: null } }],
+    ["dispatch", { dispatch: { enabled: true, config: null, env: null, resources: null, podAnnotations: null } }],
+  ])("null, as an empty key in a values file, is none: %s", async (_, values) => {
+    expect((await chartObjects(4, values)).length).toBeGreaterThan(10);
+  });
+
+  it("null for the namespaces that opt in is refused, as it would opt in all of them", async () => {
+    const { status, stderr } = await helm(4, ["template", "curfew", CHART], { namespaces: { optedIn: null } });
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("namespaces.optedIn is null, which would opt in all namespaces");
+  });
+
+  it("a name that looks like a number stays a name", async () => {
+    const { stdout } = await helm(4, ["template", "curfew", CHART, "--namespace", "a"], {
+      priorityClass: { create: true, name: "123" },
+      test: { namespace: "123" },
+      dispatch: { enabled: true, ingress: { enabled: true, host: "ci.example.org", className: "123" } },
+    });
+    expect(stdout.match(/: "123"$/gm)?.length).toBeGreaterThanOrEqual(6);
+    expect(stdout).not.toMatch(/: 123$/m);
+  });
+
   it("another namespace is everywhere", async () => {
     const { stdout } = await helm(4, ["template", "curfew", CHART, "--namespace", "true"], {
       certificates: { mode: "cert-manager" },
