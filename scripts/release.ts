@@ -93,7 +93,7 @@ function kustomize(folder: string): string {
 
 /** The chart as `helm package` makes it, but reproducible, and with `image` in its values. */
 function packChart({ repository, digest }: Image, seconds: number): Buffer {
-  const listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", CHART);
+  const listed = git("ls-files", "-z", "--", CHART);
   const files = listed
     .split("\0")
     .filter(Boolean)
