@@ -92,7 +92,7 @@ function kustomize(folder: string): string {
 }
 
 /** The chart as `helm package` makes it, but reproducible, and with `image` in its values. */
-function packChart({ repository, digest }: Image, seconds: number): Buffer {
+function packChart({ repository, digest }: Image, seconds: number): Promise<Buffer> {
   const listed = git("ls-files", "-z", "--", CHART);
   const files = listed
     .split("\0")
@@ -115,7 +115,7 @@ function packChart({ repository, digest }: Image, seconds: number): Buffer {
 }
 
 /** What `npm pack` packs. */
-function packNpm(seconds: number): Buffer {
+function packNpm(seconds: number): Promise<Buffer> {
   const listed = JSON.parse(npm("pack", "--dry-run", "--json", "--ignore-scripts")) as [
     { readonly files: readonly { readonly path: string }[] },
   ];
@@ -134,7 +134,7 @@ const git = (...args: readonly string[]): string => execFileSync("git", ["-C", R
 
 const sha256 = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
 
-function release(image: Image): void {
+async function release(image: Image): Promise<void> {
   const seconds = sourceDate();
   if (seconds === undefined) throw new Error("a release needs git, and a checkout with its history");
   rmSync(RELEASE, { recursive: true, force: true });
@@ -146,8 +146,8 @@ function release(image: Image): void {
   write("install.yaml", renderInstall(image)); // first, as it may lack kubectl
   npm("run", "--silent", "build");
   copyFileSync(join(ROOT, "dist/sbom.cdx.json"), join(RELEASE, "sbom.cdx.json"));
-  write(`curfew-chart-${version}.tgz`, packChart(image, seconds));
-  write(`curfew-npm-${version}.tgz`, packNpm(seconds));
+  write(`curfew-chart-${version}.tgz`, await packChart(image, seconds));
+  write(`curfew-npm-${version}.tgz`, await packNpm(seconds));
   const sums = readdirSync(RELEASE)
     .sort()
     .map((name) => `${sha256(readFileSync(join(RELEASE, name)))}  ${name}\n`)
@@ -165,7 +165,7 @@ if (import.meta.main) {
     process.exitCode = 2;
   } else {
     try {
-      release(image);
+      await release(image);
     } catch (error) {
       console.error(`npm run release: ${messageOf(error)}`);
       process.exitCode = 1;

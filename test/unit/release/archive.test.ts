@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { archive, type ArchivedFile } from "../../../scripts/archive.ts";
 
-const LONG = `${"folder/".repeat(20)}${"n".repeat(90)}`;
+const LONG = `${"folder/".repeat(20)}${"n".repeat(110)}`;
 const FILES: readonly ArchivedFile[] = [
   { path: "package/bin/run", content: Buffer.from("#!/bin/sh\n"), executable: true },
   { path: "package/a block", content: Buffer.alloc(512, "b") },
@@ -21,8 +21,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-test("tar unpacks an archive to what went in, with its modes and its time", () => {
-  writeFileSync(join(folder, "a.tgz"), archive(FILES, 1_700_000_000));
+test("tar unpacks an archive to what went in, with its modes and its time", async () => {
+  writeFileSync(join(folder, "a.tgz"), await archive(FILES, 1_700_000_000));
   execFileSync("tar", ["-xzpf", "a.tgz"], { cwd: folder });
   for (const { path, content, executable } of FILES) {
     expect(readFileSync(join(folder, path)).equals(content)).toBe(true);
@@ -31,11 +31,7 @@ test("tar unpacks an archive to what went in, with its modes and its time", () =
   }
 });
 
-test("an archive is the same whatever the order of its files", () => {
-  expect(archive(FILES.toReversed(), 1).equals(archive(FILES, 1))).toBe(true);
-});
-
-test("a path that has no room in an archive is named", () => {
-  const path = "n".repeat(101);
-  expect(() => archive([{ path, content: Buffer.alloc(0) }], 1)).toThrow(`${path} is too long`);
+test("an archive is the same whatever the order of its files", async () => {
+  const [there, back] = await Promise.all([archive(FILES, 1), archive(FILES.toReversed(), 1)]);
+  expect(there.equals(back)).toBe(true);
 });
