@@ -84,6 +84,8 @@ function choose(config: KubeConfig, wanted: string | undefined, where: string): 
     return {
       problem: `${where} has no cluster ${JSON.stringify(context.cluster)} with a server's URL, which the context ${JSON.stringify(name)} names`,
     };
+  if (cluster.proxyUrl && !/^https?:/.test(cluster.proxyUrl))
+    return { problem: `${where} has the proxy-url ${cluster.proxyUrl}, but Curfew knows only proxies with HTTP` };
   const { protocol } = new URL(cluster.server);
   const usable = { ...cluster, skipTLSVerify: cluster.skipTLSVerify || protocol === "http:" }; // client-node insists
   const { users, contexts } = config;

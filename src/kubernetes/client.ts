@@ -139,7 +139,13 @@ export class KubeClient {
     const key = JSON.stringify(tls);
     if (this.#agent?.key !== key) {
       const known = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
-      const options = { keepAlive: true, maxSockets: Infinity, maxFreeSockets: MAX_SOCKETS };
+      const proxy = this.#config.getCurrentCluster()?.proxyUrl;
+      const options = {
+        keepAlive: true,
+        maxSockets: Infinity,
+        maxFreeSockets: MAX_SOCKETS,
+        ...(proxy && { proxyEnv: { HTTPS_PROXY: proxy, HTTP_PROXY: proxy } }),
+      };
       const agent =
         this.#server.protocol === "http:" ? new HttpAgent(options) : new HttpsAgent({ ...options, ...known });
       this.#agent = { key, agent };

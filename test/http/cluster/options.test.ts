@@ -27,6 +27,7 @@ afterAll(() => {
 
 interface Context {
   readonly server?: string;
+  readonly proxy?: string;
   readonly user?: object;
   readonly namespace?: string;
 }
@@ -35,7 +36,7 @@ interface Context {
 function kubeconfig(file: string, contexts: Readonly<Record<string, Context>>, current?: string): string {
   const named = Object.entries(contexts);
   const config = {
-    clusters: named.map(([name, { server = url }]) => ({ name, cluster: { server } })),
+    clusters: named.map(([name, { server = url, proxy }]) => ({ name, cluster: { server, "proxy-url": proxy } })),
     users: named.map(([name, { user = {} }]) => ({ name, user })),
     contexts: named.map(([name, { namespace }]) => ({ name, context: { cluster: name, user: name, namespace } })),
     ...(current !== undefined && { "current-context": current }),
@@ -63,6 +64,14 @@ describe("kubectl's flags", () => {
     });
     const all = await open({ kubeconfig: file, allNamespaces: true, namespace: "qa", requestTimeout: "2m" });
     expect(all).toMatchObject({ cluster: { namespace: undefined, timeoutMs: 120_000 } });
+  });
+
+  it("lead through the kubeconfig's proxy, which must speak HTTP", async () => {
+    const server = "http://only-the-proxy-knows.invalid";
+    const socks = "socks5://127.0.0.1:1080";
+    const file = kubeconfig("proxies", { http: { server, proxy: url }, socks: { server, proxy: socks } });
+    expect(await open({ kubeconfig: file, context: "http" })).toMatchObject({ cluster: { version: "v1.37.2" } });
+    expect(await problemOf({ kubeconfig: file, context: "socks" })).toContain(`has the proxy-url ${socks}, but`);
   });
 
   it("aren't needed if KUBECONFIG has the files: the first one that has a name wins, missing ones don't matter", async () => {
