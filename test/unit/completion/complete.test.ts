@@ -19,7 +19,9 @@ function program(): Command {
     .option("--all", "all of them")
     .addOption(new Option("-o, --output <format>", "how").choices(["text", "json"]))
     .addOption(new Option("--secret").hideHelp());
-  const certs = addSettings(new Command("certs").helpCommand(false), tables).addCommand(new Command("status").description("Says it."));
+  const certs = addSettings(new Command("certs").helpCommand(false), tables).addCommand(
+    new Command("status").description("Says it."),
+  );
   const completion = new Command("completion").addArgument(new Argument("<shell>").choices(["bash", "zsh"]));
   return new Command("curfew").helpCommand(false).addCommand(explain).addCommand(certs).addCommand(completion);
 }
