@@ -53,7 +53,13 @@ interface Schema {
   [field: string]: unknown;
 }
 
-/** The schema with each value's description. */
+/** A section whose values are a Pod's own fields, all of them optional. */
+const MAY_BE_NULL = ["podSecurityContext"];
+
+/**
+ * The schema with each value's description. Sections are required: for one that's null, Helm would
+ * show a template's stack instead of its name.
+ */
 export function describeSchema(schema: Schema, values: readonly ChartValue[]): Schema {
   const described = structuredClone(schema);
   for (const { path: names, description } of values) {
@@ -62,6 +68,8 @@ export function describeSchema(schema: Schema, values: readonly ChartValue[]): S
     if (place === undefined) throw new Error(`values.schema.json has no ${names.join(".")}, which values.yaml has`);
     place.description = description;
   }
+  const sections = values.filter(({ path: names, isSection }) => names.length === 1 && isSection);
+  described["required"] = sections.flatMap(({ path: names }) => names).filter((name) => !MAY_BE_NULL.includes(name));
   return described;
 }
 

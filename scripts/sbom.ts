@@ -29,7 +29,7 @@ export function reproducible(sbom: Sbom, seconds: number | undefined): object {
 }
 
 if (import.meta.main) {
-  const output = execFileSync("npm", ["sbom", "--omit=dev", "--sbom-format=cyclonedx"], {
+  const output = execFileSync("npm", ["sbom", "--omit=dev", "--sbom-format=cyclonedx", "--loglevel=error"], {
     cwd: ROOT,
     encoding: "utf8",
     maxBuffer: 64 << 20,

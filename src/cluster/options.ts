@@ -60,14 +60,20 @@ export async function openCluster(
   const timeoutMs = parseTimeout(options.requestTimeout ?? "30s");
   if (timeoutMs === undefined)
     return { problem: `--request-timeout: ${JSON.stringify(options.requestTimeout)} is not a time such as 30s or 2m` };
+  const given = options.namespace || undefined; // kubectl, too, takes an empty one as none
+  if (given !== undefined && !NAMESPACE.test(given))
+    return { problem: `--namespace: ${JSON.stringify(given)} can't be a namespace's name, such as my-namespace` };
   const loaded = loadKubeconfig({ file: options.kubeconfig, context: options.context, env });
   if ("problem" in loaded) return loaded;
   const reached = await reach(loaded.config, timeoutMs);
   if ("problem" in reached) return reached;
   const ownNamespace = loaded.config.getContextObject(loaded.config.currentContext)?.namespace;
-  const namespace = options.allNamespaces ? undefined : (options.namespace ?? ownNamespace ?? "default");
+  const namespace = options.allNamespaces ? undefined : (given ?? ownNamespace ?? "default");
   return { cluster: { ...reached, namespace, timeoutMs } };
 }
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names */
+const NAMESPACE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 /** The longest that Node's timers can wait. */

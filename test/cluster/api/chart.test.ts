@@ -126,6 +126,7 @@ describe.each(HELMS)("the chart, with Helm %i", (version) => {
   it.each([
     ["/admission/replicas", { admission: { replicas: "two" } }],
     ["admision", { admision: { replicas: 3 } }],
+    ["networkPolicy", { networkPolicy: null }],
     ["/admission/logLevel", { admission: { logLevel: "verbose" } }],
     ["/admission/podLabels/a", { admission: { podLabels: { a: true } } }],
     ["/certificates/mode", { certificates: { mode: "selfsigned" } }],

@@ -48,7 +48,10 @@ function kubeconfig(file: string, contexts: Readonly<Record<string, Context>>, c
 const open = (options: ClusterOptions & NamespaceOptions, env: Readonly<Record<string, string>> = {}) =>
   openCluster(options, { HOME: folder, PATH: process.env["PATH"], ...env });
 
-async function problemOf(options: ClusterOptions, env?: Readonly<Record<string, string>>): Promise<string> {
+async function problemOf(
+  options: ClusterOptions & NamespaceOptions,
+  env?: Readonly<Record<string, string>>,
+): Promise<string> {
   const opened = await open(options, env);
   return "problem" in opened ? opened.problem : "none";
 }
@@ -61,6 +64,9 @@ describe("kubectl's flags", () => {
     expect(await open({ kubeconfig: file, context: "two" })).toMatchObject({ cluster: { namespace: "ci" } });
     expect(await open({ kubeconfig: file, context: "two", namespace: "qa" })).toMatchObject({
       cluster: { namespace: "qa" },
+    });
+    expect(await open({ kubeconfig: file, context: "two", namespace: "" })).toMatchObject({
+      cluster: { namespace: "ci" },
     });
     const all = await open({ kubeconfig: file, allNamespaces: true, namespace: "qa", requestTimeout: "2m" });
     expect(all).toMatchObject({ cluster: { namespace: undefined, timeoutMs: 120_000 } });
@@ -142,9 +148,12 @@ describe("one line says where, why and what next", () => {
     );
   });
 
-  it("if the time isn't one", async () => {
+  it("if the time isn't one, or the namespace can't be one", async () => {
     expect(await problemOf({ requestTimeout: "soon" })).toBe(
       '--request-timeout: "soon" is not a time such as 30s or 2m',
+    );
+    expect(await problemOf({ namespace: "../nodes" })).toBe(
+      "--namespace: \"../nodes\" can't be a namespace's name, such as my-namespace",
     );
   });
 });
