@@ -119,8 +119,10 @@ export async function pauseWebhooks(): Promise<() => Promise<void>> {
     return body.message?.includes("hasn't seen it");
   });
   return async () => {
-    for (const { metadata, webhooks } of configurations)
-      accepted(await request("POST", CONFIGURATIONS, { metadata: { name: metadata.name }, webhooks }));
+    for (const { metadata, webhooks } of configurations) {
+      const { name, labels = {} } = metadata;
+      accepted(await request("POST", CONFIGURATIONS, { metadata: { name, labels }, webhooks }));
+    }
     await untilPatched();
   };
 }
