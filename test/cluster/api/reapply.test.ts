@@ -3,6 +3,7 @@
  * again, with the real kubectl.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { accepted, request } from "../support/api.ts";
 import { getJob, podsOf, type Job, type Pod } from "../support/jobs.ts";
 import { kubectl, kubectlOutput } from "../support/kubectl.ts";
 import { job, politeSidecar, script } from "../support/manifests.ts";
@@ -152,9 +153,11 @@ for (const strategy of ["trap", "native"] as const) {
 }
 
 describe.concurrent("a suspended Job", () => {
-  it.each(["trap", "native"])(
+  it.for(["trap", "native"])(
     "takes new resources for its sidecar from `kubectl apply` of its manifest (%s)",
-    async (strategy) => {
+    async (strategy, { skip }) => {
+      const { minor } = accepted(await request<{ minor: string }>("GET", "/version"));
+      skip(Number.parseInt(minor) < 36, "before 1.36, Kubernetes takes no new resources (KEP-5440)");
       const annotations = { "curfew.sh/main": "main", "curfew.sh/strategy": strategy };
       const manifestWith = (cpu: string) =>
         job(
