@@ -23,7 +23,8 @@ export default defineConfig({
         test: {
           name: "process",
           include: ["test/process/**/*.test.ts"],
-          exclude: long ? ["test/process/{cli,demo}.test.ts"] : [], // a long run has nothing to add to these
+          // A long run has nothing to add to these.
+          exclude: long ? ["test/process/{cli,completion,demo,help,offline-input,smoke}.test.ts"] : [],
           testTimeout: 60_000,
           maxConcurrency: long ? 6 : 12,
           expect: { poll },
