@@ -76,6 +76,7 @@ beforeAll(async () => {
         template: {
           spec: {
             restartPolicy: "Never",
+            automountServiceAccountToken: false, // only what a case says is to fail
             containers: [{ name: "agent", image: "busybox:1", imagePullPolicy: "IfNotPresent", ...container?.(port) }],
             ...pod,
           },

@@ -116,7 +116,7 @@ function lateTemplates(template: Template): object[] {
 }
 
 function readYaml(name: string): unknown {
-  return parse(readFileSync(path.join(shipped, name), "utf8")) as unknown;
+  return parse(readFileSync(path.join(shipped, "server", name), "utf8")) as unknown;
 }
 
 /** The URL that a `kubectl port-forward` serves. */
