@@ -1,8 +1,7 @@
 /** Takes what's listed, and keeps only what the report needs: nobody holds 10,000 Pods. */
 import { gracePeriodOf } from "../../injection/job.ts";
-import { INJECTED_KEY } from "../../injection/names.ts";
 import type { Planner } from "../../planner/planner.ts";
-import { evaluate, type CronJob } from "./evaluate.ts";
+import { evaluate, isInjected, type CronJob } from "./evaluate.ts";
 import type { Sink } from "./gather.ts";
 import { Groups, type Group, type ListedJob } from "./groups.ts";
 import { verdictOn, type Verdict } from "./hanging.ts";
@@ -83,9 +82,9 @@ export class Collector implements Sink {
     if (state.ended.length === 0 || state.left.length === 0) return undefined;
     const controller = controllerOf(metadata);
     const job = controller && this.jobs.get(controller.uid);
-    const isInjected = ["trap", "native"].includes(metadata.annotations?.[INJECTED_KEY] ?? "");
+    const injected = isInjected(pod);
     const roles = rolesOf(pod, job?.metadata, this.#planner);
-    const verdict = verdictOn(state, { roles, now, isInjected, graceMs: gracePeriodOf(spec) * 1000 });
+    const verdict = verdictOn(state, { roles, now, isInjected: injected, graceMs: gracePeriodOf(spec) * 1000 });
     if (!verdict) return undefined;
     return {
       ...verdict,
@@ -97,7 +96,7 @@ export class Collector implements Sink {
       ended: state.ended.map(({ name }) => name),
       requests: requestsOf(spec),
       now,
-      isInjected,
+      isInjected: injected,
     };
   }
 }

@@ -69,7 +69,7 @@ export function evaluate(workload: Workload, planner: Planner): Evaluation | Sim
 }
 
 /** Whether Curfew has stopped what there was to stop in it. */
-export function isInjected({ metadata }: Job): boolean {
+export function isInjected({ metadata }: Pick<Job, "metadata">): boolean {
   const done = metadata?.annotations?.[INJECTED_KEY];
   return done === "trap" || done === "native";
 }
