@@ -3,6 +3,7 @@
  * they name.
  */
 import type { Command } from "commander";
+import { DNS_LABEL } from "../injection/dns-label.ts";
 import type { KubeClient } from "../kubernetes/client.ts";
 import { loadKubeconfig } from "./kubeconfig.ts";
 import { reach } from "./reach.ts";
@@ -61,7 +62,7 @@ export async function openCluster(
   if (timeoutMs === undefined)
     return { problem: `--request-timeout: ${JSON.stringify(options.requestTimeout)} is not a time such as 30s or 2m` };
   const given = options.namespace || undefined; // kubectl, too, takes an empty one as none
-  if (given !== undefined && !NAMESPACE.test(given))
+  if (given !== undefined && !DNS_LABEL.test(given))
     return { problem: `--namespace: ${JSON.stringify(given)} can't be a namespace's name, such as my-namespace` };
   const loaded = loadKubeconfig({ file: options.kubeconfig, context: options.context, env });
   if ("problem" in loaded) return loaded;
@@ -71,9 +72,6 @@ export async function openCluster(
   const namespace = options.allNamespaces ? undefined : (given ?? ownNamespace ?? "default");
   return { cluster: { ...reached, namespace, timeoutMs } };
 }
-
-/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names */
-const NAMESPACE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 /** The longest that Node's timers can wait. */

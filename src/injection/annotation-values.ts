@@ -1,4 +1,5 @@
 /** The values of annotations: one strict form each. Undefined for anything else. */
+import { DNS_LABEL } from "./dns-label.ts";
 
 /**
  * The largest int32, which Kubernetes uses for most seconds. Shells that count in 32 bits can
@@ -9,7 +10,7 @@ const MAX_SECONDS = 2 ** 31 - 1;
 /** Container names, separated by commas; without duplicates. */
 export function parseNames(value: string): readonly string[] | undefined {
   const names = value.split(",").map((name) => name.trim());
-  return names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) ? [...new Set(names)] : undefined;
+  return names.every((name) => DNS_LABEL.test(name)) ? [...new Set(names)] : undefined;
 }
 
 /** Whole seconds from 0. */

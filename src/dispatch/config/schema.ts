@@ -3,12 +3,11 @@
  * is checked elsewhere, on whatever parts have the right shape.
  */
 import { z } from "zod";
+import { DNS_LABEL } from "../../injection/dns-label.ts";
 import { plainWords } from "./plain-words.ts";
 import { agentTagText } from "./agent-tags.ts";
 
-const dnsLabel = z
-  .string()
-  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be a DNS label: a-z, 0-9 and -, at most 63 characters");
+const dnsLabel = z.string().regex(DNS_LABEL, "must be a DNS label: a-z, 0-9 and -, at most 63 characters");
 const uuid = z.uuid().transform((text) => text.toLowerCase());
 const templateSource = { template: z.unknown().optional(), templateFile: z.string().min(1).optional() };
 const tagName = z.string().superRefine((name, context) => {
