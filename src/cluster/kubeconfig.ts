@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { messageOf } from "../process/errors.ts";
+import { proxyFor } from "./proxy.ts";
 
 export interface KubeconfigSource {
   /** `--kubeconfig` */
@@ -26,16 +27,16 @@ export function loadKubeconfig({ file, context, env }: KubeconfigSource): Loaded
   const known = listed.length > 0 ? listed : [join(env["HOME"] ?? homedir(), ".kube", "config")];
   // kubectl, too, passes over files of KUBECONFIG that aren't there, but not over --kubeconfig's.
   const files = file === undefined ? known.filter((path) => existsSync(path)) : [file];
-  if (files.length === 0) return context === undefined && isInPod(env) ? inPod() : { problem: nowhere(known) };
-  const merged = merge(files);
-  return "problem" in merged ? merged : choose(merged.config, context, files.join(" and "));
+  const found = files.length === 0 ? withoutFile(context, env, known) : merge(files);
+  return "problem" in found ? found : choose(found.config, { context, env, where: files.join(" and ") });
 }
 
 function isInPod(env: KubeconfigSource["env"]): boolean {
   return Boolean(env["KUBERNETES_SERVICE_HOST"]);
 }
 
-function inPod(): Loaded {
+function withoutFile(context: string | undefined, env: KubeconfigSource["env"], known: readonly string[]): Loaded {
+  if (context !== undefined || !isInPod(env)) return { problem: nowhere(known) };
   const config = new KubeConfig();
   config.loadFromCluster();
   return { config };
@@ -73,7 +74,10 @@ function firstOfEach<T extends { readonly name: string }>(named: readonly T[]): 
   return named.filter(({ name }, index) => named.findIndex((other) => other.name === name) === index);
 }
 
-function choose(config: KubeConfig, wanted: string | undefined, where: string): Loaded {
+function choose(
+  config: KubeConfig,
+  { context: wanted, env, where }: Pick<KubeconfigSource, "context" | "env"> & { readonly where: string },
+): Loaded {
   const name = wanted ?? config.currentContext;
   const names = config.contexts.map((each) => each.name).join(", ") || "none";
   if (!name) return { problem: `${where} sets no current context. Give --context NAME; there are: ${names}` };
@@ -84,10 +88,18 @@ function choose(config: KubeConfig, wanted: string | undefined, where: string): 
     return {
       problem: `${where} has no cluster ${JSON.stringify(context.cluster)} with a server's URL, which the context ${JSON.stringify(name)} names`,
     };
-  if (cluster.proxyUrl && !/^https?:/.test(cluster.proxyUrl))
-    return { problem: `${where} has the proxy-url ${cluster.proxyUrl}, but Curfew knows only proxies with HTTP` };
-  const { protocol } = new URL(cluster.server);
-  const usable = { ...cluster, skipTLSVerify: cluster.skipTLSVerify || protocol === "http:" }; // client-node insists
+  const server = new URL(cluster.server);
+  // kubectl, too, takes the kubeconfig's first.
+  const proxy = cluster.proxyUrl
+    ? { url: cluster.proxyUrl, source: `${where} has the proxy-url` }
+    : proxyFor(server, env);
+  if (proxy && !(URL.canParse(proxy.url) && /^https?:/.test(proxy.url)))
+    return { problem: `${proxy.source} ${proxy.url}, but Curfew knows only proxies with HTTP` };
+  const usable = {
+    ...cluster,
+    ...(proxy && { proxyUrl: proxy.url }),
+    skipTLSVerify: cluster.skipTLSVerify || server.protocol === "http:", // client-node insists
+  };
   const { users, contexts } = config;
   config.loadFromOptions({ clusters: [usable], users, contexts, currentContext: name });
   return { config };

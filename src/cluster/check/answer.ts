@@ -16,6 +16,8 @@ export interface Unknown {
   readonly why: string;
   /** What it takes to know: `list namespaces`. Undefined if it isn't a permission. */
   readonly permission?: string;
+  /** The API server had too much to do to say. */
+  readonly isBusy?: true;
 }
 
 export function known<T>(value: T): Known<T> {
@@ -29,6 +31,10 @@ export function denied(what: string): Unknown {
 
 export function failed(what: string, why: string): Unknown {
   return { kind: "unknown", why: `can't ${what}: ${why}` };
+}
+
+export function busy(what: string, why: string): Unknown {
+  return { kind: "unknown", why: `can't ${what}: ${why}`, isBusy: true };
 }
 
 /** What `run` makes of the value, or that it's skipped, and why. */

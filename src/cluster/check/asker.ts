@@ -2,12 +2,14 @@
  * Asks the API server. Each request has a time limit, and each outcome is a value, so that one
  * question that can't be answered doesn't keep the others from being asked.
  */
+import { setTimeout as sleep } from "node:timers/promises";
+import { retryAfterMs } from "../../http/retry-after.ts";
 import type { KubeClient } from "../../kubernetes/client.ts";
 import { isRecord } from "../../kubernetes/kube-object.ts";
 import { statusMessage } from "../../kubernetes/status-message.ts";
 import { messageOf } from "../../process/errors.ts";
 import { createInTurn } from "../../process/in-turn.ts";
-import { denied, failed, known, type Answer, type Unknown } from "./answer.ts";
+import { busy, denied, failed, known, type Answer, type Unknown } from "./answer.ts";
 
 /** What the API server says to a dry run. */
 export type Tried<T> =
@@ -38,13 +40,23 @@ interface Page<T> {
 const PAGE = 500;
 /** How many requests to have open. An API server takes 400 from all its clients. */
 const AT_ONCE = 24;
+/** How often to ask if the API server has too much to do. */
+const TRIES = 3;
+const RETRY_MS = 500;
 
-/** @param timeLeft how long a request that starts now can take, in milliseconds */
-export function createAsker(client: KubeClient, timeLeft: () => number): Asker {
+/**
+ * @param timeLeft how long a request that starts now can take, in milliseconds
+ * @param wait tests don't
+ */
+export function createAsker(
+  client: Pick<KubeClient, "request">,
+  timeLeft: () => number,
+  wait: (ms: number) => Promise<unknown> = sleep,
+): Asker {
   const inTurn = createInTurn(AT_ONCE);
   const send = (path: string, what: string, body?: object): Promise<Response | Unknown> =>
     inTurn(() => sendNow(path, what, body));
-  const sendNow = async (path: string, what: string, body?: object): Promise<Response | Unknown> => {
+  const sendOnce = async (path: string, what: string, body?: object): Promise<Response | Unknown> => {
     try {
       const method = body === undefined ? "GET" : "POST";
       const response = await client.request({
@@ -54,9 +66,19 @@ export function createAsker(client: KubeClient, timeLeft: () => number): Asker {
         accept: "application/json, */*",
         ...(body && { body }),
       });
-      return { kind: "response", code: response.code, text: await response.text() };
+      const retryMs = retryAfterMs(response.headers["retry-after"]) ?? RETRY_MS;
+      return { kind: "response", code: response.code, text: await response.text(), retryMs };
     } catch (error) {
       return failed(what, messageOf(error instanceof Error ? (error.cause ?? error) : error));
+    }
+  };
+  const sendNow = async (path: string, what: string, body?: object): Promise<Response | Unknown> => {
+    for (let tries = 1; ; tries += 1) {
+      const response = await sendOnce(path, what, body);
+      if (response.kind === "unknown" || !isBusy(response)) return response;
+      if (tries === TRIES || response.retryMs >= timeLeft())
+        return busy(what, `${response.code} ${messageIn(response)}`);
+      await wait(response.retryMs);
     }
   };
   const text = async (path: string, what: string): Promise<Answer<string | undefined>> =>
@@ -99,6 +121,16 @@ interface Response {
   readonly kind: "response";
   readonly code: number;
   readonly text: string;
+  /** When to ask again, in milliseconds. */
+  readonly retryMs: number;
+}
+
+/**
+ * Whether it says nothing about the question: too many requests, or two changes at the same moment,
+ * such as of a quota. A webhook's refusal can have the same codes.
+ */
+function isBusy(response: Response): boolean {
+  return [409, 429, 503].includes(response.code) && !/denied the request/.test(messageIn(response));
 }
 
 function understand<T>(response: Response | Unknown, what: string, parse: (body: string) => T): Answer<T | undefined> {

@@ -43,13 +43,27 @@ function deploymentFinding(deployment: Deployment): Finding {
   const text = `${metadata.name}: ${ready} of ${wanted} Pods are ready`;
   const hint = `see why: kubectl -n ${metadata.namespace ?? ""} describe pods -l ${COMPONENT_LABEL}=${componentOf(deployment) ?? ""}`;
   const docs = docsFor(deployment);
-  if (ready === 0) return bad(text, wanted === 0 ? "scale it up" : hint, docs);
+  if (wanted === 0) return scaledToNone(deployment);
+  if (ready === 0) return bad(text, hint, docs);
   if (ready < wanted) return warning(text, hint, docs);
   if (updated < wanted || observedGeneration < (metadata.generation ?? 0)) {
     const wait = `wait for it: kubectl -n ${metadata.namespace ?? ""} rollout status deployment/${metadata.name}`;
     return warning(`${metadata.name} is being rolled out: ${updated} of ${wanted} Pods are new`, wait, docs);
   }
   return good(text);
+}
+
+/** Perhaps on purpose. Jobs feel it at once if it's the admission server. */
+function scaledToNone(deployment: Deployment): Finding {
+  const { name, namespace = "" } = deployment.metadata;
+  const what = `${name} is scaled to 0`;
+  const scale = `kubectl -n ${namespace} scale deployment/${name} --replicas`;
+  const docs = docsFor(deployment);
+  const component = componentOf(deployment);
+  if (component === "admission")
+    return bad(`${what}: no Job is planned, and one that opts in itself isn't created`, `${scale} 2`, docs);
+  if (component === "certs") return warning(`${what}: nothing renews the certificate`, `${scale} 1`, docs);
+  return warning(what, `nothing, if that's intended. Otherwise: ${scale} 1`, docs);
 }
 
 function docsFor(deployment: Deployment): string {

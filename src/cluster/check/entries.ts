@@ -34,7 +34,7 @@ function entryFinding(trial: EntryTrial, { namespace, entries }: EntryFacts): Fi
   const { entry, what, mark, tried } = trial;
   const subject = `${what} in ${trial.namespace}`;
   if (tried.kind === "unknown") {
-    if (tried.permission !== undefined) return notLookedAt(tried, subject);
+    if (tried.permission !== undefined || tried.isBusy) return notLookedAt(tried, subject);
     const { hint, docs } = explainRefusal("context deadline exceeded", namespace);
     return bad(`${subject} gets no answer: ${tried.why}`, hint, docs);
   }

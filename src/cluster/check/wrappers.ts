@@ -55,12 +55,17 @@ function plainRefusal({ plain }: WrapperTrial): string | Unknown | undefined {
 function untriable(trials: readonly WrapperTrial[]): Finding[] {
   const reasons = trials.flatMap((trial) => {
     const why = plainRefusal(trial);
-    return why === undefined ? [] : [{ namespace: trial.namespace, why: typeof why === "string" ? why : why.why }];
+    return why === undefined ? [] : [{ namespace: trial.namespace, why }];
   });
-  return [...Map.groupBy(reasons, ({ why }) => why.replaceAll(/"[^"]*"/g, '"…"'))].map(([, same]) => {
+  const alike = ({ namespace, why }: (typeof reasons)[number]): string =>
+    (typeof why === "string" ? why : why.why).replaceAll(` in ${namespace}`, " in …").replaceAll(/"[^"]*"/g, '"…"');
+  return [...Map.groupBy(reasons, alike)].flatMap(([, same]) => {
     const names = listed(same.map(({ namespace }) => namespace));
     const hint = "nothing, if no Jobs run there. Otherwise, see what refuses the Pod";
-    return skipped(`even a plain Pod is refused in ${names}: ${same[0]?.why ?? ""}`, hint, PAGE);
+    const [first] = same;
+    if (first === undefined) return [];
+    if (typeof first.why !== "string") return [notLookedAt(first.why, names)];
+    return [skipped(`even a plain Pod is refused in ${names}: ${first.why}`, hint, PAGE)];
   });
 }
 
@@ -77,8 +82,13 @@ function trialFindings(trial: WrapperTrial): readonly Finding[] {
     const lost = outcome.kind === "accepted" ? lostIn(sent[strategy], outcome.object) : [];
     return lost.length === 0 ? [] : [{ strategy, lost }];
   });
+  const unknown = strategies.flatMap((strategy) => {
+    const outcome = tried[strategy];
+    return outcome.kind === "unknown" ? [notLookedAt(outcome, `Pods of strategy ${strategy} in ${namespace}`)] : [];
+  });
   const mark = refused.length + changed.length === strategies.length ? bad : warning;
   return [
+    ...unknown,
     ...refused.map(({ strategy, message }) =>
       mark(
         `${namespace} refuses Pods of strategy ${strategy}: ${message}`,

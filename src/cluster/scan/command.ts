@@ -13,8 +13,8 @@ import { reportText } from "./text.ts";
 
 const HELP = `
 It changes nothing, and Curfew needn't be installed. It needs permission only to
-list Jobs, CronJobs and Pods. With -A, it skips namespaces in which it lacks
-that permission, and names them.
+list Jobs, CronJobs and Pods. With -A, it skips what it may not list in a
+namespace, and names it.
 
 The exit code is 2 if the cluster can't be queried. With --fail, it's 1 if a Pod
 hangs, or if a Job or CronJob needs the label, an annotation or another change.

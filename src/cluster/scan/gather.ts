@@ -1,6 +1,6 @@
 /**
  * Lists what a scan looks at, in one namespace or all of them. If all of them at once is forbidden,
- * it goes from one to the next, and passes over those that it may not list.
+ * it goes from one to the next, and passes over what it may not list there.
  */
 import { KubeRefusedError } from "../../kubernetes/list-watch.ts";
 import { OutsideError } from "../../process/errors.ts";
@@ -18,6 +18,8 @@ export interface Sink {
 
 export interface Skipped {
   readonly namespace: string;
+  /** What wasn't listed: `CronJobs`, `Jobs` and `Pods`, or some of them. */
+  readonly kinds: readonly string[];
   /** What the API server says. */
   readonly message: string;
 }
@@ -25,11 +27,18 @@ export interface Skipped {
 /** Only Pods that haven't ended, and that are meant to end. The API server chooses them. */
 const UNENDED = { fieldSelector: "status.phase!=Succeeded,status.phase!=Failed,spec.restartPolicy!=Always" };
 
+/** In this order. */
+const KINDS = [
+  { kind: "CronJobs", group: "/apis/batch/v1", resource: "cronjobs", add: "addCronJobs", query: {} },
+  { kind: "Jobs", group: "/apis/batch/v1", resource: "jobs", add: "addJobs", query: {} },
+  { kind: "Pods", group: "/api/v1", resource: "pods", add: "addPods", query: UNENDED },
+] as const;
+
 /** So many namespaces are listed at once. */
 const AT_ONCE = 8;
 
 /**
- * Lists CronJobs, Jobs and Pods, and resolves to the namespaces that were skipped.
+ * Lists CronJobs, Jobs and Pods, and resolves to the namespaces of which something was skipped.
  * @throws OutsideError if the API server doesn't answer, or allows none of it.
  */
 export async function gather(cluster: Cluster, sink: Sink): Promise<readonly Skipped[]> {
@@ -51,28 +60,47 @@ async function gatherOneByOne(
   const waiting = [...namespaces];
   const work = async (): Promise<void> => {
     for (let namespace = waiting.shift(); namespace !== undefined; namespace = waiting.shift()) {
-      try {
-        await gatherIn(cluster, namespace, sink);
-      } catch (error) {
-        if (!isForbidden(error)) throw error;
-        skipped.push({ namespace, message: error.message });
+      const refusals: { kind: string; message: string }[] = [];
+      for (const each of KINDS) {
+        try {
+          await list(cluster, each, namespace, sink);
+        } catch (error) {
+          if (!isForbidden(error)) throw error;
+          refusals.push({ kind: each.kind, message: error.message });
+        }
       }
+      const [first] = refusals;
+      if (first) skipped.push({ namespace, kinds: refusals.map(({ kind }) => kind), message: first.message });
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  if (skipped.length === namespaces.length)
+  if (skipped.filter(isWhole).length === namespaces.length)
     throw new OutsideError(`may not list Jobs, CronJobs and Pods in any of ${namespaces.length} namespaces`);
   return skipped.toSorted((a, b) => a.namespace.localeCompare(b.namespace));
 }
 
-async function gatherIn({ client, timeoutMs }: Cluster, namespace: string | undefined, sink: Sink): Promise<void> {
+/** Whether nothing of it was listed. */
+export function isWhole({ kinds }: Skipped): boolean {
+  return kinds.length === KINDS.length;
+}
+
+async function gatherIn(cluster: Cluster, namespace: string | undefined, sink: Sink): Promise<void> {
+  for (const kind of KINDS) await list(cluster, kind, namespace, sink);
+}
+
+function list(
+  { client, timeoutMs }: Cluster,
+  { kind, group, resource, add, query }: (typeof KINDS)[number],
+  namespace: string | undefined,
+  sink: Sink,
+): Promise<void> {
   const place = namespace === undefined ? "" : `/namespaces/${namespace}`;
   const where = namespace === undefined ? "" : ` in ${namespace}`;
-  const list = (group: string, resource: string, kind: string, onPage: OnPage, query = {}): Promise<void> =>
-    listPages(client, { path: `${group}${place}/${resource}`, what: `${kind}${where}`, query, timeoutMs }, onPage);
-  await list("/apis/batch/v1", "cronjobs", "CronJobs", sink.addCronJobs);
-  await list("/apis/batch/v1", "jobs", "Jobs", sink.addJobs);
-  await list("/api/v1", "pods", "Pods", sink.addPods, UNENDED);
+  return listPages(
+    client,
+    { path: `${group}${place}/${resource}`, what: `${kind}${where}`, query, timeoutMs },
+    sink[add],
+  );
 }
 
 async function namespacesOf({ client, timeoutMs }: Cluster, whyNotAll: KubeRefusedError): Promise<string[]> {

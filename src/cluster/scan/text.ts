@@ -3,6 +3,7 @@ import { styleText } from "node:util";
 import { ENABLED_KEY } from "../../injection/names.ts";
 import { showName } from "../../injection/quote.ts";
 import { fold, joinBlocks } from "../../offline/text-layout.ts";
+import { isWhole, type Skipped } from "./gather.ts";
 import { amount, hangingBlocks } from "./hanging-text.ts";
 import type { Report, WorkloadRow } from "./report.ts";
 import { tableLines } from "./table.ts";
@@ -37,9 +38,15 @@ export function reportText(report: Report, width: number | undefined): string {
     ...workloads
       .filter(({ outcome }) => outcome === "refused")
       .map((row) => [styleText("bold", `${placeOf(row)} would be refused`), ...sentence(row.message, 2)]),
-    skipped.flatMap(({ namespace, message }) => sentence(`Skipped the namespace ${namespace}: ${message}`)),
+    skipped.flatMap((each) => sentence(skippedLine(each))),
     totalLines(report).flatMap((line) => sentence(line)),
   ]);
+}
+
+function skippedLine(skipped: Skipped): string {
+  const { namespace, kinds, message } = skipped;
+  const what = isWhole(skipped) ? `the namespace ${namespace}` : `the ${kinds.join(" and ")} in ${namespace}`;
+  return `Skipped ${what}: ${message}`;
 }
 
 function cellsOf({ namespace, kind, name, jobs, outcome, reason, optedIn, containers }: WorkloadRow): string[] {

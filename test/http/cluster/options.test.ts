@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createTlsServer } from "node:https";
+import { connect, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTestAuthority } from "../../../sim/api-server/authority.ts";
 import { openCluster, type ClusterOptions, type NamespaceOptions } from "../../../src/cluster/options.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "curfew-options-"));
@@ -28,6 +30,7 @@ afterAll(() => {
 interface Context {
   readonly server?: string;
   readonly proxy?: string;
+  readonly insecure?: boolean;
   readonly user?: object;
   readonly namespace?: string;
 }
@@ -36,7 +39,10 @@ interface Context {
 function kubeconfig(file: string, contexts: Readonly<Record<string, Context>>, current?: string): string {
   const named = Object.entries(contexts);
   const config = {
-    clusters: named.map(([name, { server = url, proxy }]) => ({ name, cluster: { server, "proxy-url": proxy } })),
+    clusters: named.map(([name, { server = url, proxy, insecure }]) => ({
+      name,
+      cluster: { server, "proxy-url": proxy, "insecure-skip-tls-verify": insecure },
+    })),
     users: named.map(([name, { user = {} }]) => ({ name, user })),
     contexts: named.map(([name, { namespace }]) => ({ name, context: { cluster: name, user: name, namespace } })),
     ...(current !== undefined && { "current-context": current }),
@@ -78,6 +84,44 @@ describe("kubectl's flags", () => {
     const file = kubeconfig("proxies", { http: { server, proxy: url }, socks: { server, proxy: socks } });
     expect(await open({ kubeconfig: file, context: "http" })).toMatchObject({ cluster: { version: "v1.37.2" } });
     expect(await problemOf({ kubeconfig: file, context: "socks" })).toContain(`has the proxy-url ${socks}, but`);
+  });
+
+  it("lead through the environment's proxy, as with kubectl, unless the kubeconfig has its own", async () => {
+    const key = createTestAuthority().issue();
+    const cluster = createTlsServer(key, (_, response) => response.end(JSON.stringify({ gitVersion: "v1.36.0" })));
+    const wanted: string[] = [];
+    const proxy = createServer().on("connect", ({ url: target = "" }, socket: Socket) => {
+      wanted.push(target);
+      const { port } = cluster.address() as AddressInfo;
+      const through = connect(port, "127.0.0.1", () => socket.write("HTTP/1.1 200 OK\r\n\r\n"));
+      through.pipe(socket).pipe(through);
+      for (const end of [through, socket]) end.on("error", () => undefined);
+    });
+    for (const server of [cluster, proxy]) await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const server = "https://cluster.invalid:6443";
+    const file = kubeconfig("env-proxy", {
+      one: { server, insecure: true },
+      own: { server, insecure: true, proxy: url },
+    });
+    const HTTPS_PROXY = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    try {
+      const opened = await open({ kubeconfig: file, context: "one" }, { HTTPS_PROXY });
+      expect(opened).toMatchObject({ cluster: { version: "v1.36.0" } });
+      expect(wanted).toEqual(["cluster.invalid:6443"]);
+      const env = { HTTPS_PROXY, NO_PROXY: "10.0.0.0/8,.invalid" };
+      expect(await problemOf({ kubeconfig: file, context: "one" }, env)).toMatch(
+        /reached: getaddrinfo .*cluster.invalid/,
+      );
+      expect(await problemOf({ kubeconfig: file, context: "own" }, { HTTPS_PROXY })).toContain("can't be reached");
+      expect(wanted).toHaveLength(1);
+      expect(await problemOf({ kubeconfig: file, context: "one" }, { HTTPS_PROXY: "socks5://127.0.0.1:1" })).toBe(
+        "HTTPS_PROXY is socks5://127.0.0.1:1, but Curfew knows only proxies with HTTP",
+      );
+    } finally {
+      for (const each of [cluster, proxy]) each.closeAllConnections();
+      cluster.close();
+      proxy.close();
+    }
   });
 
   it("aren't needed if KUBECONFIG has the files: the first one that has a name wins, missing ones don't matter", async () => {
@@ -146,6 +190,21 @@ describe("one line says where, why and what next", () => {
     expect(await problemOf({ kubeconfig: file, context: "missing" })).toMatch(
       /no-such-plugin failed: spawn no-such-plugin ENOENT/,
     );
+  });
+
+  it("if a plugin hangs, or what it has started", async () => {
+    const apiVersion = "client.authentication.k8s.io/v1";
+    const hangs = { apiVersion, command: "sleep", args: ["1000"] };
+    const leaves = { apiVersion, command: "sh", args: ["-c", "sleep 10 & exit 0"] };
+    const file = kubeconfig("hanging", { hangs: { user: { exec: hangs } }, leaves: { user: { exec: leaves } } });
+    for (const [context, command] of [
+      ["hangs", "sleep"],
+      ["leaves", "sh"],
+    ]) {
+      expect(await problemOf({ kubeconfig: file, context: context ?? "", requestTimeout: "0.5s" })).toBe(
+        `no credentials for ${url} (context "${context}"): ${command} failed: no answer within 500 ms`,
+      );
+    }
   });
 
   it("if the time isn't one, or the namespace can't be one", async () => {

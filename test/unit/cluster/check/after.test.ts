@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AFTER, isInstalled } from "../../../../src/cluster/check/after.ts";
-import { known } from "../../../../src/cluster/check/answer.ts";
+import { busy, known } from "../../../../src/cluster/check/answer.ts";
 import { CERTIFICATES_GROUP } from "../../../../src/cluster/check/certificates.ts";
 import { DEPLOYMENTS_GROUP } from "../../../../src/cluster/check/deployments.ts";
 import { ENTRIES_GROUP, type EntryTrial } from "../../../../src/cluster/check/entries.ts";
@@ -55,6 +55,18 @@ describe("a Deployment", () => {
   it("that's being rolled out is to be looked at", () => {
     expect(troubleOf(deployment("admission", { status: { updatedReplicas: 1 } }), deployment("certs"))).toEqual([
       "warning deployments: curfew-admission is being rolled out: 1 of 2 Pods are new",
+    ]);
+  });
+
+  it("that's scaled to 0 is bad for the admission server only", () => {
+    const none = (component: string) => {
+      const { spec, ...rest } = deployment(component, { status: { readyReplicas: 0 } });
+      return { ...rest, spec: { ...spec, replicas: 0 } };
+    };
+    expect(troubleOf(none("admission"), none("certs"), none("dispatch"))).toEqual([
+      "bad deployments: curfew-admission is scaled to 0: no Job is planned, and one that opts in itself isn't created",
+      "warning deployments: curfew-certs is scaled to 0: nothing renews the certificate",
+      "warning deployments: curfew-dispatch is scaled to 0",
     ]);
   });
 
@@ -245,7 +257,11 @@ describe("a webhook entry", () => {
     );
   });
 
-  it("is skipped if you're not allowed to create Jobs, and bad if nothing answers in time", () => {
+  it("is skipped if you're not allowed to create Jobs or the API server is busy, and bad if nothing answers in time", () => {
+    expect(find(busy("create jobs", "429 too many requests"))).toMatchObject({
+      mark: "warning",
+      text: "skipped: a Job with the label in default: can't create jobs: 429 too many requests",
+    });
     expect(find(may("create jobs in default"))).toMatchObject({ mark: "warning", skipped: true });
     expect(find({ kind: "unknown", why: "can't create jobs: no answer" })).toMatchObject({ mark: "bad" });
   });

@@ -4,12 +4,19 @@ import { EARLIER_GROUP } from "../../../../src/cluster/check/earlier.ts";
 import { judge } from "../../../../src/cluster/check/finding.ts";
 import { KUBERNETES_GROUP } from "../../../../src/cluster/check/kubernetes.ts";
 import { NEIGHBOURS_GROUP } from "../../../../src/cluster/check/neighbours.ts";
-import { known } from "../../../../src/cluster/check/answer.ts";
+import { busy, known } from "../../../../src/cluster/check/answer.ts";
 import type { Pod, WebhookEntry } from "../../../../src/cluster/check/objects.ts";
 import { PERMISSIONS_GROUP } from "../../../../src/cluster/check/permissions.ts";
 import { plannedPod } from "../../../../src/cluster/check/sample.ts";
 import { WRAPPERS_GROUP, type WrapperTrial } from "../../../../src/cluster/check/wrappers.ts";
-import { BEFORE_FACTS as FACTS, deployment, may, named, trouble } from "../../../support/cluster/check-facts.ts";
+import {
+  BEFORE_FACTS as FACTS,
+  deployment,
+  findingsOf,
+  may,
+  named,
+  trouble,
+} from "../../../support/cluster/check-facts.ts";
 
 const marks = judge(BEFORE, FACTS).flatMap(({ findings }) => findings.map(({ check, mark }) => `${check} ${mark}`));
 
@@ -167,6 +174,24 @@ describe("namespaces that are tried", () => {
     const no = refused('pods "x" is forbidden: exceeded quota');
     expect(troubleOf({ tried: { trap: no, native: no }, plain: no })).toEqual([
       'warning wrapped-pods: skipped: even a plain Pod is refused in ci: pods "x" is forbidden: exceeded quota',
+    ]);
+  });
+
+  it("aren't called good if they couldn't be asked, and those that say the same share a line", () => {
+    const no = (namespace: string) => busy(`create pods in ${namespace}`, "429 too many requests");
+    const tried = { trap: no("ci"), native: accepted(sent.native) };
+    expect(findingsOf(WRAPPERS_GROUP, { ...FACTS, candidates: 1, trials: known([{ ...ALL_WELL, tried }]) })).toEqual([
+      expect.objectContaining({
+        skipped: true,
+        text: "skipped: Pods of strategy trap in ci: can't create pods in ci: 429 too many requests",
+      }),
+    ]);
+    const denied = (namespace: string): WrapperTrial => {
+      const plain = may(`create pods in ${namespace}`);
+      return { ...ALL_WELL, namespace, tried: { trap: plain, native: plain }, plain };
+    };
+    expect(trouble(WRAPPERS_GROUP, { ...FACTS, candidates: 2, trials: known([denied("a"), denied("b")]) })).toEqual([
+      "warning wrapped-pods: skipped: a, b: you're not allowed to create pods in a",
     ]);
   });
 
