@@ -127,10 +127,13 @@ interface Response {
 
 /**
  * Whether it says nothing about the question: too many requests, or two changes at the same moment,
- * such as of a quota. A webhook's refusal can have the same codes.
+ * such as of a quota. A webhook that refuses and a Pod behind the proxy can answer with the same codes.
  */
 function isBusy(response: Response): boolean {
-  return [409, 429, 503].includes(response.code) && !/denied the request/.test(messageIn(response));
+  return (
+    [409, 429, 503].includes(response.code) &&
+    !/denied the request|error trying to reach service/.test(messageIn(response))
+  );
 }
 
 function understand<T>(response: Response | Unknown, what: string, parse: (body: string) => T): Answer<T | undefined> {

@@ -67,8 +67,11 @@ describe("an API server that has too much to do", () => {
     expect(busy.waits).toEqual([]);
   });
 
-  it("isn't taken for one if a webhook refuses with the same code", async () => {
-    const text = JSON.stringify({ message: 'admission webhook "x.example.org" denied the request: later' });
-    expect(await answeringInTurn([{ code: 429, text }]).tried()).toMatchObject({ kind: "refused" });
+  it("isn't taken for one if a webhook refuses with the same code, or a Pod isn't reached", async () => {
+    const denied = JSON.stringify({ message: 'admission webhook "x.example.org" denied the request: later' });
+    expect(await answeringInTurn([{ code: 429, text: denied }]).tried()).toMatchObject({ kind: "refused" });
+    const silent = answeringInTurn([{ code: 503, text: "error trying to reach service: connection refused" }]);
+    await silent.tried();
+    expect(silent.asked()).toBe(1);
   });
 });
