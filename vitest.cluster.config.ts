@@ -1,5 +1,8 @@
+import path from "node:path";
 import { defineConfig } from "vitest/config";
 
+// As for `npm test`: Curfew's processes start in half the time.
+process.env["NODE_COMPILE_CACHE"] ??= path.join(import.meta.dirname, "node_modules/.cache/compiled");
 const FAULTS = "test/cluster/node/faults.test.ts";
 const CHART = "test/cluster/node/chart.test.ts";
 /** These need nothing of the API tier's Curfew, and change nothing but what they have made. */
@@ -41,7 +44,7 @@ export default defineConfig({
           include: ["test/cluster/node/**/*.test.ts"],
           exclude: [FAULTS, CHART],
           // Jobs wait more than they work.
-          maxWorkers: 2,
+          maxWorkers: 3,
           maxConcurrency: 30,
           sequence: { groupOrder: 1 },
         },

@@ -21,7 +21,7 @@ export async function startDispatcherProcess(
 ): Promise<DispatcherProcess> {
   const args = ["dispatch", "--config", config, "--host", "127.0.0.1", "--port", "0", "--ops-port", "0"];
   const child = spawn(process.execPath, [CLI, ...args], {
-    env: { PATH: process.env["PATH"], ...env },
+    env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"], ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise<void>((resolve) => child.on("close", resolve));
