@@ -50,12 +50,16 @@ async function testApi(): Promise<boolean> {
   return withCluster("api", (cluster) => runIn(cluster, "api", {}));
 }
 
-/** Runs the node tier. The image is built while the node comes up. */
-async function testNode(cluster: Cluster): Promise<boolean> {
+/**
+ * Runs the node tier. The image is built while the node comes up. If the cluster ends with the tests,
+ * nothing needs to be removed from it first.
+ */
+async function testNode(cluster: Cluster, ends: boolean): Promise<boolean> {
   // A new tag each time, so that an existing Deployment takes the new image.
   const image = `curfew:test-${Date.now()}`;
   await Promise.all([untilReady(cluster, "node"), importImage(cluster, image)]);
-  return runIn(cluster, "node", { CURFEW_IMAGE: image, CURFEW_TEST_CLUSTER: cluster.state });
+  const more = ends ? { CURFEW_TEST_CLUSTER_ENDS: "yes" } : {};
+  return runIn(cluster, "node", { CURFEW_IMAGE: image, CURFEW_TEST_CLUSTER: cluster.state, ...more });
 }
 
 async function runIn(cluster: Cluster, tier: Tier, more: NodeJS.ProcessEnv): Promise<boolean> {
@@ -82,7 +86,7 @@ async function main(): Promise<boolean> {
   if (only === "api") return api;
   runScript("images.sh", "test");
   const running = findCluster(path.join(versions().cache, "cluster"));
-  return (await (running ? testNode(running) : withCluster("node", testNode))) && api;
+  return (await (running ? testNode(running, false) : withCluster("node", (own) => testNode(own, true)))) && api;
 }
 
 try {

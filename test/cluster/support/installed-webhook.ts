@@ -1,6 +1,7 @@
 /**
  * The node tier's Curfew: manifests/default as shipped, running the image that CURFEW_IMAGE names.
- * It's removed again, unless Curfew was already installed: then that's what is tested.
+ * It's removed again, unless Curfew was already installed, which is then what's tested, or the
+ * cluster ends with the tests.
  */
 import path from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
@@ -30,6 +31,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   await kubectlOutput(["rollout", "status", "-n", "curfew-system", "deployment", "--timeout=180s"]);
   await untilPatched(120);
   return async () => {
-    if (stdout === "") await kubectlOutput(["delete", "--ignore-not-found", "-f", "-"], manifests);
+    if (stdout === "" && process.env["CURFEW_TEST_CLUSTER_ENDS"] === undefined)
+      await kubectlOutput(["delete", "--ignore-not-found", "-f", "-"], manifests);
   };
 }
