@@ -15,8 +15,18 @@ export default defineConfig({
       // Nothing here is timed: what is right may take long on a busy machine.
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000, expect: { poll } } },
       { test: { name: "http", include: ["test/http/**/*.test.ts"], testTimeout: 30_000, expect: { poll } } },
+      // It takes longest, and projects start in the order of their names.
       ...(long
-        ? [{ test: { name: "scale", include: ["test/http/**/scale.test.ts"], testTimeout: 30_000, expect: { poll } } }]
+        ? [
+            {
+              test: {
+                name: "http-scale",
+                include: ["test/http/**/scale.test.ts"],
+                testTimeout: 30_000,
+                expect: { poll },
+              },
+            },
+          ]
         : []),
       // Processes sleep most of the time, so many at once; in long runs they do not.
       {

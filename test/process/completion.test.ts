@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bareEnvironment } from "../support/bare-environment.ts";
 import { need } from "../support/wrappers/shells.ts";
 
 const CURFEW = join(import.meta.dirname, "../../bin/curfew.js");
@@ -27,6 +28,7 @@ echo ' END'
   for (const name of ["overview.txt", "manifest.yaml"]) writeFileSync(join(folder, name), "");
   // Without the shells' own settings.
   env = {
+    ...bareEnvironment,
     PATH: [join(folder, "bin"), process.env["PATH"]].join(delimiter),
     HOME: folder,
     TERM: "dumb",

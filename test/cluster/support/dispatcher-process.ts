@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { bareEnvironment } from "../../support/bare-environment.ts";
 
 const CLI = path.join(import.meta.dirname, "../../../src/cli.ts");
 
@@ -21,7 +22,7 @@ export async function startDispatcherProcess(
 ): Promise<DispatcherProcess> {
   const args = ["dispatch", "--config", config, "--host", "127.0.0.1", "--port", "0", "--ops-port", "0"];
   const child = spawn(process.execPath, [CLI, ...args], {
-    env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"], ...env },
+    env: { ...bareEnvironment, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise<void>((resolve) => child.on("close", resolve));

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { decodePatch, post, reviewOf } from "../../support/admission/admission.ts";
+import { bareEnvironment } from "../../support/bare-environment.ts";
 import { createTestAuthority } from "../../../sim/api-server/authority.ts";
 
 const CLI = new URL("../../../src/cli.ts", import.meta.url).pathname;
@@ -31,7 +32,7 @@ interface Running {
 
 function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
   const child = spawn(process.execPath, [CLI, "admission", ...args], {
-    env: { PATH: process.env["PATH"], ...env },
+    env: { ...bareEnvironment, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   children.push(child);

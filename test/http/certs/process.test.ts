@@ -15,6 +15,7 @@ import type { Readiness } from "../../../src/process/ops-server.ts";
 import type { Registry } from "../../../src/process/prometheus.ts";
 import { parseSettings } from "../../../src/process/settings.ts";
 import { createLogger } from "../../../src/process/log.ts";
+import { bareEnvironment } from "../../support/bare-environment.ts";
 import { startCertificateApiServer, type CertificateApiServer } from "../../support/certs/api-server.ts";
 import { createTestAuthority } from "../../../sim/api-server/authority.ts";
 import { addressOf, listenWith, NOBODY } from "../../support/certs/serving-pod.ts";
@@ -249,7 +250,10 @@ describe("curfew certs status", () => {
 
 describe("the command line", () => {
   const run = (...args: string[]): { status: number | null; stderr: string } =>
-    spawnSync(process.execPath, ["src/cli.ts", "certs", ...args], { env: { HOME: "/nonexistent" }, encoding: "utf8" });
+    spawnSync(process.execPath, ["src/cli.ts", "certs", ...args], {
+      env: { ...bareEnvironment, HOME: "/nonexistent" },
+      encoding: "utf8",
+    });
 
   test.each([[[]], [["status"]]])("says what it needs if there's no kubeconfig: certs %j", (args) => {
     const { status, stderr } = run(...args);

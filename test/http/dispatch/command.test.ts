@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import type { ApiServer, Fault } from "../../../sim/api-server/api-server.ts";
+import { bareEnvironment } from "../../support/bare-environment.ts";
 import { testApiServer } from "../../support/dispatch/dispatcher.ts";
 import { deliver, webhookPayload } from "../../../sim/buildkite/webhook.ts";
 
@@ -34,7 +35,7 @@ function run(
   writeFileSync(file, config);
   for (const [name, text] of Object.entries(beside)) writeFileSync(join(folder, name), text);
   const child = spawn(process.execPath, [CLI, "dispatch", "--config", file, ...args], {
-    env: { PATH: process.env["PATH"], SECRET: "s3cret", ...env },
+    env: { ...bareEnvironment, SECRET: "s3cret", ...env },
   });
   let [stdout, stderr] = ["", ""];
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));

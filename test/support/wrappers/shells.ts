@@ -54,6 +54,16 @@ const skip = (context: TestContext, reason: string): void => {
   context.skip(reason);
 };
 
+/**
+ * Of these cases, those to try under the shell that's the `index`-th: all in a whole long run, and
+ * its share in part of one, in which each case is tried under one shell or another. None in a short
+ * run.
+ */
+const dealtTo =
+  (index: number) =>
+  <T>(cases: readonly T[]): readonly T[] =>
+    share >= 1 ? cases : cases.filter((_, at) => long && at % shells.length === index);
+
 export interface PromiseOptions {
   /** What the test needs besides a shell: PID namespaces, root in all of them, commands. */
   readonly needs?: readonly ("namespaces" | "root" | `command ${string}`)[];
@@ -69,12 +79,12 @@ export interface PromiseOptions {
  */
 export const promise = (
   title: string,
-  body: (pod: WrappedPod, context: TestContext) => Promise<void>,
+  body: (pod: WrappedPod, context: TestContext, dealt: ReturnType<typeof dealtTo>) => Promise<void>,
   options: PromiseOptions = {},
 ): void => {
   if (options.onlyLong === true && !long) return;
   describe(title, { concurrent: true }, () => {
-    for (const shell of shells) {
+    for (const [index, shell] of shells.entries()) {
       test(
         `under ${shell.name}`,
         async (context) => {
@@ -88,7 +98,7 @@ export const promise = (
           if (shell.privileges && isolation.kind !== "root") skip(context, "it needs root");
           const pod = new WrappedPod([find(command) ?? command, ...flags], shell.privileges);
           try {
-            await body(pod, context);
+            await body(pod, context, dealtTo(index));
           } finally {
             pod.remove();
           }
