@@ -31,8 +31,8 @@ export const WRAPPERS_GROUP: Group<WrapperFacts> = {
 function wrapperFindings({ trials: answer, candidates }: WrapperFacts): readonly Finding[] {
   if (answer.kind === "unknown") return [notLookedAt(answer)];
   const trials = answer.value;
-  const judged = trials.map((trial) => ({ namespace: trial.namespace, findings: trialFindings(trial) }));
-  const fine = judged.filter(({ findings }) => findings.length === 0).map(({ namespace }) => namespace);
+  const judged = trials.filter((trial) => plainRefusal(trial) === undefined).map(trialFindings);
+  const fine = judged.filter((findings) => findings.length === 0);
   const rest = trials.length < candidates ? `, of ${candidates} (opted-in ones first)` : "";
   return [
     ...(fine.length > 0 ? [good(`accepted unchanged by ${fine.length} of ${trials.length} namespaces${rest}`)] : []),
@@ -40,7 +40,7 @@ function wrapperFindings({ trials: answer, candidates }: WrapperFacts): readonly
       ? [skipped("there's no namespace to try them in", "create one, then run it again", PAGE)]
       : []),
     ...untriable(trials),
-    ...judged.flatMap(({ findings }) => findings),
+    ...judged.flat(),
   ];
 }
 
@@ -70,7 +70,6 @@ function untriable(trials: readonly WrapperTrial[]): Finding[] {
 }
 
 function trialFindings(trial: WrapperTrial): readonly Finding[] {
-  if (plainRefusal(trial) !== undefined) return [];
   const { namespace, tried, sent } = trial;
   const strategies = ["trap", "native"] as const;
   const refused = strategies.flatMap((strategy) => {

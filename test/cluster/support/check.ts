@@ -10,6 +10,8 @@ export interface CheckRun {
   readonly namespace?: string;
   readonly configurations?: readonly string[];
   readonly tryIn?: string;
+  /** How long a request can take. */
+  readonly timeoutMs?: number;
 }
 
 /** All findings, in their order. A busy machine may take its time. */
@@ -23,9 +25,21 @@ export async function check(run: CheckRun = {}): Promise<readonly ReportedFindin
       namespace: run.namespace ?? "curfew-system",
       configurations: run.configurations ?? ["curfew", "zz-curfew"],
     },
-    ...{ version, timeLeft: () => timeoutMs, now: new Date(), programVersion: packageJson.version, tryIn: run.tryIn },
+    ...{
+      version,
+      timeLeft: () => run.timeoutMs ?? timeoutMs,
+      now: new Date(),
+      programVersion: packageJson.version,
+      tryIn: run.tryIn,
+    },
   });
   return groups.flatMap(({ findings }) => findings);
+}
+
+/** Those of these checks, each as `mark check: text`. */
+export async function lines(run: CheckRun, ...ids: readonly string[]): Promise<string[]> {
+  const findings = await check(run);
+  return findings.filter((each) => ids.includes(each.check)).map((each) => `${each.mark} ${each.check}: ${each.text}`);
 }
 
 /** The findings of one check, each as `mark: text`. */
