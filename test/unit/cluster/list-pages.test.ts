@@ -53,8 +53,8 @@ describe("a list by pages", () => {
     await list();
     expect(items).toEqual([1, 2, 3]);
     expect(asked.map(String)).toEqual([
-      "fieldSelector=a%21%3Db&limit=200",
-      "fieldSelector=a%21%3Db&limit=200&continue=next",
+      "fieldSelector=a%21%3Db&limit=100",
+      "fieldSelector=a%21%3Db&limit=100&continue=next",
     ]);
   });
 
