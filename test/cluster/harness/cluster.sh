@@ -14,7 +14,7 @@ ip=10.99.0.1
 p=$state/pki
 cgroup=curfew${state//\//-} # of this cluster alone: a kubelet ends what it doesn't know in its own
 export PATH=$kubernetes_bin:$etcd_bin:$containerd_bin:$PATH:/usr/sbin KUBECONFIG=$state/admin.conf
-export GOGC=400 # processor time is scarcer than memory: a fifth of the API server's was for collecting garbage
+export GOGC=400 # processors are scarcer than memory: a fifth of their time in the API server was for garbage
 mkdir -p "$state"/{pki,log/pods,run,etc,etcd,kubelet,containerd,cni}
 
 fail() {
@@ -81,7 +81,6 @@ nodeRegistration: { name: node1, criSocket: unix://$state/run/containerd.sock }
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: v$KUBERNETES_VERSION
-encryptionAlgorithm: ECDSA-P256 # signs in a tenth of RSA's time, and kubectl connects each time anew
 certificatesDir: $p
 networking: { podSubnet: 10.244.0.0/23, serviceSubnet: 10.96.0.0/16 }
 apiServer: { certSANs: [127.0.0.1, $ip] }
