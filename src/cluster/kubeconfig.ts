@@ -43,7 +43,7 @@ function withoutFile(context: string | undefined, env: KubeconfigSource["env"], 
 }
 
 function nowhere(known: readonly string[]): string {
-  return `no cluster is known here: there's no ${known.join(", no ")}. Set KUBECONFIG, or give --kubeconfig FILE`;
+  return `found no kubeconfig: there's no ${known.join(", no ")}. Set KUBECONFIG, or pass --kubeconfig FILE`;
 }
 
 /** The first file that has a name wins. (client-node's own merge fails if two files share one.) */
@@ -57,7 +57,7 @@ function merge(files: readonly string[]): Loaded {
     } catch (error) {
       // The YAML parser's further lines quote the file, which has secrets.
       const [why] = messageOf(error).split("\n", 1);
-      return { problem: `${file} isn't a kubeconfig that can be read: ${why}. Try: kubectl config view` };
+      return { problem: `can't read the kubeconfig ${file}: ${why}. Try: kubectl config view` };
     }
     parts.push(part);
   }
@@ -80,13 +80,13 @@ function choose(
 ): Loaded {
   const name = wanted ?? config.currentContext;
   const names = config.contexts.map((each) => each.name).join(", ") || "none";
-  if (!name) return { problem: `${where} sets no current context. Give --context NAME; there are: ${names}` };
+  if (!name) return { problem: `${where} sets no current context. Pass --context NAME. Its contexts: ${names}` };
   const context = config.getContextObject(name);
-  if (!context) return { problem: `the context ${JSON.stringify(name)} isn't in ${where}. There are: ${names}` };
+  if (!context) return { problem: `the context ${JSON.stringify(name)} isn't in ${where}. Its contexts: ${names}` };
   const cluster = config.getCluster(context.cluster);
   if (!cluster || !URL.canParse(cluster.server))
     return {
-      problem: `${where} has no cluster ${JSON.stringify(context.cluster)} with a server's URL, which the context ${JSON.stringify(name)} names`,
+      problem: `the context ${JSON.stringify(name)} in ${where} needs the cluster ${JSON.stringify(context.cluster)}, which is missing or has no valid server URL`,
     };
   const server = new URL(cluster.server);
   // kubectl, too, takes the kubeconfig's first.
@@ -94,7 +94,7 @@ function choose(
     ? { url: cluster.proxyUrl, source: `${where} has the proxy-url` }
     : proxyFor(server, env);
   if (proxy && !(URL.canParse(proxy.url) && /^https?:/.test(proxy.url)))
-    return { problem: `${proxy.source} ${proxy.url}, but Curfew knows only proxies with HTTP` };
+    return { problem: `${proxy.source} ${proxy.url}, but Curfew supports only HTTP and HTTPS proxies` };
   const usable = {
     ...cluster,
     ...(proxy && { proxyUrl: proxy.url }),

@@ -24,7 +24,7 @@ export interface Cluster {
   readonly client: KubeClient;
   /** Its URL, and the context's name if there's a kubeconfig: for people. */
   readonly where: string;
-  /** Such as `v1.36.2`. Undefined: it doesn't tell everybody. */
+  /** Such as `v1.36.2`. Undefined: it doesn't tell this user. */
   readonly version: string | undefined;
   /** `-n`, or the context's. Undefined: all of them, `-A`. */
   readonly namespace: string | undefined;
@@ -40,7 +40,7 @@ export function addClusterOptions(command: Command): Command {
   return command
     .option("--kubeconfig <file>", "the kubeconfig to use (default: as kubectl finds it, or the Pod's own credentials)")
     .option("--context <name>", "the kubeconfig's context to use (default: its current context)")
-    .option("--request-timeout <time>", "how long each request can take, such as 30s or 2m; 0: without limit", "30s");
+    .option("--request-timeout <time>", "how long each request can take, such as 30s or 2m; 0: no limit", "30s");
 }
 
 /** Adds `-n` and `-A`. */
@@ -60,10 +60,14 @@ export async function openCluster(
 ): Promise<Opened> {
   const timeoutMs = parseTimeout(options.requestTimeout ?? "30s");
   if (timeoutMs === undefined)
-    return { problem: `--request-timeout: ${JSON.stringify(options.requestTimeout)} is not a time such as 30s or 2m` };
+    return {
+      problem: `--request-timeout: ${JSON.stringify(options.requestTimeout)} isn't a duration such as 30s or 2m`,
+    };
   const given = options.namespace || undefined; // kubectl, too, takes an empty one as none
   if (given !== undefined && !DNS_LABEL.test(given))
-    return { problem: `--namespace: ${JSON.stringify(given)} can't be a namespace's name, such as my-namespace` };
+    return {
+      problem: `--namespace: ${JSON.stringify(given)} isn't a valid name for a namespace, such as my-namespace`,
+    };
   const loaded = loadKubeconfig({ file: options.kubeconfig, context: options.context, env });
   if ("problem" in loaded) return loaded;
   const reached = await reach(loaded.config, timeoutMs);

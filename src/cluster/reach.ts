@@ -32,7 +32,7 @@ export async function reach(config: KubeConfig, timeoutMs: number): Promise<Reac
     const text = await response.text();
     if (response.code === 401)
       return {
-        problem: `${where} doesn't accept the credentials (401 Unauthorized). Log in again, or give another --context`,
+        problem: `${where} doesn't accept the credentials (401 Unauthorized). Log in again, or pass another --context`,
       };
     return { client, where, version: versionIn(text) };
   } catch (error) {

@@ -9,7 +9,7 @@ new shell (zsh: after compinit):
   zsh   echo 'source <(curfew completion zsh)' >>~/.zshrc
   fish  curfew completion fish >~/.config/fish/completions/curfew.fish
 
-For kubectl curfew it takes no script: kubectl's own completion (kubectl help
+For kubectl curfew, you need no script: kubectl's own completion (kubectl help
 completion) runs kubectl_complete-curfew, which the npm package installs.`;
 
 /** Makes the command `curfew completion`. */

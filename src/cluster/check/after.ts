@@ -29,7 +29,7 @@ export const AFTER: readonly Group<AfterFacts>[] = [
   REFUSALS_GROUP,
 ];
 
-/** Nothing of Curfew is there, so that's the one thing to say. */
+/** No part of Curfew is there, so the report says only that. */
 export const NOT_INSTALLED: readonly Group<AfterFacts>[] = [
   KUBERNETES_GROUP,
   {
@@ -40,7 +40,7 @@ export const NOT_INSTALLED: readonly Group<AfterFacts>[] = [
         run: ({ namespace }) => [
           bad(
             `Curfew isn't installed: none of its Deployments are in ${namespace}, and none of its webhooks exist`,
-            "curfew check --pre says whether it can be. If it has other names, set -n and --webhook-configuration",
+            "to see whether it can be, run curfew check --pre. If yours has other names, set -n and --webhook-configuration",
             docsUrl("operations", "install"),
           ),
         ],
@@ -49,7 +49,7 @@ export const NOT_INSTALLED: readonly Group<AfterFacts>[] = [
   },
 ];
 
-/** Whether there's something to look at. It may be, if that isn't known. */
+/** Whether any part of Curfew is there. True if that isn't known. */
 export function isInstalled({ deployments, mutating, own }: AfterFacts): boolean {
   if (deployments.kind === "unknown" || mutating.kind === "unknown") return true;
   const configured = (mutating.value ?? []).some(({ metadata }) => own.includes(metadata.name));

@@ -16,7 +16,7 @@ export interface Unknown {
   readonly why: string;
   /** What it takes to know: `list namespaces`. Undefined if it isn't a permission. */
   readonly permission?: string;
-  /** The API server had too much to do to say. */
+  /** The API server was too busy to answer. */
   readonly isBusy?: true;
 }
 
@@ -47,7 +47,7 @@ export function notLookedAt({ why, permission }: Unknown, subject?: string): Fin
   const hint =
     permission === undefined
       ? "try again; --request-timeout 30s gives the API server more time"
-      : `run it as a user who's allowed to ${permission}, or ask for that permission`;
+      : `run the check as a user who's allowed to ${permission}, or ask for that permission`;
   const text = subject === undefined ? why : `${subject}: ${why}`;
   return skipped(text, hint, docsUrl("reference", "curfew-check"));
 }

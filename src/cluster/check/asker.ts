@@ -1,6 +1,6 @@
 /**
  * Asks the API server. Each request has a time limit, and each outcome is a value, so that one
- * question that can't be answered doesn't keep the others from being asked.
+ * question that can't be answered doesn't stop the others.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { retryAfterMs } from "../../http/retry-after.ts";
@@ -40,7 +40,7 @@ interface Page<T> {
 const PAGE = 500;
 /** How many requests to have open. An API server takes 400 from all its clients. */
 const AT_ONCE = 24;
-/** How often to ask if the API server has too much to do. */
+/** How often to ask if the API server is busy. */
 const TRIES = 3;
 const RETRY_MS = 500;
 

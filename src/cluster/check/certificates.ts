@@ -99,5 +99,5 @@ function caBundleFindings(facts: CertificateFacts): Finding[] {
   const does = isComparable ? "have a caBundle that trusts the authority" : "have a caBundle";
   const right = webhooks.length - wrong.length;
   if (wrong.length === 0) return [good(`${right} of ${webhooks.length} webhooks ${does}${left}`)];
-  return [bad(`${right} of ${webhooks.length} webhooks ${does}; not ${listed(wrong)}`, hint, docs)];
+  return [bad(`${right} of ${webhooks.length} webhooks ${does}; these don't: ${listed(wrong)}`, hint, docs)];
 }

@@ -24,7 +24,7 @@ Examples:
 
 /** Columns. */
 const MAX_WIDTH = 100;
-/** With slow answers, it ends after this with what there is. */
+/** If answers are slow, the check ends after this with what it has. */
 const TOTAL_MS = 4_500;
 
 interface CheckOptions extends ClusterOptions {
@@ -47,7 +47,10 @@ export function checkCommand(): Command {
       "Curfew's MutatingWebhookConfigurations, separated by commas",
       "curfew,zz-curfew",
     )
-    .option("--try-in <namespace>", "the namespace for dry runs (default: default, or one that isn't excluded)")
+    .option(
+      "--try-in <namespace>",
+      "the namespace for dry runs (default: the one named default, or another if that's excluded)",
+    )
     .addOption(new Option("-o, --output <format>", "output format").choices(["text", "json"]).default("text"))
     .addHelpText("after", HELP)
     .action(run);

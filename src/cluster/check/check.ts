@@ -12,7 +12,7 @@ export interface CheckOptions extends AfterOptions {
   /** Before an installation. */
   readonly pre: boolean;
   readonly names: OwnNames;
-  /** The cluster's, if it tells. */
+  /** The cluster's. Undefined: it doesn't tell this user. */
   readonly version: string | undefined;
   /** How long a request that starts now can take, in milliseconds. */
   readonly timeLeft: () => number;

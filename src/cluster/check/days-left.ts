@@ -1,6 +1,6 @@
 const DAY_MS = 86_400_000;
 
-/** `12 days left`, or how long it's been over. */
+/** `12 days left`, or `expired 12 days ago`. */
 export function daysLeft(until: Date, now: Date): string {
   const leftMs = until.getTime() - now.getTime();
   const days = Math.floor(Math.abs(leftMs) / DAY_MS);

@@ -53,7 +53,7 @@ function deploymentFinding(deployment: Deployment): Finding {
   return good(text);
 }
 
-/** Perhaps on purpose. Jobs feel it at once if it's the admission server. */
+/** Perhaps on purpose. If it's the admission server, Jobs are affected at once. */
 function scaledToNone(deployment: Deployment): Finding {
   const { name, namespace = "" } = deployment.metadata;
   const what = `${name} is scaled to 0`;
@@ -61,7 +61,7 @@ function scaledToNone(deployment: Deployment): Finding {
   const docs = docsFor(deployment);
   const component = componentOf(deployment);
   if (component === "admission")
-    return bad(`${what}: no Job is planned, and one that opts in itself isn't created`, `${scale} 2`, docs);
+    return bad(`${what}: no Job is planned, and Jobs that opt in themselves are refused`, `${scale} 2`, docs);
   if (component === "certs") return warning(`${what}: nothing renews the certificate`, `${scale} 1`, docs);
   return warning(what, `nothing, if that's intended. Otherwise: ${scale} 1`, docs);
 }

@@ -45,11 +45,11 @@ function entryFinding(trial: EntryTrial, { namespace, entries }: EntryFacts): Fi
   if (tried.object.metadata.annotations?.[mark] !== undefined) return good(`${subject} is planned`);
   if (entries !== undefined && !entries.includes(entry)) {
     const hint = "apply the manifests again: they contain it";
-    return bad(`${subject} isn't planned: no webhook is called ${entry}`, hint, docsUrl("operations", "install"));
+    return bad(`${subject} isn't planned: no webhook is named ${entry}`, hint, docsUrl("operations", "install"));
   }
-  const hint = `see whether its Pods are ready: kubectl -n ${namespace} get pods, and the other findings`;
+  const hint = `see whether Curfew's Pods are ready: kubectl -n ${namespace} get pods. The other findings may say why`;
   return bad(
-    `${subject} isn't planned: ${entry} got no answer`,
+    `${subject} isn't planned: ${entry} didn't answer`,
     hint,
     docsUrl("operations", "when-something-is-wrong"),
   );

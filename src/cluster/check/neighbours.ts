@@ -67,8 +67,8 @@ function after(others: readonly WebhookConfiguration[], { own }: NeighbourFacts)
     const names = listed(late.map(nameOf));
     const risk =
       target === "Jobs"
-        ? "fine unless one adds curfew.sh/enabled, which Curfew doesn't see. If so, rename it to sort before"
-        : "fine unless one is called again and adds its container twice. If so, rename it to sort before";
+        ? "fine unless one adds curfew.sh/enabled, which Curfew doesn't see. If one does, give it a name that sorts before"
+        : "fine unless one is called again and adds its container twice. If one does, give it a name that sorts before";
     return [
       warning(
         `run after ${turn} for ${target}: ${names}`,

@@ -21,7 +21,7 @@ export interface Rule {
   readonly operations?: readonly string[];
 }
 
-/** A label selector, of which Curfew's entries have only expressions. */
+/** A label selector. Curfew's own entries use only expressions. */
 export interface Selector {
   readonly matchLabels?: Texts;
   readonly matchExpressions?: readonly {

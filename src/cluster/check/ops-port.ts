@@ -32,7 +32,7 @@ function opsPortFindings(pods: readonly ServingPod[]): Finding[] {
   const hint =
     permission === undefined
       ? "allow the API server in the NetworkPolicy curfew-admission, or look from a Pod: curl http://POD_IP:8080/readyz"
-      : `run it as a user who's allowed to ${permission}, or ask for that permission`;
+      : `run the check as a user who's allowed to ${permission}, or ask for that permission`;
   return [skipped(`${of}: ${why}`, hint, docs)];
 }
 

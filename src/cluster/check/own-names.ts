@@ -25,5 +25,5 @@ export const OWN_SELECTOR = "app.kubernetes.io/name=curfew";
 export const EXCLUDED_LABEL = "curfew.sh/excluded";
 /** Excluded by name, in every webhook and policy. */
 export const ALWAYS_EXCLUDED: readonly string[] = ["kube-system"];
-/** Where nobody's Jobs run. */
+/** Where nobody runs Jobs. */
 export const SYSTEM_NAMESPACES: readonly string[] = ["kube-system", "kube-public", "kube-node-lease"];

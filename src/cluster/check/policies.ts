@@ -40,7 +40,7 @@ function bindingFinding(name: string, policy: string, bindings: readonly PolicyB
   if (found?.spec.policyName !== policy)
     return bad(`ValidatingAdmissionPolicyBinding ${name} doesn't bind the policy ${policy}`, REPAIR, DOCS);
   const actions = found.spec.validationActions ?? [];
-  if (actions.includes("Deny")) return good(`${policy} is bound by ${name}, and denies`);
+  if (actions.includes("Deny")) return good(`${policy} is enforced by the binding ${name}`);
   const text = `ValidatingAdmissionPolicyBinding ${name} refuses nothing: its validationActions are ${actions.join(", ")}`;
   return warning(text, "add Deny, unless that's intended", DOCS);
 }

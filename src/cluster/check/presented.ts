@@ -31,7 +31,7 @@ export function presentedFindings({ serving, secret, now }: PresentedFacts): Fin
       ),
     ];
   return stale.map(({ name, until }) => {
-    const hint = "wait up to two minutes for kubelet to mount the new one. If it doesn't help, restart the Pod";
+    const hint = "wait up to two minutes for kubelet to mount the new one. If that doesn't help, restart the Pod";
     const text = `${name} serves a certificate other than the Secret's, ${daysLeft(until, now)}`;
     return (until < now ? bad : warning)(text, hint, docsUrl("operations", "certificates"));
   });

@@ -1,6 +1,6 @@
 /**
  * Jobs and Pods for dry runs. They ask for little, and meet Pod Security's level `restricted`, so
- * that a cluster that refuses one has another reason.
+ * that if a cluster refuses one, it's for another reason.
  */
 import { ENABLED_KEY, MAIN_ANNOTATION, STRATEGY_ANNOTATION } from "../../injection/names.ts";
 import { applyPatch } from "../../offline/edit-yaml.ts";

@@ -64,6 +64,6 @@ function compare(what: string, found: string | undefined, version: string): Find
     const hint = "apply the manifests of the version that you run";
     return warning(`${what} doesn't say its version: it has no label ${VERSION_LABEL}`, hint, DOCS);
   }
-  const hint = "use the same version of the manifests and of this program";
+  const hint = "use one version for the image, the manifests and this program";
   return warning(`${what} is version ${found}, but this program is ${version}`, hint, DOCS);
 }

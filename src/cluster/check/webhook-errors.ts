@@ -66,7 +66,7 @@ export function explainRefusal(message: string, namespace: string): Advice {
   const row = ROWS.find(({ pattern }) => pattern.test(message));
   if (row !== undefined) return row.advice(namespace);
   return {
-    hint: "see what refuses it. If Jobs aren't meant to run there, choose a namespace with --try-in",
+    hint: "see what refuses it. If Jobs aren't meant to run there, choose another namespace with --try-in",
     docs: docsUrl("operations", "when-something-is-wrong"),
   };
 }

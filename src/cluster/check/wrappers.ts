@@ -33,11 +33,11 @@ function wrapperFindings({ trials: answer, candidates }: WrapperFacts): readonly
   const trials = answer.value;
   const judged = trials.filter((trial) => plainRefusal(trial) === undefined).map(trialFindings);
   const fine = judged.filter((findings) => findings.length === 0);
-  const rest = trials.length < candidates ? `, of ${candidates} (opted-in ones first)` : "";
+  const rest = trials.length < candidates ? ` (tried ${trials.length} of ${candidates}, opted-in ones first)` : "";
   return [
     ...(fine.length > 0 ? [good(`accepted unchanged by ${fine.length} of ${trials.length} namespaces${rest}`)] : []),
     ...(candidates === 0
-      ? [skipped("there's no namespace to try them in", "create one, then run it again", PAGE)]
+      ? [skipped("there's no namespace to try them in", "create one, then run the check again", PAGE)]
       : []),
     ...untriable(trials),
     ...judged.flat(),

@@ -1,4 +1,4 @@
-/** Takes what's listed, and keeps only what the report needs: nobody holds 10,000 Pods. */
+/** Takes what's listed, and keeps only what the report needs, so 10,000 Pods are never in memory at once. */
 import { gracePeriodOf } from "../../injection/job.ts";
 import type { Planner } from "../../planner/planner.ts";
 import { evaluate, isInjected, type CronJob } from "./evaluate.ts";

@@ -12,9 +12,9 @@ import { makeReport, type Report } from "./report.ts";
 import { reportText } from "./text.ts";
 
 const HELP = `
-It changes nothing, and Curfew needn't be installed. It needs permission only to
-list Jobs, CronJobs and Pods. With -A, it skips what it may not list in a
-namespace, and names it.
+It changes nothing, and works without Curfew in the cluster. It needs permission
+only to list Jobs, CronJobs and Pods. With -A, it skips what you aren't allowed
+to list in a namespace, and names it.
 
 The exit code is 2 if the cluster can't be queried. With --fail, it's 1 if a Pod
 hangs, or if a Job or CronJob needs the label, an annotation or another change.

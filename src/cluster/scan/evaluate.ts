@@ -25,7 +25,7 @@ export interface Evaluation {
   readonly message: string;
   /** The limits that it would have to live with. */
   readonly limits: readonly LimitId[];
-  /** Only for `unclear`: annotations of which one settles it. */
+  /** Only for `unclear`: annotations, one of which settles it. */
   readonly paste: readonly string[];
   readonly optedIn: boolean;
   readonly containers: readonly EvaluatedContainer[];

@@ -1,13 +1,13 @@
 /**
  * Lists what a scan looks at, in one namespace or all of them. If all of them at once is forbidden,
- * it goes from one to the next, and passes over what it may not list there.
+ * it goes from one to the next, and passes over what it isn't allowed to list there.
  */
 import { KubeRefusedError } from "../../kubernetes/list-watch.ts";
 import { OutsideError } from "../../process/errors.ts";
 import type { Cluster } from "../options.ts";
 import { listPages, type OnPage } from "./list-pages.ts";
 
-/** Where the objects go. What the API server lists, it has checked; an object can come twice. */
+/** Where the objects go. The API server has validated them. An object can come twice. */
 export interface Sink {
   readonly addCronJobs: OnPage;
   /** Comes after the CronJobs of the same namespace. */
@@ -34,11 +34,11 @@ const KINDS = [
   { kind: "Pods", group: "/api/v1", resource: "pods", add: "addPods", query: UNENDED },
 ] as const;
 
-/** So many namespaces are listed at once. */
+/** How many namespaces are listed at once. */
 const AT_ONCE = 8;
 
 /**
- * Lists CronJobs, Jobs and Pods, and resolves to the namespaces of which something was skipped.
+ * Lists CronJobs, Jobs and Pods, and resolves to the namespaces in which something was skipped.
  * @throws OutsideError if the API server doesn't answer, or allows none of it.
  */
 export async function gather(cluster: Cluster, sink: Sink): Promise<readonly Skipped[]> {
@@ -75,7 +75,9 @@ async function gatherOneByOne(
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   if (skipped.filter(isWhole).length === namespaces.length)
-    throw new OutsideError(`may not list Jobs, CronJobs and Pods in any of ${namespaces.length} namespaces`);
+    throw new OutsideError(
+      `you're not allowed to list Jobs, CronJobs and Pods in any of ${namespaces.length} namespaces`,
+    );
   return skipped.toSorted((a, b) => a.namespace.localeCompare(b.namespace));
 }
 
@@ -111,7 +113,7 @@ async function namespacesOf({ client, timeoutMs }: Cluster, whyNotAll: KubeRefus
     });
   } catch (error) {
     if (!isForbidden(error)) throw error;
-    throw new OutsideError(`${whyNotAll.message}. May not list Namespaces, either: give one with -n`);
+    throw new OutsideError(`${whyNotAll.message}. You're not allowed to list Namespaces, either: name one with -n`);
   }
   return names;
 }

@@ -8,7 +8,7 @@ export type Roles = ReadonlyMap<string, ContainerPlan["role"]>;
 export const DOUBTS = {
   "roles-unclear": "it isn't clear whether what still runs is a sidecar or main",
   "just-ended": "the work has only just ended, so the sidecar may still end by itself",
-  "ends-by-itself": "all that still runs should end by itself",
+  "ends-by-itself": "everything that still runs should end by itself",
 } as const;
 
 export type Doubt = keyof typeof DOUBTS;
@@ -16,7 +16,7 @@ export type Doubt = keyof typeof DOUBTS;
 export interface Verdict {
   /** Undefined: it certainly hangs. */
   readonly doubt: Doubt | undefined;
-  /** When the work ended, in milliseconds since 1970. Undefined: kubelet doesn't know any more. */
+  /** When the work ended, in milliseconds since 1970. Undefined: kubelet has forgotten. */
   readonly since: number | undefined;
   /** What hasn't ended. */
   readonly left: readonly LeftContainer[];
@@ -26,13 +26,13 @@ export interface Circumstances {
   readonly roles: Roles;
   /** The API server's clock, in milliseconds since 1970. */
   readonly now: number;
-  /** For so long, sidecars may still be ending. In milliseconds. */
+  /** How long sidecars may take to end, in milliseconds. */
   readonly graceMs: number;
   /** Curfew injected it, so its sidecars are told to end. */
   readonly isInjected: boolean;
 }
 
-/** kubelet's reports come this much later than what they report, at most. */
+/** kubelet reports what happened at most this much later. */
 const REPORT_MS = 10_000;
 
 /**

@@ -32,7 +32,7 @@ export type OnPage = (items: readonly unknown[], now: number) => void;
 /**
  * Smaller pages than kubectl's 500: their garbage dies young, and a scan of 10,000 Jobs and Pods takes
  * less memory, and no more time (docs/performance.md). With 50, it takes even less, but twice the
- * requests, for which somebody far from the API server waits.
+ * requests, which is slow for somebody far from the API server.
  */
 const PAGE = 100;
 /** How often one page is asked for, if the API server has too much to do. */

@@ -33,7 +33,7 @@ export interface Hanging extends Cost {
   readonly message?: string;
   readonly left: readonly LeftContainer[];
   readonly ended: readonly string[];
-  /** RFC 3339. Absent: kubelet doesn't know any more when the work ended. */
+  /** RFC 3339. Absent: kubelet has forgotten when the work ended. */
   readonly since?: string;
   readonly seconds?: number;
   readonly injected: boolean;

@@ -31,7 +31,7 @@ export function reportText(report: Report, width: number | undefined): string {
     rows.length === 0
       ? []
       : [
-          ...sentence(styleText("bold", `What Curfew does with the label ${ENABLED_KEY}: "true"`)),
+          ...sentence(styleText("bold", `What Curfew does if a Job has the label ${ENABLED_KEY}: "true"`)),
           ...tableLines(COLUMNS, rows, width),
         ],
     unclearLines(workloads.filter(({ outcome }) => outcome === "unclear")),

@@ -1,5 +1,5 @@
 /**
- * `curfew check`, with a cluster in which each thing that it looks for is wrong. The last test says so.
+ * `curfew check` on a cluster in which everything that it looks for goes wrong. The last test proves it.
  * What a real API server can't show is in test/unit: see NOT_HERE.
  */
 import { execFile } from "node:child_process";
@@ -28,7 +28,7 @@ const BINDINGS = `${ADMISSION}/validatingadmissionpolicybindings`;
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 /** Where a second Curfew seems to run, with old and broken parts. */
 const namespace = testNamespace("check");
-/** Where a third one seems to run, in which all is well at first. */
+/** Where a third one seems to run, which is fine at first. */
 const whole = testNamespace("check-whole");
 const enabled = testNamespace("check-enabled", { "curfew.sh/enabled": "true" });
 const excluded = testNamespace("check-excluded", { "curfew.sh/enabled": "true", "curfew.sh/excluded": "" });
@@ -55,7 +55,7 @@ const configuration = (name: string, caBundle: string, more: object = {}, versio
   ],
 });
 
-/** Creates it for as long as `use` takes. */
+/** Creates it, and deletes it when `use` is done. */
 async function having<T>(
   at: string,
   object: { metadata: { name: string }; spec?: object },
@@ -149,7 +149,7 @@ describe("a cluster without Curfew", () => {
   });
 });
 
-it("each entry of the webhooks, each policy and each namespace is found as it is", async () => {
+it("each webhook entry, policy and namespace is reported as it is", async () => {
   const findings = await check({ namespace });
   const of = (id: string) => findings.filter((each) => each.check === id).map(({ mark, text }) => `${mark}: ${text}`);
   expect(of("webhook-entries")).toEqual([
@@ -188,10 +188,10 @@ describe("webhooks that don't answer", () => {
       expect.stringMatching(/^bad: a Job with the annotation .* doesn't answer: /),
       expect.stringMatching(/^bad: a Pod with the label .* doesn't answer: /),
       expect.stringMatching(
-        /^bad: a planned Job's Pod .* isn't planned: containers-added-to-pods-of-jobs.curfew.sh got no answer/,
+        /^bad: a planned Job's Pod .* isn't planned: containers-added-to-pods-of-jobs.curfew.sh didn't answer/,
       ),
       expect.stringMatching(
-        /^bad: a Job without the label .* isn't planned: jobs-in-enabled-namespaces.curfew.sh got no answer/,
+        /^bad: a Job without the label .* isn't planned: jobs-in-enabled-namespaces.curfew.sh didn't answer/,
       ),
     ]);
   });
@@ -205,7 +205,7 @@ it("an entry that's missing from the webhooks is named", async () => {
   try {
     await expect
       .poll(() => findingsOf("webhook-entries", { namespace }), SLOW)
-      .toContain(`bad: a Job without the label in ${enabled} isn't planned: no webhook is called ${entry}`);
+      .toContain(`bad: a Job without the label in ${enabled} isn't planned: no webhook is named ${entry}`);
   } finally {
     await change(at, { webhooks });
   }
@@ -214,7 +214,7 @@ it("an entry that's missing from the webhooks is named", async () => {
     .toContain(`good: a Job without the label in ${enabled} is planned`);
 });
 
-it("a policy that nothing binds is bad, and one that denies nothing is to be looked at", async () => {
+it("a policy that nothing binds is bad, and one that denies nothing is a warning", async () => {
   const { metadata, spec } = accepted(await request("GET", `${BINDINGS}/curfew-pods`));
   const { name, labels } = metadata;
   accepted(await request("DELETE", `${BINDINGS}/curfew-pods`));
@@ -275,7 +275,7 @@ it("nodes that are too old for native sidecars are counted", async () => {
   });
 });
 
-it("an API server that doesn't answer in time is bad for the webhooks, and all else is skipped", async () => {
+it("if the API server doesn't answer in time, the webhooks are bad, and everything else is skipped", async () => {
   const findings = await check({ namespace, timeoutMs: 1 });
   expect(findings.filter(({ mark }) => mark === "bad").map(({ text }) => text)).toContainEqual(
     expect.stringMatching(/^a Job with the label in default gets no answer: can't create jobs in default: /),
@@ -303,7 +303,7 @@ describe("an installation with old and broken parts", () => {
     await request("DELETE", `${WEBHOOKS}/check-test`);
   });
 
-  it("is told by each of them", async () => {
+  it("is told about each of them", async () => {
     const found = (await check(OTHER))
       .filter(({ mark }) => mark !== "good")
       .map((each) => `${each.mark} ${each.check}: ${each.text}`);
@@ -315,7 +315,7 @@ describe("an installation with old and broken parts", () => {
         "warning manifest-version: MutatingWebhookConfiguration check-test is version 0.0.1, but this program is 0.1.0",
         "bad ops-port: no admission Pod is ready, so none can answer",
         expect.stringMatching(/^bad certificates: serving certificate .*, expired 3 days ago$/),
-        "bad ca-bundles: 0 of 1 webhooks have a caBundle that trusts the authority; not check-test.example.org",
+        "bad ca-bundles: 0 of 1 webhooks have a caBundle that trusts the authority; these don't: check-test.example.org",
         expect.stringMatching(`^warning refused-by-events: CronJob ${namespace}/nightly couldn't create an object`),
       ]),
     );
@@ -326,7 +326,7 @@ describe("an installation with old and broken parts", () => {
     expect((await findingsOf("refused-by-events", OTHER)).at(-1)).toMatch(/^warning: and \d+ more$/);
   });
 
-  it("is told without what somebody may not look at, and with the permission that it takes", async () => {
+  it("is told what somebody isn't allowed to look at, and which permission it takes", async () => {
     const kubeconfig = await kubeconfigOf(namespace);
     const findings = await check({ ...OTHER, kubeconfig });
     expect(findings.filter(({ mark }) => mark === "bad")).toEqual([]);
@@ -367,7 +367,7 @@ describe("--pre", () => {
     ]);
   });
 
-  it("finds webhooks that come after Curfew's turn, and those that refuse all Jobs because nothing answers", async () => {
+  it("finds webhooks that run after Curfew, and those that refuse all Jobs because nothing answers", async () => {
     const late = configuration("zzz-check", "", { objectSelector: {} });
     const rules = [{ apiGroups: [""], apiVersions: ["v1"], resources: ["pods"], operations: ["CREATE"] }];
     const forPods = configuration("zzy-check", "", { rules });
@@ -382,7 +382,7 @@ describe("--pre", () => {
     );
   });
 
-  it("finds webhooks and policies that come before Curfew's turn, which is fine", async () => {
+  it("finds webhooks and policies that run before Curfew, which is fine", async () => {
     const before = () => findingsOf("webhooks-before", { pre: true });
     expect(await before()).toEqual(["good: none changes them before Curfew"]);
     expect(await findingsOf("webhooks-after", { pre: true })).toEqual(["good: none changes them after Curfew"]);
@@ -411,7 +411,7 @@ describe("--pre", () => {
     expect(found).toEqual([`good: run before Curfew, which sees their changes: ${names}`]);
   });
 
-  it("finds what turns off an admission plugin", async () => {
+  it("finds an API server that turns off an admission plugin", async () => {
     const pod = (name: string, ...flags: readonly string[]) => ({
       metadata: { name, labels: { component: "kube-apiserver" } },
       spec: { containers: [{ name: "kube-apiserver", image: "x", command: ["kube-apiserver", ...flags] }] },
@@ -430,7 +430,7 @@ describe("--pre", () => {
     });
   });
 
-  it("says nothing about namespaces that take no plain Pod, or in which you may not create any", async () => {
+  it("skips namespaces that accept no plain Pod, or in which you aren't allowed to create one", async () => {
     const limits = [{ type: "Container", max: { cpu: "5m" } }];
     await having(
       `/api/v1/namespaces/${odd}/limitranges`,
@@ -488,20 +488,20 @@ describe("--pre", () => {
   });
 });
 
-describe("an installation of which these tests are the Pods", () => {
+describe("an installation whose Pods are played by these tests", () => {
   const secrets = `/api/v1/namespaces/${whole}/secrets`;
   const deployments = `/apis/apps/v1/namespaces/${whole}/deployments`;
   const own = { namespace: whole, configurations: ["check-whole"] };
   const fresh = issued(whole);
   const ops = new OpsPort();
-  /** What's wrong with what Curfew has itself. */
+  /** The checks of Curfew's own parts. */
   const CHECKS = ["deployments", "server-version", "manifest-version", "ops-port", "certificates", "ca-bundles"].concat(
     ...["presented-certificate", "refused-by-metrics"],
   );
   const trouble = async (run = {}): Promise<string[]> =>
     (await lines({ ...own, ...run }, ...CHECKS)).filter((line) => !line.startsWith("good"));
   const withSecret = async (data: object): Promise<string[]> => {
-    // Null removes what isn't in it.
+    // Null removes a key.
     const none = { "ca.crt": null, "ca.key": null, "tls.crt": null, "tls.key": null };
     await change(`${secrets}/own-secret`, { data: { ...none, ...data } });
     try {
@@ -527,7 +527,7 @@ describe("an installation of which these tests are the Pods", () => {
     ops.close();
   });
 
-  it("has no other finding than good ones", async () => {
+  it("has only good findings", async () => {
     expect(await trouble()).toEqual([]);
     const good = await lines(own, ...CHECKS);
     expect([...new Set(good.map((line) => line.split(/[ :]/)[1]))].sort()).toEqual(CHECKS.toSorted());
@@ -535,7 +535,7 @@ describe("an installation of which these tests are the Pods", () => {
     expect(good).toContain("good presented-certificate: 2 of 2 Pods serve the Secret's certificate, 29 days left");
   });
 
-  it("is told of an operations port that doesn't answer, or that may not be asked", async () => {
+  it("is told of an operations port that doesn't answer, or that you aren't allowed to ask", async () => {
     ops.close();
     expect(await trouble()).toEqual([
       expect.stringMatching(/^warning ops-port: skipped: 0 of 2 admission Pods answer: can't get .*connection refused/),
@@ -577,7 +577,7 @@ describe("an installation of which these tests are the Pods", () => {
       expect.stringMatching(/^warning certificates: serving certificate .*, due for renewal since .*, 8 days left$/),
     );
     expect(await withSecret(issued("elsewhere", 0, fresh.authority).data)).toContain(
-      "bad ca-bundles: 0 of 1 webhooks have a caBundle that trusts the authority; not check-whole.example.org",
+      "bad ca-bundles: 0 of 1 webhooks have a caBundle that trusts the authority; these don't: check-whole.example.org",
     );
     expect(await withSecret({})).toEqual(
       expect.arrayContaining([
@@ -616,7 +616,7 @@ describe("an installation of which these tests are the Pods", () => {
     await change(`${WEBHOOKS}/check-whole`, { metadata: { labels: { [key]: packageJson.version } } });
   });
 
-  // The last one: it leaves the Deployments as they are then.
+  // The last test, as it doesn't restore the Deployments.
   it("is told of Deployments that have too few Pods, are being rolled out, or are scaled to 0", async () => {
     const scale = (component: string, replicas: number): Promise<void> =>
       change(`${deployments}/curfew-${component}`, { spec: { replicas } });
@@ -633,7 +633,7 @@ describe("an installation of which these tests are the Pods", () => {
     await deploy(whole, "dispatch", { replicas: 0 });
     for (const component of ["admission", "certs"]) await scale(component, 0);
     expect(await found()).toEqual([
-      "bad deployments: curfew-admission is scaled to 0: no Job is planned, and one that opts in itself isn't created",
+      "bad deployments: curfew-admission is scaled to 0: no Job is planned, and Jobs that opt in themselves are refused",
       "warning deployments: curfew-certs is scaled to 0: nothing renews the certificate",
       "warning deployments: curfew-dispatch is scaled to 0",
     ]);

@@ -106,12 +106,12 @@ describe("curfew scan", () => {
     expect(status).toBe(0);
   });
 
-  it("names and skips what it may not list in a namespace, if it may list Namespaces", async () => {
+  it("skips and names what it isn't allowed to list in a namespace, if it's allowed to list Namespaces", async () => {
     const file = await restricted("in-one-of-all");
     const none = await scan(["-A"], { KUBECONFIG: file });
     expect(none.status).toBe(2);
     expect(none.stderr).toMatch(
-      /^curfew scan: .*cannot list CronJobs: 403 .*May not list Namespaces, either: give one with -n\n$/,
+      /^curfew scan: .*cannot list CronJobs: 403 .*You're not allowed to list Namespaces, either: name one with -n\n$/,
     );
 
     const rbac = "/apis/rbac.authorization.k8s.io/v1";

@@ -14,7 +14,7 @@ export interface CheckRun {
   readonly timeoutMs?: number;
 }
 
-/** All findings, in their order. A busy machine may take its time. */
+/** All findings, in their order. A busy machine may be slow. */
 export async function check(run: CheckRun = {}): Promise<readonly ReportedFinding[]> {
   const opened = await openCluster(run.kubeconfig === undefined ? {} : { kubeconfig: run.kubeconfig });
   if ("problem" in opened) throw new Error(opened.problem);

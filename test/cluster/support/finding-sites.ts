@@ -46,7 +46,7 @@ function countAt(blocks: readonly Block[], index: number): number | undefined {
     .toSorted((one, other) => length(one) - length(other))[0]?.count;
 }
 
-/** Without what makes imports of it. */
+/** The code as written, without what the transform of imports adds. */
 function lineAt(source: string, index: number): string {
   const end = source.indexOf("\n", index);
   const line = source.slice(source.lastIndexOf("\n", index) + 1, end === -1 ? undefined : end).trim();

@@ -115,7 +115,7 @@ describe("kubectl's flags", () => {
       expect(await problemOf({ kubeconfig: file, context: "own" }, { HTTPS_PROXY })).toContain("can't be reached");
       expect(wanted).toHaveLength(1);
       expect(await problemOf({ kubeconfig: file, context: "one" }, { HTTPS_PROXY: "socks5://127.0.0.1:1" })).toBe(
-        "HTTPS_PROXY is socks5://127.0.0.1:1, but Curfew knows only proxies with HTTP",
+        "HTTPS_PROXY is socks5://127.0.0.1:1, but Curfew supports only HTTP and HTTPS proxies",
       );
     } finally {
       for (const each of [cluster, proxy]) each.closeAllConnections();
@@ -141,7 +141,7 @@ describe("kubectl's flags", () => {
     const file = kubeconfig("plugin", { right: { user: exec("right") }, wrong: { user: exec("wrong") } });
     expect(await open({ kubeconfig: file, context: "right" })).toMatchObject({ cluster: { version: "v1.37.2" } });
     expect(await problemOf({ kubeconfig: file, context: "wrong" })).toBe(
-      `${url} (context "wrong") doesn't accept the credentials (401 Unauthorized). Log in again, or give another --context`,
+      `${url} (context "wrong") doesn't accept the credentials (401 Unauthorized). Log in again, or pass another --context`,
     );
   });
 });
@@ -149,29 +149,29 @@ describe("kubectl's flags", () => {
 describe("one line says where, why and what next", () => {
   it("if there's no kubeconfig", async () => {
     expect(await problemOf({})).toBe(
-      `no cluster is known here: there's no ${path.join(folder, ".kube/config")}. Set KUBECONFIG, or give --kubeconfig FILE`,
+      `found no kubeconfig: there's no ${path.join(folder, ".kube/config")}. Set KUBECONFIG, or pass --kubeconfig FILE`,
     );
-    expect(await problemOf({ kubeconfig: path.join(folder, "missing") })).toMatch(/missing isn't a kubeconfig.*ENOENT/);
+    expect(await problemOf({ kubeconfig: path.join(folder, "missing") })).toMatch(
+      /^can't read the kubeconfig \S+missing: ENOENT/,
+    );
   });
 
   it("if it isn't one", async () => {
     const file = path.join(folder, "text");
     writeFileSync(file, "clusters: [");
-    expect(await problemOf({ kubeconfig: file })).toMatch(
-      /^\S+text isn't a kubeconfig that can be read: .*kubectl config view$/,
-    );
+    expect(await problemOf({ kubeconfig: file })).toMatch(/^can't read the kubeconfig \S+text: .*kubectl config view$/);
   });
 
   it("if the context is missing, unknown, or names no cluster", async () => {
     const file = kubeconfig("contexts", { one: {}, odd: { server: "nowhere" } });
     expect(await problemOf({ kubeconfig: file })).toBe(
-      `${file} sets no current context. Give --context NAME; there are: one, odd`,
+      `${file} sets no current context. Pass --context NAME. Its contexts: one, odd`,
     );
     expect(await problemOf({ kubeconfig: file, context: "two" })).toBe(
-      `the context "two" isn't in ${file}. There are: one, odd`,
+      `the context "two" isn't in ${file}. Its contexts: one, odd`,
     );
     expect(await problemOf({ kubeconfig: file, context: "odd" })).toContain(
-      'has no cluster "odd" with a server\'s URL',
+      'needs the cluster "odd", which is missing or has no valid server URL',
     );
   });
 
@@ -209,10 +209,10 @@ describe("one line says where, why and what next", () => {
 
   it("if the time isn't one, or the namespace can't be one", async () => {
     expect(await problemOf({ requestTimeout: "soon" })).toBe(
-      '--request-timeout: "soon" is not a time such as 30s or 2m',
+      `--request-timeout: "soon" isn't a duration such as 30s or 2m`,
     );
     expect(await problemOf({ namespace: "../nodes" })).toBe(
-      "--namespace: \"../nodes\" can't be a namespace's name, such as my-namespace",
+      '--namespace: "../nodes" isn\'t a valid name for a namespace, such as my-namespace',
     );
   });
 });

@@ -54,6 +54,6 @@ it("a namespace in which Pods may not be listed isn't called skipped: only its P
 
 it("a scan that may list nothing anywhere fails", async () => {
   await expect(scan(clusterWith(["ci", "db"], /namespaces\//))).rejects.toThrow(
-    "may not list Jobs, CronJobs and Pods in any of 2 namespaces",
+    "you're not allowed to list Jobs, CronJobs and Pods in any of 2 namespaces",
   );
 });

@@ -64,7 +64,7 @@ describe("a Deployment", () => {
       return { ...rest, spec: { ...spec, replicas: 0 } };
     };
     expect(troubleOf(none("admission"), none("certs"), none("dispatch"))).toEqual([
-      "bad deployments: curfew-admission is scaled to 0: no Job is planned, and one that opts in itself isn't created",
+      "bad deployments: curfew-admission is scaled to 0: no Job is planned, and Jobs that opt in themselves are refused",
       "warning deployments: curfew-certs is scaled to 0: nothing renews the certificate",
       "warning deployments: curfew-dispatch is scaled to 0",
     ]);
@@ -117,7 +117,7 @@ describe("the operations port", () => {
         mark: "warning",
         skipped: true,
         text: "skipped: 0 of 1 admission Pods answer: you're not allowed to get pods/proxy in curfew-system",
-        hint: "run it as a user who's allowed to get pods/proxy in curfew-system, or ask for that permission",
+        hint: "run the check as a user who's allowed to get pods/proxy in curfew-system, or ask for that permission",
       },
     ]);
   });
@@ -150,7 +150,7 @@ describe("certificates", () => {
   it("that a webhook doesn't trust are named by the webhook, and there's one line for all of them", () => {
     const webhooks = FACTS.webhooks.map((webhook) => ({ ...webhook, caBundle: [stranger] }));
     expect(trouble(CERTIFICATES_GROUP, { ...FACTS, webhooks })).toEqual([
-      "bad ca-bundles: 0 of 2 webhooks have a caBundle that trusts the authority; not entry-of-curfew, entry-of-zz-curfew",
+      "bad ca-bundles: 0 of 2 webhooks have a caBundle that trusts the authority; these don't: entry-of-curfew, entry-of-zz-curfew",
     ]);
   });
 
@@ -251,9 +251,9 @@ describe("a webhook entry", () => {
 
   it("that leaves the Job as it is got no answer, or doesn't exist", () => {
     const tried = { kind: "accepted", object: { metadata: { name: "x" } } } as const;
-    expect(find(tried)?.text).toBe("a Job with the label in default isn't planned: entry.curfew.sh got no answer");
+    expect(find(tried)?.text).toBe("a Job with the label in default isn't planned: entry.curfew.sh didn't answer");
     expect(find(tried, [])?.text).toBe(
-      "a Job with the label in default isn't planned: no webhook is called entry.curfew.sh",
+      "a Job with the label in default isn't planned: no webhook is named entry.curfew.sh",
     );
   });
 
