@@ -25,7 +25,7 @@ export type Loaded = { readonly config: KubeConfig } | { readonly problem: strin
 export function loadKubeconfig({ file, context, env }: KubeconfigSource): Loaded {
   const listed = env["KUBECONFIG"]?.split(delimiter).filter((path) => path !== "") ?? [];
   const known = listed.length > 0 ? listed : [join(env["HOME"] ?? homedir(), ".kube", "config")];
-  // kubectl, too, passes over files of KUBECONFIG that aren't there, but not over --kubeconfig's.
+  // Like kubectl, it skips files of KUBECONFIG that don't exist, but not --kubeconfig's.
   const files = file === undefined ? known.filter((path) => existsSync(path)) : [file];
   const found = files.length === 0 ? withoutFile(context, env, known) : merge(files);
   return "problem" in found ? found : choose(found.config, { context, env, where: files.join(" and ") });
@@ -55,7 +55,7 @@ function merge(files: readonly string[]): Loaded {
     try {
       part.loadFromFile(file);
     } catch (error) {
-      // The YAML parser's further lines quote the file, which has secrets.
+      // The YAML parser's further lines quote the file, which can hold secrets.
       const [why] = messageOf(error).split("\n", 1);
       return { problem: `can't read the kubeconfig ${file}: ${why}. Try: kubectl config view` };
     }
@@ -89,7 +89,7 @@ function choose(
       problem: `the context ${JSON.stringify(name)} in ${where} needs the cluster ${JSON.stringify(context.cluster)}, which is missing or has no valid server URL`,
     };
   const server = new URL(cluster.server);
-  // kubectl, too, takes the kubeconfig's first.
+  // As with kubectl, the kubeconfig's proxy comes first.
   const proxy = cluster.proxyUrl
     ? { url: cluster.proxyUrl, source: `${where} has the proxy-url` }
     : proxyFor(server, env);

@@ -63,7 +63,7 @@ export async function openCluster(
     return {
       problem: `--request-timeout: ${JSON.stringify(options.requestTimeout)} isn't a duration such as 30s or 2m`,
     };
-  const given = options.namespace || undefined; // kubectl, too, takes an empty one as none
+  const given = options.namespace || undefined; // like kubectl, which ignores an empty one
   if (given !== undefined && !DNS_LABEL.test(given))
     return {
       problem: `--namespace: ${JSON.stringify(given)} isn't a valid name for a namespace, such as my-namespace`,

@@ -1,12 +1,12 @@
 /**
- * The proxy that the environment names, as kubectl reads it. Node's own `proxyEnv` differs: it has no
- * networks in NO_PROXY, and asks a proxy for a cluster on this machine, too.
+ * The proxy that the environment names, as kubectl reads it. Node's own `proxyEnv` differs: it
+ * ignores networks in NO_PROXY, and uses a proxy even for a cluster on this machine.
  */
 import { BlockList, isIP } from "node:net";
 
 export interface Proxy {
   readonly url: string;
-  /** For messages: what says so. */
+  /** For messages: where it's set. */
   readonly source: string;
 }
 
@@ -34,7 +34,7 @@ function isExempt(server: URL, noProxy: string): boolean {
       if (entry === "*" || isInNetwork(host, entry)) return true;
       const [, name = "", onlyPort = port] = /^\[?(.+?)\]?(?::(\d+))?$/.exec(isIP(entry) ? `[${entry}]` : entry) ?? [];
       if (name === "" || onlyPort !== port) return false;
-      // `.example.org` and `*.example.org` don't have example.org itself.
+      // `.example.org` and `*.example.org` don't include example.org itself.
       const suffix = name.replace(/^\*?\.?/, ".");
       return (host === name && !name.startsWith(".")) || (!isIP(host) && host.endsWith(suffix));
     });

@@ -46,7 +46,7 @@ const RETRY_MS = 500;
 
 /**
  * @param timeLeft how long a request that starts now can take, in milliseconds
- * @param wait tests don't
+ * @param wait tests pass one that doesn't wait
  */
 export function createAsker(
   client: Pick<KubeClient, "request">,

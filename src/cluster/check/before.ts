@@ -24,7 +24,7 @@ export const BEFORE: readonly Group<BeforeFacts>[] = [
   WRAPPERS_GROUP,
 ];
 
-/** Each needs two or three requests, so a large cluster isn't tried as a whole. */
+/** Each needs two or three requests, so not all of a large cluster is tried. */
 const MAX_TRIED = 50;
 
 export async function readBefore(asker: Asker, names: OwnNames, version: Answer<string>): Promise<BeforeFacts> {

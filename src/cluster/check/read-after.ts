@@ -12,7 +12,7 @@ import { COMPONENT_LABEL, OWN_SELECTOR, type OwnNames } from "./own-names.ts";
 import { readCluster } from "./read-cluster.ts";
 import { tryEntries } from "./try-entries.ts";
 
-/** What isn't in the cluster. */
+/** What the cluster doesn't know. */
 export interface AfterOptions {
   readonly now: Date;
   readonly programVersion: string;

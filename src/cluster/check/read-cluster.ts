@@ -1,4 +1,4 @@
-/** Reads what both kinds of check judge. Everything is asked for at once. */
+/** Reads what both kinds of check judge. It asks for everything at once. */
 import { known, type Answer } from "./answer.ts";
 import type { Asker } from "./asker.ts";
 import { looksAt } from "./matching.ts";

@@ -1,5 +1,5 @@
 /**
- * What has been refused lately. There are two sources: events, which the API server keeps for an
+ * What has been refused lately. There are two sources. Events, which the API server keeps for an
  * hour by default, say which controllers met a refusal. The admission Pods' counters say how often
  * and why since they started, whoever asked. Neither is complete: whoever runs `kubectl apply` gets
  * no event.

@@ -89,7 +89,7 @@ export async function tryEntries(
   );
 }
 
-/** Whether those entries that are tried anywhere look at it. */
+/** Whether the entries that can be tried in any namespace look at this one. */
 function isLookedAt(namespace: Named, ours: readonly WebhookConfiguration[]): boolean {
   const entries = ours
     .flatMap(({ webhooks = [] }) => webhooks)

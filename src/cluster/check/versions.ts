@@ -39,8 +39,8 @@ const DOCS = docsUrl("operations", "upgrade-and-rollback");
 const SEMVER = /^v?(\d+\.\d+\.\d+\S*)$/;
 
 /**
- * What runs: the image's tag if it's a version, as an image can be set without the labels.
- * Otherwise the label, as tags can be anything, and an image can be named by its digest alone.
+ * The version that runs: the image's tag if that's a version, because people can set an image
+ * without the labels. Otherwise the label, because a tag can be anything, or be missing.
  */
 export function serverVersion({ metadata, spec }: Deployment): string | undefined {
   const image = spec.template.spec.containers[0]?.image ?? "";

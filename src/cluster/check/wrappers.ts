@@ -46,7 +46,7 @@ function wrapperFindings({ trials: answer, candidates }: WrapperFacts): readonly
 
 const PAGE = docsUrl("operations", "when-something-is-wrong");
 
-/** Nothing is known about namespaces that don't take a plain Pod either. */
+/** If a namespace refuses even a plain Pod, it says nothing about Curfew's. */
 function plainRefusal({ plain }: WrapperTrial): string | Unknown | undefined {
   if (plain === undefined || plain.kind === "accepted") return undefined;
   return plain.kind === "refused" ? plain.message : plain;

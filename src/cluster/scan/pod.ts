@@ -19,7 +19,7 @@ export interface OwnerReference {
   readonly controller?: boolean;
 }
 
-/** What an object of any kind has that's listed here. */
+/** What every listed object has, of any kind. */
 export interface ListedMetadata extends Metadata {
   readonly name: string;
   readonly namespace: string;

@@ -48,7 +48,7 @@ export async function change(path: string, patch: object): Promise<void> {
   accepted(await request("PATCH", path, patch, MERGE));
 }
 
-/** Serves `metrics` on an address that isn't a loopback one, which the API server's proxy refuses. */
+/** Serves `metrics`, not on a loopback address, because the API server's proxy refuses those. */
 export class OpsPort {
   metrics = "";
   readonly address: string;
@@ -107,7 +107,7 @@ export async function deploy(
   });
 }
 
-/** Says of a Deployment's Pods that they're ready, as kubelet would, and waits until the Deployment says so. */
+/** Marks a Deployment's Pods as ready, as kubelet would, and waits until the Deployment shows it. */
 export async function makeReady(
   namespace: string,
   component: string,

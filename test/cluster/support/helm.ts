@@ -28,7 +28,7 @@ export interface HelmResult {
   readonly stderr: string;
 }
 
-/** Runs Helm. Any exit status is an outcome. Nobody's own Helm settings count. */
+/** Runs Helm. Any exit status is an outcome. It ignores your own Helm settings. */
 export async function helm(version: HelmVersion, args: readonly string[], values?: object): Promise<HelmResult> {
   const given = values === undefined ? [] : ["--values", "-"];
   const folders = { HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home };

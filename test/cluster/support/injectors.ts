@@ -198,7 +198,7 @@ const dapr = parseAllDocuments(readFileSync(path.join(import.meta.dirname, "dapr
 
 /**
  * Installs Dapr's own injector for the Pods of `namespaces`, and waits until it injects. Resolves to
- * a function that removes it. Its image is built by the harness.
+ * a function that removes it. The harness builds its image.
  */
 export async function installDapr(namespaces: readonly string[]): Promise<() => Promise<void>> {
   const selector = { matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "In", values: namespaces }] };

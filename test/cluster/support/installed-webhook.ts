@@ -1,7 +1,7 @@
 /**
  * The node tier's Curfew: manifests/default as shipped, running the image that CURFEW_IMAGE names.
- * It's removed again, unless Curfew was already installed, which is then what's tested, or the
- * cluster ends with the tests.
+ * It's removed again, unless the cluster ends with the tests. If Curfew is already installed, the
+ * tests use that, and leave it.
  */
 import path from "node:path";
 import { parseAllDocuments, stringify } from "yaml";

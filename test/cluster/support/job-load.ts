@@ -5,7 +5,7 @@ import { accepted, create, pathOf, request, type KubernetesObject } from "./api.
 import { job, politeSidecar, script } from "./manifests.ts";
 
 export interface JobLoad {
-  /** How many Jobs were answered with 201 until now. */
+  /** How many Jobs were answered with 201 so far. */
   readonly created: () => number;
   /** Ends the load, and compares the existing Jobs with the answers. */
   readonly stop: () => Promise<JobLoadResult>;

@@ -1,5 +1,5 @@
 /**
- * A proxy in front of a server that can be shut, as if the server were down. The server and its
+ * A proxy in front of a server. Tests can shut it, as if the server were down. The server and its
  * other clients carry on.
  */
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";

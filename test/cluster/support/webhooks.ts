@@ -100,8 +100,8 @@ interface Review {
 const trial = job("trial", [script("main", "true"), politeSidecar()]);
 
 /**
- * Curfew's own configurations. What tests look at is in the last one, so whoever writes them in this
- * order and sees that change sees the other, too.
+ * Curfew's own configurations. Tests look at the last one. If they write them in this order and
+ * see the last one's change, the first one's is there, too.
  */
 async function ownConfigurations(): Promise<readonly Configuration[]> {
   const names = ["zz-curfew", "curfew"];
