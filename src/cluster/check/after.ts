@@ -40,7 +40,7 @@ export const NOT_INSTALLED: readonly Group<AfterFacts>[] = [
         run: ({ namespace }) => [
           bad(
             `Curfew isn't installed: none of its Deployments are in ${namespace}, and none of its webhooks exist`,
-            "to see whether it can be, run curfew check --pre. If yours has other names, set -n and --webhook-configuration",
+            "to see whether you can install it, run curfew check --pre. If yours has other names, set -n and --webhook-configuration",
             docsUrl("operations", "install"),
           ),
         ],

@@ -51,7 +51,7 @@ function readPermissions(asker: Asker, { namespace }: OwnNames): Promise<Permiss
       const answer = await asker.ask<{ readonly status?: { readonly allowed?: boolean } }>(
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
         reviewOf(permission, namespace),
-        "ask what you may do",
+        "ask which permissions you have",
       );
       return { permission, allowed: answer.kind === "known" ? known(answer.value.status?.allowed === true) : answer };
     }),

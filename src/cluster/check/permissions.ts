@@ -58,7 +58,7 @@ function permissionFindings({ namespace, permissions }: PermissionFacts): Findin
   const missing = permissions.filter(({ allowed }) => allowed.kind === "known" && !allowed.value);
   if (missing.length === 0) return [good(`you're allowed to create everything that Curfew needs (in ${namespace})`)];
   const byResource = Map.groupBy(missing, ({ permission }) => permission.resource);
-  const hint = "install it as a cluster administrator";
+  const hint = "install Curfew as a cluster administrator";
   return [...byResource].map(([resource, verbs]) => {
     const text = `you're not allowed to ${verbs.map(({ permission }) => permission.verb).join(", ")} ${resource}`;
     return bad(text, hint, docsUrl("operations", "install"));

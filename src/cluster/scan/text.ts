@@ -70,7 +70,7 @@ function unclearLines(rows: readonly WorkloadRow[]): string[] {
   if (rows.length === 0) return [];
   const groups = Map.groupBy(rows, ({ paste }) => paste.join("\n"));
   return [
-    styleText("bold", "Unclear (?): if all of them end by themselves, add the first line to the Job's annotations."),
+    styleText("bold", "Unclear (?): if all containers end by themselves, add the first line to the Job's annotations."),
     styleText("bold", "If one runs until it's stopped, name it as in the second line:"),
     ...[...groups.values()].flatMap((same) => [
       `  ${same.map(placeOf).slice(0, MAX_PLACES).join(", ")}${same.length > MAX_PLACES ? `, and ${same.length - MAX_PLACES} more` : ""}`,
