@@ -15,15 +15,22 @@ const SYMBOLS = {
 export function reportText(groups: readonly ReportedGroup[], width: number): string {
   const blocks = groups.map(({ title, findings }) => [
     styleText("bold", title),
-    ...findings.flatMap((finding) => findingLines(finding, width)),
+    ...findings.flatMap((finding, index) => findingLines(finding, findings[index + 1], width)),
   ]);
   return [...blocks, [verdict(groups)]].map((lines) => `${lines.join("\n")}\n`).join("\n");
 }
 
-function findingLines({ mark, text, hint, docs }: ReportedFinding, width: number): string[] {
+/** What to do isn't repeated if it's the same for the next finding. */
+function findingLines(
+  { mark, text, hint, docs }: ReportedFinding,
+  next: ReportedFinding | undefined,
+  width: number,
+): string[] {
   const { symbol, style } = SYMBOLS[mark];
+  const line = fold(`${styleText(style, symbol)} ${printable(text)}`, width);
+  if (next?.hint === hint && next?.docs === docs) return line;
   return [
-    ...fold(`${styleText(style, symbol)} ${printable(text)}`, width),
+    ...line,
     ...(hint === undefined ? [] : fold(`what to do: ${asTyped(printable(hint))}`, width, 6)),
     ...(docs === undefined ? [] : [`      ${styleText("dim", docs)}`]),
   ];

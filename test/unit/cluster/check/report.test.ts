@@ -37,6 +37,31 @@ Deployments
 `);
 });
 
+it("a report for people says once what to do about several findings in a row", () => {
+  const finding = (text: string) => ({ check: "x", ...bad(text, "ask for it", "https://curfew.sh/docs/x#y") });
+  const other = { check: "x", ...bad("third", "wait", "https://curfew.sh/docs/x#y") };
+  const groups = [
+    { title: "A", findings: [finding("first"), finding("second"), other] },
+    { title: "B", findings: [finding("fourth")] },
+  ];
+  expect(stripVTControlCharacters(reportText(groups, 60))).toBe(`A
+  ✖ first
+  ✖ second
+      what to do: ask for it
+      https://curfew.sh/docs/x#y
+  ✖ third
+      what to do: wait
+      https://curfew.sh/docs/x#y
+
+B
+  ✖ fourth
+      what to do: ask for it
+      https://curfew.sh/docs/x#y
+
+✖ 4 to fix
+`);
+});
+
 it("a report for people can't steer the terminal, whatever a webhook or an event says", () => {
   const message = "refused\u001B]0;title\u0007\u009B2J\u202E by\r\nsomebody";
   const findings = [{ check: "x", ...bad(message, message, "https://curfew.sh/docs/x#y") }];
