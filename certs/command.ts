@@ -33,6 +33,6 @@ function loadKubeConfig(): KubeConfig {
   kubeConfig.loadFromDefault();
   const server = kubeConfig.getCurrentCluster()?.server;
   if (server === undefined || server === NOWHERE)
-    throw new Error("no API server is known here: set KUBECONFIG, or run it in the cluster (curfew certs --help)");
+    throw new Error("found no kubeconfig: set KUBECONFIG, or run it in the cluster (curfew certs --help)");
   return kubeConfig;
 }

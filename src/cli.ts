@@ -164,7 +164,7 @@ async function noSuchCommand(command: Command, unknown: string): Promise<string>
   const names = command.commands.map((each) => each.name());
   const meant = nearest(unknown, names);
   const hint = meant === undefined ? `There are: ${names.join(", ")}.` : `Did you mean ${meant}?`;
-  return `There's no command ${JSON.stringify(unknown)}. ${hint}`;
+  return `there's no command ${JSON.stringify(unknown)}. ${hint}`;
 }
 
 /** The text of `-V`. Only who asks for it loads it, as it may ask git. */

@@ -78,7 +78,7 @@ describe.each(Object.keys(PROGRAMS) as Program[])("%s", (program) => {
 
   test("names itself in what it says about wrong commands, options and input", async () => {
     expect((await run(program, "certs", "nonsense")).stderr).toBe(
-      `${program} certs: There's no command "nonsense". There are: status.\n`,
+      `${program} certs: there's no command "nonsense". There are: status.\n`,
     );
     expect((await run(program, "inject", "--nothing")).stderr).toBe(`${program}: unknown option '--nothing'\n`);
     expect((await run(program, "explain", "-f", "nowhere.yaml")).stderr).toMatch(`${program} explain: cannot read `);
@@ -86,12 +86,12 @@ describe.each(Object.keys(PROGRAMS) as Program[])("%s", (program) => {
 });
 
 test.each([
-  [["injct"], `curfew: There's no command "injct". Did you mean inject?\n`],
-  [["help", "injct"], `curfew: There's no command "injct". Did you mean inject?\n`],
-  [["nonsense", "--help"], `curfew: There's no command "nonsense". There are: admission, `],
-  [["help", "nonsense"], `curfew: There's no command "nonsense". There are: admission, `],
-  [["certs", "statsu"], `curfew certs: There's no command "statsu". Did you mean status?\n`],
-  [["help", "certs", "statsu"], `curfew certs: There's no command "statsu". Did you mean status?\n`],
+  [["injct"], `curfew: there's no command "injct". Did you mean inject?\n`],
+  [["help", "injct"], `curfew: there's no command "injct". Did you mean inject?\n`],
+  [["nonsense", "--help"], `curfew: there's no command "nonsense". There are: admission, `],
+  [["help", "nonsense"], `curfew: there's no command "nonsense". There are: admission, `],
+  [["certs", "statsu"], `curfew certs: there's no command "statsu". Did you mean status?\n`],
+  [["help", "certs", "statsu"], `curfew certs: there's no command "statsu". Did you mean status?\n`],
 ])("%j ends with 2, says that there's no such command, and names the nearest", async (args, message) => {
   const { status, stdout, stderr } = await run("curfew", ...args);
   expect({ status, stdout }).toEqual({ status: 2, stdout: "" });

@@ -30,7 +30,7 @@ describe("kubectl curfew", () => {
     const { status, stderr } = await kubectl(["curfew", "expalin"]);
     expect({ status, stderr }).toEqual({
       status: 2,
-      stderr: `kubectl curfew: There's no command "expalin". Did you mean explain?\n`,
+      stderr: `kubectl curfew: there's no command "expalin". Did you mean explain?\n`,
     });
   });
 

@@ -258,7 +258,7 @@ describe("the command line", () => {
   test.each([[[]], [["status"]]])("says what it needs if there's no kubeconfig: certs %j", (args) => {
     const { status, stderr } = run(...args);
     expect(status).toBe(1);
-    expect(stderr).toContain("no API server is known here: set KUBECONFIG");
+    expect(stderr).toContain("found no kubeconfig: set KUBECONFIG");
   });
 
   test("refuses delays with which no authority would ever be retired", () => {
