@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds Kubernetes, etcd, containerd 2, buildkite-agent, cert-manager, Kueue, Dapr's injector, Helm 3
-# and 4, kubeconform and actionlint from their published Go modules into a cache by version.
+# and 4, kubeconform and actionlint from their published Go modules into a cache by version, and gets
+# the Prometheus operator's CRDs from its own.
 # usage: build.sh          25 minutes cold on two cores, nothing to do when up to date
 # If a component's folder exists, it's complete: it's built elsewhere and moved into place in one
 # step.
@@ -91,6 +92,17 @@ kueue() {
   "$kubernetes_bin/kubectl" kustomize "$(go list -mod=mod -m -f '{{.Dir}}' "$module")/config/default" >"$out/kueue.yaml"
 }
 
+# Only the CRDs that manifests/monitoring uses. The operator doesn't run.
+prometheus_operator() {
+  local module=github.com/prometheus-operator/prometheus-operator kind
+  go mod init curfew.test/prometheus-operator
+  go get "$module@v$PROMETHEUS_OPERATOR_VERSION"
+  for kind in podmonitors prometheusrules; do
+    install -m 644 -t "$out" \
+      "$(go list -mod=mod -m -f '{{.Dir}}' "$module")/example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml"
+  done
+}
+
 dapr_injector() {
   go mod init curfew.test/dapr-injector
   cp "$here/dapr-injector/main.go" .
@@ -130,6 +142,7 @@ build "containerd-$CONTAINERD_VERSION" "$containerd_bin" containerd
 build "buildkite-agent-$BUILDKITE_AGENT_VERSION" "$agent_bin" buildkite_agent
 build "cert-manager-$CERT_MANAGER_VERSION" "$cert_manager_bin" cert_manager
 build "kueue-$KUEUE_VERSION" "$kueue_bin" kueue
+build "prometheus-operator-$PROMETHEUS_OPERATOR_VERSION" "$prometheus_operator_crds" prometheus_operator
 build "dapr-injector-$DAPR_VERSION" "$dapr_bin" dapr_injector
 build "helm-$HELM_4_VERSION" "$helm_4_bin" helm_4
 build "helm-$HELM_3_VERSION" "$helm_3_bin" helm_3

@@ -26,26 +26,28 @@ export interface Cluster {
   readonly pid: number;
 }
 
-/** Folders by version, as versions.sh has them. */
-export function versions(): {
-  cache: string;
-  kubernetesBin: string;
-  containerdBin: string;
-  certManagerBin: string;
-  kueueBin: string;
-  helm3Bin: string;
-  helm4Bin: string;
-  kubeconformBin: string;
-  actionlintBin: string;
-} {
-  const variables = ["cache", "kubernetes_bin", "containerd_bin", "cert_manager_bin", "kueue_bin"];
-  const tools = ["helm_3_bin", "helm_4_bin", "kubeconform_bin", "actionlint_bin"];
-  const script = `. "$0" && printf "%s\\n" ${[...variables, ...tools].map((name) => `"$${name}"`).join(" ")}`;
+/** Folders by version, and their variables in versions.sh. */
+const FOLDERS = {
+  cache: "cache",
+  kubernetesBin: "kubernetes_bin",
+  containerdBin: "containerd_bin",
+  certManagerBin: "cert_manager_bin",
+  kueueBin: "kueue_bin",
+  prometheusOperatorCrds: "prometheus_operator_crds",
+  helm3Bin: "helm_3_bin",
+  helm4Bin: "helm_4_bin",
+  kubeconformBin: "kubeconform_bin",
+  actionlintBin: "actionlint_bin",
+} as const;
+
+/** What versions.sh says. */
+export function versions(): Readonly<Record<keyof typeof FOLDERS, string>> {
+  const variables = Object.values(FOLDERS).map((name) => `"$${name}"`);
+  const script = `. "$0" && printf "%s\\n" ${variables.join(" ")}`;
   const lines = execFileSync("bash", ["-c", script, path.join(here, "versions.sh")], { encoding: "utf8" }).split("\n");
-  const [cache = "", kubernetesBin = "", containerdBin = "", certManagerBin = "", kueueBin = "", ...others] = lines;
-  const [helm3Bin = "", helm4Bin = "", kubeconformBin = "", actionlintBin = ""] = others;
-  const built = { helm3Bin, helm4Bin, kubeconformBin, actionlintBin };
-  return { cache, kubernetesBin, containerdBin, certManagerBin, kueueBin, ...built };
+  return Object.fromEntries(Object.keys(FOLDERS).map((key, index) => [key, lines[index] ?? ""])) as ReturnType<
+    typeof versions
+  >;
 }
 
 /** Runs one of this folder's scripts, with its progress on stderr; returns its stdout. */

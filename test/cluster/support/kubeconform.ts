@@ -1,7 +1,6 @@
 /**
- * kubeconform with the schemas of the running API server (/openapi/v3), and of cert-manager's CRDs.
- * The Prometheus operator's kinds are skipped, as the cluster doesn't have them: promtool checks the
- * rules (test/unit/manifests).
+ * kubeconform with the schemas of the running API server (/openapi/v3), and of cert-manager's and the
+ * Prometheus operator's CRDs.
  */
 import { execFile } from "node:child_process";
 import { globSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,8 +9,6 @@ import path from "node:path";
 import { parseAllDocuments } from "yaml";
 import { versions } from "../harness/cluster.ts";
 import { accepted, request, type KubernetesObject } from "./api.ts";
-
-const SKIPPED = ["PodMonitor", "PrometheusRule"];
 
 type Schema = Record<string, unknown> & { properties?: Record<string, Schema> };
 interface OpenApi {
@@ -34,13 +31,12 @@ export interface Conformance {
 /** Writes a schema for each kind of `objects`; returns the folder. */
 export async function writeSchemas(objects: readonly KubernetesObject[]): Promise<string> {
   const folder = mkdtempSync(path.join(tmpdir(), "curfew-schemas-"));
-  const crds = certManagerSchemas();
+  const crds = customSchemas();
   const apis = new Map<string, OpenApi>();
   const kinds = new Map(
     objects.map(({ apiVersion = "", kind = "" }) => [`${apiVersion} ${kind}`, { apiVersion, kind }]),
   );
   for (const { apiVersion, kind } of kinds.values()) {
-    if (SKIPPED.includes(kind)) continue;
     const schema = crds.get(`${apiVersion} ${kind}`) ?? (await schemaOf(apiVersion, kind));
     const [version = "", group = ""] = apiVersion.split("/").toReversed();
     // The name that kubeconform looks for: only a group's first word counts.
@@ -65,8 +61,9 @@ export async function writeSchemas(objects: readonly KubernetesObject[]): Promis
   }
 }
 
-function certManagerSchemas(): ReadonlyMap<string, Schema> {
-  const files = globSync(path.join(versions().certManagerBin, "crds/*.yaml"));
+function customSchemas(): ReadonlyMap<string, Schema> {
+  const { certManagerBin, prometheusOperatorCrds } = versions();
+  const files = globSync([path.join(certManagerBin, "crds/*.yaml"), path.join(prometheusOperatorCrds, "*.yaml")]);
   const crds = files
     .flatMap((file) => parseAllDocuments(readFileSync(file, "utf8")))
     .map((document) => document.toJS() as CustomResourceDefinition | null);
@@ -96,7 +93,7 @@ function strict<T>(value: T): T {
 /** Asks kubeconform about `objects`, with the schemas in `folder`. */
 export async function conform(folder: string, objects: readonly KubernetesObject[]): Promise<Conformance> {
   const place = path.join(folder, "{{ .ResourceKind }}{{ .KindSuffix }}.json");
-  const args = ["-strict", "-summary", "-output", "json", "-skip", SKIPPED.join(","), "-schema-location", place, "-"];
+  const args = ["-strict", "-summary", "-output", "json", "-schema-location", place, "-"];
   const stdout = await new Promise<string>((resolve, reject) => {
     const child = execFile(
       path.join(versions().kubeconformBin, "kubeconform"),
