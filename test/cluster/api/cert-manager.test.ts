@@ -13,6 +13,7 @@ import { isSignedBy } from "../../../certs/x509.ts";
 import { versions } from "../harness/cluster.ts";
 import { accepted, request, type KubernetesObject } from "../support/api.ts";
 import { readSecret } from "../support/certificate-watch.ts";
+import { lines } from "../support/check.ts";
 import { kubectl, kubectlOutput } from "../support/kubectl.ts";
 import { LocalCerts, type RotationSeen } from "../support/local-certs.ts";
 import { asList, renamedManifests } from "../support/renamed-manifests.ts";
@@ -193,6 +194,25 @@ describe("cert-manager itself", () => {
     const isOver = ({ jobs, isServed }: RotationSeen): boolean => jobs >= 10 && isServed;
     const seen = await installation.createJobsUntil("ten Jobs are created and the certificate is served", isOver);
     expect(seen.failures).toEqual([]);
+  });
+
+  it("has curfew check find what it issued, and nothing wrong with it", async () => {
+    const all = await renamedManifests(live, path.join(folder, live));
+    // It names the Secret that Pods mount.
+    const deployment = all.find(({ kind }) => kind === "Deployment");
+    await kubectlOutput(["apply", "-f", "-"], asList(deployment === undefined ? [] : [deployment]));
+    const { configuration } = installation;
+    const run = { namespace: live, configurations: [configuration, `zz-${configuration}`] };
+    await expect
+      .poll(() => lines(run, "certificates", "ca-bundles"), { timeout: 150_000 })
+      .toEqual([
+        `good certificates: Secret ${live}/${secret}`,
+        expect.stringMatching(/^good certificates: authority "curfew-ca" .* days left$/),
+        expect.stringMatching(/^good certificates: serving certificate "curfew-admission" .* days left$/),
+        `good certificates: MutatingWebhookConfiguration ${configuration}`,
+        `good certificates: MutatingWebhookConfiguration zz-${configuration}`,
+        expect.stringMatching(/^good ca-bundles: 11 of 11 webhooks have a caBundle that trusts the authority/),
+      ]);
   });
 
   it("renews the certificate and its authority while Jobs are created without pause, and none is refused", async () => {
