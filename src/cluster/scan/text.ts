@@ -89,7 +89,9 @@ function totalLines({ totals, workloads, namespace, hanging }: Report): string[]
   const { hanging: sure, perhapsHanging: unsure, outcomes } = totals;
   const number = (value: number): string => value.toLocaleString("en");
   const place = namespace === null ? "in all namespaces" : `in the namespace ${namespace}`;
-  const looked = `Looked at ${number(totals.jobs)} Jobs, ${number(totals.cronJobs)} CronJobs and ${number(totals.pods)} Pods that haven't ended, ${place}.`;
+  const some = (value: number, kind: string): string => `${number(value)} ${kind}${value === 1 ? "" : "s"}`;
+  const unended = `${some(totals.pods, "Pod")} that ${totals.pods === 1 ? "hasn't" : "haven't"} ended`;
+  const looked = `Looked at ${some(totals.jobs, "Job")}, ${some(totals.cronJobs, "CronJob")} and ${unended}, ${place}.`;
   const held = (pods: Report["totals"]["hanging"]): string =>
     `${number(pods.pods)}, requesting ${amount(pods.cpuCores)} cores and ${amount(pods.memoryGiB)} GiB; so far ${amount(pods.coreHours)} core-hours and ${amount(pods.gibHours)} GiB-hours`;
   const counts = Object.entries(outcomes).filter(([, count]) => count > 0);
@@ -103,6 +105,10 @@ function totalLines({ totals, workloads, namespace, hanging }: Report): string[]
     ...(workloads.length === 0
       ? ["No Job or CronJob has several plain containers, so Curfew has nothing to do."]
       : [`Rows: ${counts.map(([outcome, count]) => `${number(count)} ${outcome.replace("-", " ")}`).join(", ")}.`]),
-    `No row: ${number(totals.singleContainer)} with one container, ${number(totals.nativeSidecars)} with native sidecars only.`,
+    ...(totals.singleContainer + totals.nativeSidecars === 0
+      ? []
+      : [
+          `No row: ${number(totals.singleContainer)} with one container, ${number(totals.nativeSidecars)} with native sidecars only.`,
+        ]),
   ];
 }

@@ -235,7 +235,6 @@ describe("its text", () => {
         "Looked at 0 Jobs, 0 CronJobs and 0 Pods that haven't ended, in all namespaces.",
         "No Pod hangs.",
         "No Job or CronJob has several plain containers, so Curfew has nothing to do.",
-        "No row: 0 with one container, 0 with native sidecars only.",
         "",
       ].join("\n"),
     );
