@@ -42,12 +42,15 @@ export function whenKnown<T>(answer: Answer<T>, run: (value: T) => readonly Find
   return answer.kind === "known" ? run(answer.value) : [notLookedAt(answer)];
 }
 
+/** What to do without this permission, such as `list namespaces`. */
+export function askFor(permission: string): string {
+  return `run the check as a user who's allowed to ${permission}, or ask for that permission`;
+}
+
 /** @param subject what wasn't looked at, if `why` alone doesn't say so */
 export function notLookedAt({ why, permission }: Unknown, subject?: string): Finding {
   const hint =
-    permission === undefined
-      ? "try again; --request-timeout 30s gives the API server more time"
-      : `run the check as a user who's allowed to ${permission}, or ask for that permission`;
+    permission === undefined ? "try again; --request-timeout 30s gives the API server more time" : askFor(permission);
   const text = subject === undefined ? why : `${subject}: ${why}`;
   return skipped(text, hint, docsUrl("reference", "curfew-check"));
 }

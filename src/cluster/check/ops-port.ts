@@ -1,6 +1,6 @@
 /** The admission Pods' operations port, as the API server's proxy reaches it, and what it tells. */
 import { docsUrl } from "../../process/docs.ts";
-import { whenKnown, type Answer } from "./answer.ts";
+import { askFor, whenKnown, type Answer } from "./answer.ts";
 import { bad, good, skipped, type Finding, type Group } from "./finding.ts";
 
 /** An admission Pod that's ready. */
@@ -32,7 +32,7 @@ function opsPortFindings(pods: readonly ServingPod[]): Finding[] {
   const hint =
     permission === undefined
       ? "allow the API server in the NetworkPolicy curfew-admission, or look from a Pod: curl http://POD_IP:8080/readyz"
-      : `run the check as a user who's allowed to ${permission}, or ask for that permission`;
+      : askFor(permission);
   return [skipped(`${of}: ${why}`, hint, docs)];
 }
 

@@ -1,6 +1,7 @@
 /**
- * `curfew check` on a cluster in which everything that it looks for goes wrong. The last test proves it.
- * What a real API server can't show is in test/unit: see NOT_HERE.
+ * `curfew check` on a cluster in which everything that it looks for goes wrong. The last test proves it,
+ * by the code that has run in this process, so all of this is in one file. What a real API server can't
+ * show is in test/unit: see NOT_HERE.
  */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
